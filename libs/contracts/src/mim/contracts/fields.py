@@ -1,0 +1,63 @@
+"""Field types shared by messages and REST models: what an id, a text, a phone number may look like."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Strict
+from pydantic import StringConstraints as Chars
+
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+
+def _clean(value: str) -> str:
+    """Refuse what JSON lets through but UTF-8, subjects, headers and terminals do not bear."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode: it holds half of a surrogate pair") from None
+    if any(ord(char) < 32 and char not in "\n\r\t" for char in value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if "\n" in value or "\r" in value:
+        raise ValueError("must be one line")
+    return _clean(value)
+
+
+def _number_as_text(value: object) -> object:
+    # Chat ids are numbers in Telegram's own JSON; callers send them either way.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _iso(value: datetime) -> str:
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+InstanceId = Annotated[str, Chars(to_lower=True, pattern=UUID_PATTERN)]
+UserId = Annotated[
+    str,
+    BeforeValidator(_number_as_text),
+    Chars(strip_whitespace=True, min_length=1, max_length=128),
+    AfterValidator(_one_line),
+]
+Name = Annotated[str, Chars(strip_whitespace=True, min_length=1, max_length=128), AfterValidator(_one_line)]
+MessageText = Annotated[str, Chars(min_length=1, max_length=65_536), AfterValidator(_clean)]
+Recipient = Annotated[
+    str,
+    BeforeValidator(_number_as_text),
+    Chars(strip_whitespace=True, min_length=1, max_length=128),
+    AfterValidator(_one_line),
+]
+MessageId = Annotated[str, Chars(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Bool = Annotated[bool, Strict()]
+Time = Annotated[AwareDatetime, PlainSerializer(_iso, return_type=str, when_used="json")]
+
+
+class Model(BaseModel):
+    """A frozen value. Unknown fields are ignored: within a version fields are only ever added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

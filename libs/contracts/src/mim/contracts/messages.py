@@ -1,0 +1,624 @@
+"""Everything that travels over the bus: commands, events, session orders, allocations, heartbeats.
+
+Commands ask and are imperative; events tell what happened and are the one source of the read model. Every event is
+a CloudEvents 1.0 envelope (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md) around one of the
+`InstanceEvent` or `MessageEvent` models. Secrets travel only sealed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, Invalid
+from mim.contracts.fields import (
+    Bool,
+    InstanceId,
+    MessageId,
+    MessageText,
+    Model,
+    Name,
+    Recipient,
+    Time,
+    UserId,
+)
+from mim.contracts.states import Desired, Interface, Provider, Status, UserAction
+
+MAX_SECRET = 16_384
+SecretName = Literal["token", "proxy", "webhook_headers"]
+
+
+class Reason(Model):
+    """Why the status is what it is, and what a person can do about it."""
+
+    code: str
+    message: str
+    user_action: UserAction = UserAction.NONE
+    since: Time
+
+
+class Restriction(Model):
+    """A limit that the messenger put on the account; the sender obeys it."""
+
+    kind: str
+    scope: str
+    until: Time | None = None
+
+
+class Ports(Model):
+    """The instance's own ports; one for each interface it offers."""
+
+    api: int | None = None
+    mcp: int | None = None
+
+    def numbers(self) -> tuple[int, ...]:
+        """The ports that are assigned."""
+        return tuple(port for port in (self.api, self.mcp) if port is not None)
+
+
+class Account(Model):
+    """Who the instance is at its messenger."""
+
+    id: str
+    username: str | None = None
+    first_name: str | None = None
+    phone_number: str | None = None
+    lid: str | None = None
+
+
+class WebhookFilters(Model):
+    """Which chats reach the webhook."""
+
+    allow_groups: Bool = Field(default=True, alias="allowGroups")
+    allow_private: Bool = Field(default=True, alias="allowPrivate")
+
+    model_config = {**Model.model_config, "populate_by_name": True, "serialize_by_alias": True}
+
+
+class Webhook(Model):
+    """The webhook of an instance without its headers: those are secrets."""
+
+    enabled: Bool = True
+    url: str
+    filters: WebhookFilters = WebhookFilters()
+
+
+# ---------------------------------------------------------------------------------------------- commands
+
+
+class Verb(StrEnum):
+    """What can be asked of an instance that exists."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    LOGOUT = "logout"
+    DELETE = "delete"
+
+
+class Command(Model):
+    """`reply_to`, if given, is the subject that gets the `Outcome`; `actor` is who asked, for the history."""
+
+    instance_id: InstanceId
+    actor: Name = "nats"
+    reply_to: str | None = None
+
+
+class CreateInstance(Command):
+    """Subject `mim.cmd.instance.create`.
+
+    The gateway sends secrets sealed. Services that hold no key send `token` (Telegram) and `proxy` as they are;
+    lifecycle seals them before anything else, and a dead letter never shows them.
+    """
+
+    user_id: UserId
+    provider: Provider
+    type_instance: Annotated[tuple[Interface, ...], Field(min_length=1)] = (Interface.API,)
+    name: Name | None = None
+    start: Bool = True
+    webhook: Webhook | None = None
+    sealed: Annotated[dict[SecretName, Annotated[str, Field(max_length=4 * MAX_SECRET)]], Field(max_length=8)] = {}
+    token_hint: Annotated[str, Field(max_length=4)] | None = None
+    token: SecretStr | None = None
+    proxy: SecretStr | None = None
+
+
+class ChangeInstance(Command):
+    """Subject `mim.cmd.instance.<id>.<verb>`; an empty body is enough, the subject says the rest."""
+
+    verb: Verb
+
+
+AnyCommand = CreateInstance | ChangeInstance
+
+
+class Outcome(Model):
+    """What became of a command; published to its `reply_to`. `instance_seq` is the last status event then."""
+
+    instance_id: str
+    ok: bool
+    status: Status | None = None
+    instance_seq: int = 0
+    code: str | None = None
+    message: str
+
+
+class SendMessage(Model):
+    """Subject `mim.cmd.message.<provider>.<id>`: one text to send, in order per instance.
+
+    `id` goes with the message from end to end; a repeat with the same id is sent once.
+    """
+
+    id: MessageId
+    instance_id: InstanceId
+    provider: Provider
+    to: Recipient
+    text: MessageText
+    parse_mode: Literal["HTML", "Markdown", "MarkdownV2"] | None = None
+    disable_web_page_preview: Bool = False
+    disable_notification: Bool = False
+    expires_at: Time
+    actor: Name = "nats"
+
+
+# ------------------------------------------------------------------------------------------------ events
+
+
+class InstanceEvent(Model):
+    """Something that happened to an instance. `status` is where it stands from now on, if that changed.
+
+    An event of an older `epoch` than the instance's never changes it; 0 means 'whatever the epoch'.
+    """
+
+    name: ClassVar[str]
+    status: ClassVar[Status | None] = None
+
+    instance_id: InstanceId
+    epoch: int = 0
+    actor: str
+    reason: Reason | None = None
+
+
+class InstanceCreated(InstanceEvent):
+    """The instance exists; ports, key and worker come next."""
+
+    name = "created"
+    status = Status.PENDING
+
+    user_id: UserId
+    provider: Provider
+    type_instance: tuple[Interface, ...]
+    display_name: Name | None = None
+    desired: Desired
+    webhook: Webhook | None = None
+    secrets: tuple[str, ...] = ()
+    token_hint: str | None = None
+
+
+class InstanceAllocated(InstanceEvent):
+    """Ports and API key are assigned. The key itself is a sealed secret; here is only its SHA-256."""
+
+    name = "allocated"
+
+    ports: Ports
+    api_key_sha256: str
+
+
+class InstanceStarting(InstanceEvent):
+    """The session begins anew under a new epoch. `worker` holds it; None while one is being found."""
+
+    name = "starting"
+    status = Status.STARTING
+
+    worker: str | None = None
+    boot: str | None = None
+    desired: Desired = Desired.RUNNING
+
+
+class QrReady(InstanceEvent):
+    """A QR code waits to be scanned until `expires_at`; the next one follows by itself."""
+
+    name = "qr_ready"
+    status = Status.QR_READY
+
+    code: str
+    expires_at: Time
+
+
+class ActionRequired(InstanceEvent):
+    """A person must do one more thing."""
+
+    name = "action_required"
+    status = Status.ACTION_REQUIRED
+
+
+class Authenticated(InstanceEvent):
+    """The messenger accepted the login."""
+
+    name = "authenticated"
+    status = Status.AUTHENTICATED
+
+    account: Account
+
+
+class ClientReady(InstanceEvent):
+    """Messages can be sent and received."""
+
+    name = "client_ready"
+    status = Status.CLIENT_READY
+
+    account: Account
+
+
+class Reconnecting(InstanceEvent):
+    """The link dropped; the worker tries again."""
+
+    name = "reconnecting"
+    status = Status.RECONNECTING
+
+
+class LoggedOut(InstanceEvent):
+    """The messenger revoked the login."""
+
+    name = "logged_out"
+    status = Status.LOGGED_OUT
+
+
+class InstanceStopped(InstanceEvent):
+    """The session was closed on request."""
+
+    name = "stopped"
+    status = Status.STOPPED
+
+
+class InstanceFailed(InstanceEvent):
+    """Given up; the reason says why and what to do."""
+
+    name = "error"
+    status = Status.ERROR
+
+
+class InstanceUpdated(InstanceEvent):
+    """The owner changed what is wanted."""
+
+    name = "updated"
+
+    desired: Desired
+
+
+class InstanceDeleted(InstanceEvent):
+    """Gone; its resources are being released."""
+
+    name = "deleted"
+    status = Status.DELETED
+
+
+class Contact(Model):
+    """The other side of a message."""
+
+    id: str
+    name: str | None = None
+    username: str | None = None
+    phone_number: str | None = None
+    lid: str | None = None
+
+
+class IncomingMessage(Model):
+    """A message that an account received, or sent from another device."""
+
+    id: str
+    chat_id: str
+    from_me: bool = False
+    body: str
+    type: str = "text"
+    is_group: bool = False
+    timestamp: Time
+    contact: Contact
+
+
+class MessageEvent(Model):
+    """Something that happened to a message of an instance."""
+
+    name: ClassVar[str]
+
+    instance_id: InstanceId
+    provider: Provider
+    epoch: int = 0
+
+
+class MessageSent(MessageEvent):
+    """The messenger took the message; `messenger_id` is its own id for it."""
+
+    name = "sent"
+
+    id: MessageId
+    to: str
+    messenger_id: str
+    chat_id: str | None = None
+
+
+class MessageFailed(MessageEvent):
+    """The message was not sent, or (`code` UNCERTAIN) a crash left it open whether it was."""
+
+    name = "failed"
+
+    id: MessageId
+    to: str
+    code: str
+    message: str
+
+
+class MessageReceived(MessageEvent):
+    """A message came in."""
+
+    name = "received"
+
+    message: IncomingMessage
+
+
+INSTANCE_EVENTS: tuple[type[InstanceEvent], ...] = (
+    InstanceCreated,
+    InstanceAllocated,
+    InstanceStarting,
+    QrReady,
+    ActionRequired,
+    Authenticated,
+    ClientReady,
+    Reconnecting,
+    LoggedOut,
+    InstanceStopped,
+    InstanceFailed,
+    InstanceUpdated,
+    InstanceDeleted,
+)
+MESSAGE_EVENTS: tuple[type[MessageEvent], ...] = (MessageSent, MessageFailed, MessageReceived)
+Event = InstanceEvent | MessageEvent
+Data = TypeVar("Data", bound=Event)
+
+
+class CloudEvent(Model, Generic[Data]):
+    """The envelope. `type` is `mim.<instance|message>.<name>.v1`, `subject` the instance id."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: Time
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: Data
+
+
+_MODELS: dict[str, type[Event]] = {f"mim.instance.{model.name}.v1": model for model in INSTANCE_EVENTS} | {
+    f"mim.message.{model.name}.v1": model for model in MESSAGE_EVENTS
+}
+
+
+@cache
+def envelope_of(model: type[Event]) -> type[CloudEvent[Event]]:
+    """The envelope type around one event model, as it appears on the bus."""
+    return CloudEvent[model]  # type: ignore[valid-type]
+
+
+def wrap(event: Event, *, id: str, source: str, time: datetime) -> CloudEvent[Event]:
+    """Put an event into its envelope. `source` names the service or worker, `id` is unique for ever."""
+    family = "instance" if isinstance(event, InstanceEvent) else "message"
+    return envelope_of(type(event))(
+        id=id,
+        source=source,
+        type=f"mim.{family}.{event.name}.v1",
+        subject=event.instance_id,
+        time=time,
+        data=event,
+    )
+
+
+def event_subject(event: Event) -> str:
+    """The subject an event is published on."""
+    if isinstance(event, InstanceEvent):
+        return subjects.instance_event(event.instance_id, event.name)
+    return subjects.message_event(event.instance_id, event.name)
+
+
+class _Head(Model):
+    type: str
+
+
+def unwrap(payload: bytes) -> CloudEvent[Event] | None:
+    """Read an envelope from the bus; None for an event of a kind that this version does not know.
+
+    Raises: Invalid if it is no envelope or its data does not fit its type.
+    """
+    try:
+        model = _MODELS.get(_Head.model_validate_json(payload).type)
+        return None if model is None else envelope_of(model).model_validate_json(payload)
+    except ValidationError as error:
+        raise Invalid(ErrorCode.INVALID_MESSAGE, f"not an event: {problems(error)}") from None
+
+
+def parse_command(subject: str, payload: bytes) -> AnyCommand:
+    """Read a command; for `mim.cmd.instance.<id>.<verb>` the subject supplies what the body leaves out.
+
+    Raises: Invalid with the fields that do not fit.
+    """
+    try:
+        if subject == subjects.CREATE_COMMAND:
+            return CreateInstance.model_validate_json(payload)
+        body = _Body.model_validate_json(payload or b"{}")
+        return ChangeInstance.model_validate(
+            {
+                "instance_id": subjects.instance_of(subject),
+                "verb": subjects.last_token(subject),
+                **body.model_dump(exclude_none=True),
+            }
+        )
+    except ValidationError as error:
+        raise Invalid(ErrorCode.INVALID_MESSAGE, f"not a command: {problems(error)}") from None
+
+
+class _Body(Model):
+    actor: Name | None = None
+    reply_to: str | None = None
+
+
+def problems(error: ValidationError) -> str:
+    """A validation error in one line, without any of the input (it may hold secrets)."""
+    parts = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()]
+    return "; ".join(parts[:8])
+
+
+# ------------------------------------------------------------------ between lifecycle, allocator, workers
+
+
+class OrderAction(StrEnum):
+    """What a worker shall do for an instance."""
+
+    RUN = "run"
+    """Hold the session and serve the port."""
+    HOLD = "hold"
+    """No session; serve the port and say why."""
+    LOGOUT = "logout"
+    """Revoke the login at the messenger, forget it, then hold."""
+    PURGE = "purge"
+    """Revoke the login, remove all traces, close the port; then delete the order."""
+
+
+class SessionOrder(Model):
+    """KV `orders`, key `<worker>.<instance>`: the one thing a worker obeys. Meant for one `boot` of that worker."""
+
+    instance_id: InstanceId
+    user_id: str
+    provider: Provider
+    action: OrderAction
+    boot: str
+    epoch: int
+    ports: Ports
+    api_key_sha256: str
+    secrets: tuple[str, ...] = ()
+    status: Status
+    reason: Reason
+
+
+class WorkerHeartbeat(Model):
+    """KV `workers`, key = worker name, renewed every second or so; lapses when it is not."""
+
+    worker: str
+    boot: str
+    provider: Provider
+    host: str
+    capacity: int
+    load: int
+
+
+class AllocationRequest(Model):
+    """Subject `mim.rpc.allocator.allocate`: ports, key and a worker for an instance. Repeating it is harmless.
+
+    `worker` is who held it last: as long as that one is alive it stays there. `lost_ports` are ports that the
+    instance could not open; they are given up for others.
+    """
+
+    instance_id: InstanceId
+    user_id: str
+    provider: Provider
+    type_instance: tuple[Interface, ...]
+    worker: str | None = None
+    lost_ports: tuple[int, ...] = ()
+
+
+class Allocation(Model):
+    """What the allocator gave. `worker` is None while no worker of the provider is alive."""
+
+    ports: Ports
+    api_key_sha256: str
+    worker: str | None = None
+    boot: str | None = None
+
+
+class Release(Model):
+    """Subject `mim.rpc.allocator.release`: everything of an instance becomes free."""
+
+    instance_id: InstanceId
+    provider: Provider
+
+
+class Reply(Model):
+    """Answer of a request: an allocation, nothing, or the error."""
+
+    allocation: Allocation | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class DeadLetter(Model):
+    """Subject `mim.dlq.<service>`: what could not be handled, whole, with the reason. `payload` is base64."""
+
+    service: str
+    subject: str
+    reason: str
+    code: str
+    time: Time
+    payload: str
+    headers: dict[str, str] = {}
+
+
+# --------------------------------------------------------------------------------------------- read model
+
+
+class QrCode(Model):
+    """The QR code that waits now."""
+
+    code: str
+    generated_at: Time
+    expires_at: Time
+
+
+class MessageStats(Model):
+    """Messages counted from the events; the day is UTC."""
+
+    sent_count: int = 0
+    received_count: int = 0
+    daily_sent: int = 0
+    daily_received: int = 0
+    daily_reset_at: Time | None = None
+
+
+class InstanceRecord(Model):
+    """KV `instances`: what all events of one instance come to.
+
+    `event_seq` is the last event folded in, `instance_seq` the last status event. `worker` holds the session since
+    `worker_epoch`; while that is older than `epoch`, a new start is due.
+    """
+
+    id: InstanceId
+    user_id: str
+    provider: Provider
+    type_instance: tuple[Interface, ...]
+    display_name: str | None = None
+    desired: Desired
+    status: Status
+    logged_in: bool = False
+    epoch: int = 0
+    worker: str | None = None
+    boot: str | None = None
+    worker_epoch: int = 0
+    ports: Ports = Ports()
+    api_key_sha256: str | None = None
+    secrets: tuple[str, ...] = ()
+    token_hint: str | None = None
+    webhook: Webhook | None = None
+    reason: Reason
+    restriction: Restriction | None = None
+    qr: QrCode | None = None
+    account: Account | None = None
+    message_stats: MessageStats = MessageStats()
+    observed_at: Time | None = None
+    last_seen: Time | None = None
+    created_at: Time
+    updated_at: Time
+    event_seq: int
+    instance_seq: int

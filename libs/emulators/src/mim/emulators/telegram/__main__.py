@@ -1,0 +1,109 @@
+"""`python -m mim.emulators.telegram DIR [--port N]`: the emulator as a process, until SIGTERM.
+
+Writes `DIR/ports.json`, `{"api": port, "control": port}`, as soon as both ports listen, and prints the same as one
+line. The control port takes `POST /<verb>` with a JSON object:
+
+    say {bot, from, text, name?}    -> {message_id}       a person writes to a bot
+    inbox {chat}                    -> {messages}         what bots sent to a chat
+    fault {bot?, method?, times?, status?, description?, retry_after?, body?, delay_s?, drop?, lose?} -> {}
+    unreachable {bot, on?}          -> {}
+    revoke {bot}                    -> {}
+    bots {}                         -> {bots}
+
+`bot` is the number before the colon of a token. An error is 400 with `{"error": "<sentence>"}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from mim.emulators.telegram.bots import Fault, Json
+from mim.emulators.telegram.emulator import Emulator
+from mim.emulators.telegram.server import serve
+
+
+def _verbs(emulator: Emulator) -> dict[str, Callable[..., Json | None]]:
+    def say(bot: int, sender: int, text: str, name: str = "Anna") -> Json:
+        return {"message_id": emulator.say(bot, sender, text, name=name)}
+
+    def inbox(chat: int | str) -> Json:
+        return {"messages": emulator.inbox(chat)}
+
+    def fault(**fields: Any) -> None:  # noqa: ANN401 - Fault checks them
+        emulator.fault(Fault(**fields))
+
+    def unreachable(bot: int, on: bool = True) -> None:  # noqa: FBT001, FBT002 - a JSON field
+        emulator.unreachable(bot, on=on)
+
+    def revoke(bot: int) -> None:
+        emulator.revoke(bot)
+
+    def bots() -> Json:
+        return {"bots": emulator.bots()}
+
+    return {verb.__name__: verb for verb in (say, inbox, fault, unreachable, revoke, bots)}
+
+
+def _control(emulator: Emulator) -> web.Application:
+    verbs = _verbs(emulator)
+
+    async def handle(request: web.Request) -> web.Response:
+        verb = verbs.get(request.match_info["verb"])
+        if verb is None:
+            return web.json_response({"error": f"no such verb; there are {', '.join(verbs)}"}, status=404)
+        try:
+            fields = await request.json() if request.can_read_body else {}
+            # `from` is the contract's word, but no name for a Python parameter.
+            fields = {"sender" if key == "from" else key: value for key, value in fields.items()}
+            signature(verb).bind(**fields)
+            return web.json_response(verb(**fields) or {})
+        except (TypeError, ValueError, AttributeError) as error:
+            return web.json_response({"error": f"{request.match_info['verb']} cannot do that: {error}"}, status=400)
+
+    app = web.Application()
+    app.router.add_post("/{verb}", handle)
+    return app
+
+
+async def _run(folder: Path, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serve(port, Emulator(first_id=int(time.time()))) as emulator:
+        runner = web.AppRunner(_control(emulator), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        ports = {"api": int(emulator.url.rpartition(":")[2]), "control": runner.addresses[0][1]}
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / "ports.json.new"
+        unfinished.write_text(json.dumps(ports))
+        os.replace(unfinished, folder / "ports.json")
+        sys.stdout.write(json.dumps(ports) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+        await runner.cleanup()
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="mim.emulators.telegram", description="Telegram Bot API emulator")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where ports.json is written")
+    parser.add_argument("--port", type=int, default=0, help="port of the Bot API; 0 is any free one")
+    options = parser.parse_args()
+    asyncio.run(_run(options.folder, options.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Bots, chats and faults of the server, and its other side: what people say to bots and what they get."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+
+from mim.emulators.telegram.bots import CONFLICT_PAUSE_S, ApiError, Bot, Fault, Json
+
+_TOKEN = re.compile(r"([1-9]\d{0,15}):[A-Za-z0-9_-]{30,}")
+_CHAT_NUMBER = re.compile(r"-?[1-9]\d{0,15}")
+_MAX_INBOX = 1_000
+_MAX_CALLS = 10_000
+
+
+class Emulator:
+    """The whole state of the server; methods without a leading underscore are what tests and people do with it.
+
+    `auto_bots`: every well-formed token that was neither refused nor revoked is a bot.
+    `auto_chats`: every number is a chat; without it only those that spoke, and those given to `add_chat`.
+    `first_id`: where message and update ids begin; a process passes the time, so that ids rise across restarts.
+    `conflict_pause_s`: a second 409 within this time is held back as long, as on the real server.
+    """
+
+    def __init__(
+        self,
+        *,
+        auto_bots: bool = True,
+        auto_chats: bool = True,
+        first_id: int = 1,
+        conflict_pause_s: float = CONFLICT_PAUSE_S,
+    ) -> None:
+        self.auto_bots = auto_bots
+        self.auto_chats = auto_chats
+        self.first_id = first_id
+        self.conflict_pause_s = conflict_pause_s
+        self.url = ""
+        self.refused: set[str] = set()
+        """Tokens, and bot ids as text, that get 401."""
+        self.calls: deque[tuple[int, str, int]] = deque(maxlen=_MAX_CALLS)
+        """The latest calls as (bot id, method in lower case, HTTP status); 0 is a connection closed unanswered."""
+        self._bots: dict[int, Bot] = {}
+        self._chats: dict[str, Json] = {}
+        self._inboxes: dict[str, deque[Json]] = {}
+        self._faults: list[Fault] = []
+
+    def bot(self, bot: int | str) -> Bot:
+        """The bot with this id or token.
+
+        Raises: ValueError if it is not known and `auto_bots` is off.
+        """
+        bot_id = int(str(bot).partition(":")[0])
+        if bot_id not in self._bots:
+            if not self.auto_bots:
+                raise ValueError(f"there is no bot {bot_id}: add it first")
+            self.add_bot(bot_id)
+        return self._bots[bot_id]
+
+    def add_bot(self, bot: int | str) -> Bot:
+        """Make a bot known by its id or by its token."""
+        bot_id, _, secret = str(bot).partition(":")
+        known = self._bots.setdefault(int(bot_id), Bot(int(bot_id), self.first_id, self.conflict_pause_s))
+        if secret:
+            known.tokens.add(str(bot))
+        return known
+
+    def add_chat(self, chat: int | str, name: str = "Chat") -> Json:
+        """Make a chat known: a number, or the `@name` of a public channel. Returns it as Telegram's `Chat`."""
+        self._chats[str(chat)] = described = _describe(chat, name, len(self._chats))
+        return described
+
+    def say(self, bot: int | str, chat: int | str, text: str | None, *, name: str = "Anna", **fields: object) -> int:
+        """A person writes to a bot, in private or (negative `chat`) in a group; returns the message's id.
+
+        `fields` go into the `Message` as they are, such as `photo` and `caption` when `text` is None.
+        """
+        receiver = self.bot(bot)
+        sender = int(chat) if int(chat) > 0 else 1_000
+        message: Json = {
+            "message_id": receiver.next_message_id(),
+            "from": {"id": sender, "is_bot": False, "first_name": name},
+            "chat": self.add_chat(chat, name),
+            "date": int(time.time()),
+        }
+        message |= {"text": text} if text is not None else {}
+        receiver.push("message", message | fields)
+        return int(message["message_id"])
+
+    def inbox(self, chat: int | str) -> list[Json]:
+        """The latest messages that bots sent to a chat, oldest first: `{message_id, bot, text, parse_mode, date}`."""
+        return list(self._inboxes.get(str(chat), ()))
+
+    def fault(self, fault: Fault) -> None:
+        """Let calls fail; of several faults that fit, the one given first is used up first."""
+        self._faults.append(fault)
+
+    def revoke(self, bot: int | str) -> None:
+        """Every token of the bot seen so far is refused from now on, and its poll is ended; a new token works."""
+        known = self.bot(bot)
+        self.refused |= known.tokens
+        known.tokens.clear()
+        known.end_poll(ApiError(401))
+
+    def unreachable(self, bot: int | str, *, on: bool = True) -> None:
+        """Close every connection that serves the bot, and each new one unanswered until called with `on=False`."""
+        known = self.bot(bot)
+        known.unreachable = on
+        for connection in list(known.connections) if on else ():
+            connection.abort()
+
+    def bots(self) -> list[Json]:
+        """What is known of every bot; `max_pollers` is the most polls that ever waited at once."""
+        return [
+            {
+                "id": bot.id,
+                "username": bot.user["username"],
+                "polling": bot.poll is not None,
+                "max_pollers": bot.max_pollers,
+                "pending_updates": len(bot.updates),
+                "sent": bot.sent,
+                "webhook": bot.webhook,
+            }
+            for bot in self._bots.values()
+        ]
+
+    def authorize(self, token: str) -> Bot:
+        """The bot of a token.
+
+        Raises: ApiError 401 if there is none.
+        """
+        match = _TOKEN.fullmatch(token)
+        if match is None or len(token) > 80:  # ClientManager::send in the official server
+            raise ApiError(401, "Unauthorized: invalid token specified")
+        if token in self.refused or match[1] in self.refused:
+            raise ApiError(401)
+        bot = self._bots.get(int(match[1]))
+        if bot is None or token not in bot.tokens:
+            if not self.auto_bots:
+                raise ApiError(401)
+            bot = self.add_bot(token)
+        return bot
+
+    def next_fault(self, bot: int, method: str) -> Fault | None:
+        """The fault that this call runs into; takes one of its `times`."""
+        for fault in self._faults:
+            if fault.hits(bot, method):
+                fault.times -= 1
+                if fault.times == 0:
+                    self._faults.remove(fault)
+                return fault
+        return None
+
+    def find_chat(self, chat_id: str) -> Json:
+        """The chat to which a bot sends.
+
+        Raises: ApiError 400 if there is none.
+        """
+        if not chat_id:
+            raise ApiError(400, "Bad Request: chat_id is empty")
+        known = self._chats.get(chat_id)
+        if known is None and self.auto_chats and _CHAT_NUMBER.fullmatch(chat_id):
+            return _describe(chat_id, "Chat", 0)
+        if known is None:
+            raise ApiError(400, "Bad Request: chat not found")
+        return known
+
+    def deliver(self, bot: Bot, chat_id: str, message: Json) -> None:
+        """Put a message of a bot into a chat's inbox."""
+        bot.sent += 1
+        self._inboxes.setdefault(chat_id, deque(maxlen=_MAX_INBOX)).append(message | {"bot": bot.id})
+
+
+def _describe(chat: int | str, name: str, serial: int) -> Json:
+    """A `Chat`, https://core.telegram.org/bots/api#chat."""
+    if isinstance(chat, str) and chat.startswith("@"):
+        return {"id": -1_001_000_000_000 - serial, "type": "channel", "title": name, "username": chat[1:]}
+    if int(chat) > 0:
+        return {"id": int(chat), "type": "private", "first_name": name}
+    return {"id": int(chat), "type": "supergroup" if str(chat).startswith("-100") else "group", "title": "Group"}

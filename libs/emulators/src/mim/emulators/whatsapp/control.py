@@ -1,0 +1,142 @@
+"""The hands that hold the simulated phones: HTTP POSTs with JSON on loopback.
+
+    scan {qr, phone}                    scan a QR code            -> {device}
+    code {code, phone}                  type a pairing code       -> {device}
+    passkey {qr}                        scan it where a passkey is asked for first -> {}
+    contact {phone, name?}              make a contact            -> {phone, lid}
+    incoming {from, to, text, name?}    a contact writes          -> {id, delivered}
+    inbox {phone}                       what a phone can read     -> {messages}
+    links {}                            linked devices            -> {devices}
+    logout {phone, device}              unlink a device           -> {}
+    drop {phone, device}                cut a device's connection -> {}
+    fault {phone, delay_s?, refuse?, silent?}    what goes wrong for an account; without faults, nothing does -> {}
+    events {}                           connections and receipts  -> {events}
+
+An error is `{"error": "<sentence>"}` with status 400. Phone numbers may be written as people write them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from mim.emulators.whatsapp.messages import Fault
+from mim.emulators.whatsapp.nodes import MalformedNodeError
+from mim.emulators.whatsapp.pairing import PairingError
+from mim.emulators.whatsapp.phones import Phone, digits
+
+if TYPE_CHECKING:
+    from mim.emulators.whatsapp.server import WhatsAppEmulator
+
+Json = dict[str, Any]
+_Action = Callable[["WhatsAppEmulator", Json], Awaitable[Json]]
+
+
+def control_application(emulator: WhatsAppEmulator) -> web.Application:
+    """The control API of one emulator."""
+    application = web.Application()
+    for action in (scan, code, passkey, contact, incoming, inbox, links, logout, drop, fault, events):
+        application.router.add_post(f"/{action.__name__}", _route(emulator, action))
+    return application
+
+
+def _route(emulator: WhatsAppEmulator, action: _Action) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            body = await request.json() if request.can_read_body else {}
+            if not isinstance(body, dict):
+                raise TypeError("the body must be a JSON object")
+            return web.json_response(await action(emulator, body))
+        except KeyError as error:
+            return _refuse(f"the field {error} is missing")
+        except TimeoutError:
+            return _refuse("the client did not answer in time")
+        except json.JSONDecodeError:
+            return _refuse("the body is not JSON")
+        except (LookupError, MalformedNodeError, PairingError, TypeError, ValueError) as error:
+            return _refuse(str(error))
+
+    return answer
+
+
+def _refuse(sentence: str) -> web.Response:
+    return web.json_response({"error": sentence}, status=400)
+
+
+def _phone(emulator: WhatsAppEmulator, body: Json, field: str = "phone") -> Phone:
+    return emulator.phones.get(digits(str(body[field])))
+
+
+async def scan(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Scan the QR code whose text is `qr`."""
+    return {"device": await emulator.pairing.scan(str(body["qr"]), str(body["phone"]))}
+
+
+async def code(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Type the pairing code that a client shows."""
+    return {"device": await emulator.pairing.enter_code(str(body["code"]), str(body["phone"]))}
+
+
+async def passkey(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Scan a QR code with a phone whose account asks for a passkey first."""
+    await emulator.pairing.ask_passkey(str(body["qr"]))
+    return {}
+
+
+async def contact(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Make a contact, or give one another name."""
+    phone = emulator.phones.get(digits(str(body["phone"])), body.get("name"))
+    return {"phone": phone.number, "lid": phone.lid.user}
+
+
+async def incoming(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Let a contact write to a linked account."""
+    sender = emulator.phones.get(digits(str(body["from"])), body.get("name"))
+    identity, delivered = await emulator.messages.incoming(sender, _phone(emulator, body, "to"), str(body["text"]))
+    return {"id": identity, "delivered": delivered}
+
+
+async def inbox(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """What a phone has decrypted, oldest first."""
+    return {"messages": [message._asdict() for message in _phone(emulator, body).inbox]}
+
+
+async def links(emulator: WhatsAppEmulator, _body: Json) -> Json:
+    """All linked devices and whether they are connected."""
+    devices = [
+        {"phone": phone.number, "device": number, "connected": device.connection is not None}
+        for phone in emulator.phones
+        for number, device in phone.devices.items()
+    ]
+    return {"devices": devices}
+
+
+async def logout(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Unlink a device on the phone."""
+    await emulator.log_out(_phone(emulator, body), int(body["device"]))
+    return {}
+
+
+async def drop(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Cut a device's connection, as a lost network does."""
+    emulator.drop(_phone(emulator, body), int(body["device"]))
+    return {}
+
+
+async def fault(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Make things go wrong for an account until the next call."""
+    refuse = body.get("refuse")
+    emulator.messages.faults[_phone(emulator, body).number] = Fault(
+        delay_s=float(body.get("delay_s", 0)),
+        refuse=None if refuse is None else int(refuse),
+        silent=bool(body.get("silent", False)),
+    )
+    return {}
+
+
+async def events(emulator: WhatsAppEmulator, _body: Json) -> Json:
+    """What devices did, oldest first: connected, disconnected, replaced, receipt."""
+    return {"events": list(emulator.messages.events)}

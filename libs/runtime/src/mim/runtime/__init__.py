@@ -1,0 +1,1 @@
+"""What every service stands on: bus, stores, secrets, settings, workers."""

@@ -1,0 +1,317 @@
+"""The one connection of a service to NATS: publishing that is durable, and following that does not go blind.
+
+FastStream owns the connection and carries commands and requests. What goes through here directly is what facts about
+nats-py 2.16 demand: an ordered consumer is blind for up to 19 s after a server restart, so `follow` starts a fresh
+one whenever the connection comes back; and a closed connection never comes back, so `closed` ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import nats.errors
+import structlog
+from faststream import BaseMiddleware
+from faststream.nats import NatsBroker
+from faststream.security import SASLPlaintext
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, NotFoundError
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, Unavailable
+from mim.contracts.messages import Event, event_subject, wrap
+from mim.runtime.backoff import BUS_RETRY
+from mim.runtime.settings import Settings
+
+log = structlog.get_logger()
+Result = TypeVar("Result")
+
+PUBLISH_TIMEOUT_S = 2.0
+WRONG_LAST_SEQUENCE = 10071
+STORAGE_ERRORS = frozenset({10023, 10047, 10077})  # insufficient resources, no storage, maximum bytes of the stream
+
+
+class Conflict(Exception):
+    """Compare-and-set failed: something newer is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message of a stream or one key of a bucket. `data` is None for a deleted key."""
+
+    seq: int
+    subject: str
+    data: bytes | None
+
+
+class Bus:
+    """Made by `connect`. `source` names this service or worker in the events it publishes."""
+
+    def __init__(self, broker: NatsBroker, source: str) -> None:
+        self.broker = broker
+        self.source = source
+        self.closed = asyncio.Event()
+        self.reconnects = 0
+        self._wakers: set[Callable[[], None]] = set()
+        self.nc: Client
+        self.js: JetStreamContext
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is there now."""
+        return self.nc.is_connected
+
+    def now(self) -> datetime:
+        """The present time, UTC."""
+        return datetime.now(UTC)
+
+    def on_reconnect(self, act: Callable[[], None]) -> None:
+        """Call `act` whenever the connection has come back."""
+        self._wakers.add(act)
+
+    # ------------------------------------------------------------------------------------------ publishing
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        msg_id: str | None = None,
+        expect: tuple[str, int] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> int:
+        """Store a message in its stream and return its sequence.
+
+        `msg_id` makes a repeat harmless; `expect` is (subject filter, last sequence) for compare-and-set.
+
+        Raises: Conflict if `expect` does not hold, Unavailable if the bus is away or its disk is full.
+        """
+        head = dict(headers or {})
+        if msg_id:
+            head["Nats-Msg-Id"] = msg_id
+        if expect:
+            head["Nats-Expected-Last-Subject-Sequence-Subject"] = expect[0]
+            head["Nats-Expected-Last-Subject-Sequence"] = str(expect[1])
+        if not self.connected:
+            # Publishing would wait in the client's buffer and the caller would wait with it.
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the message bus is away; try again in a moment")
+        try:
+            return (await self.js.publish(subject, payload, timeout=PUBLISH_TIMEOUT_S, headers=head or None)).seq
+        except APIError as error:
+            raise _translate(error) from None
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer; try again in a moment") from error
+
+    async def emit(self, event: Event, *, id: str | None = None, expect: tuple[str, int] | None = None) -> int:
+        """Publish an event in its envelope and return its sequence in the stream.
+
+        Raises: Conflict, Unavailable as `publish` does.
+        """
+        event_id = id or str(uuid4())
+        envelope = wrap(event, id=event_id, source=self.source, time=self.now())
+        return await self.publish(
+            event_subject(event), envelope.model_dump_json().encode(), msg_id=event_id, expect=expect
+        )
+
+    async def emit_surely(self, event: Event, *, id: str | None = None) -> int:
+        """`emit`, however long the bus is away: what has happened must be told. The same id makes repeats harmless."""
+        event_id = id or str(uuid4())
+        return await self.surely(lambda: self.emit(event, id=event_id))
+
+    async def surely(self, act: Callable[[], Awaitable[Result]]) -> Result:
+        """Repeat an act that is harmless to repeat until the bus takes it."""
+        attempt = 0
+        while True:
+            try:
+                return await act()
+            except Unavailable as error:
+                attempt += 1
+                if self.closed.is_set():
+                    raise
+                if attempt == 1:
+                    log.warning("bus_unavailable", code=error.code, message=error.message)
+                await asyncio.sleep(BUS_RETRY.wait_s(attempt, 0, random.random()) or 2)  # noqa: S311
+
+    async def last(self, stream: str, subject: str) -> tuple[bytes | None, int]:
+        """The newest message of a subject and its sequence; (None, sequence or 0) if there is none or it was deleted.
+
+        Raises: Unavailable if the bus does not answer.
+        """
+        try:
+            msg = await self.js.get_last_msg(stream, subject, direct=True)
+        except NotFoundError:
+            return None, 0
+        except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer; try again in a moment") from error
+        return (None if _is_tombstone(msg.headers) else msg.data or b""), msg.seq or 0
+
+    async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
+        """Ask a service and return its answer.
+
+        Raises: Unavailable if nobody answers in time.
+        """
+        try:
+            return (await self.nc.request(subject, payload, timeout=timeout_s)).data
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise Unavailable(ErrorCode.TIMEOUT, f"no answer on {subject} within {timeout_s:g} s") from error
+
+    # ------------------------------------------------------------------------------------------- following
+
+    async def follow(self, stream: str, subject: str, *, after: int | None) -> AsyncIterator[list[Entry]]:
+        """Yield what is stored and what comes, in order, in batches; an empty batch says 'you are up to date'.
+
+        `after` is the last sequence already seen; None begins with the newest message of each subject (a bucket).
+        Never ends by itself; survives server restarts and consumers that were deleted.
+        """
+        last = after
+        while True:
+            arrived: deque[Msg] = deque()
+            wake = asyncio.Event()
+
+            async def arrive(msg: Msg, arrived: deque[Msg] = arrived, wake: asyncio.Event = wake) -> None:
+                arrived.append(msg)
+                wake.set()
+
+            generation = self.reconnects
+            start = last
+            subscription = await self.surely(lambda start=start: self._subscribe(stream, subject, start, arrive))  # type: ignore[misc]
+            self._wakers.add(wake.set)
+            try:
+                if (await self._pending(subscription)) == 0:
+                    yield []
+                while self.reconnects == generation:
+                    await wake.wait()
+                    wake.clear()
+                    batch = [_entry(arrived.popleft()) for _ in range(len(arrived))]
+                    if batch:
+                        last = batch[-1][0].seq
+                        yield [entry for entry, _ in batch]
+                        if batch[-1][1] == 0:
+                            yield []
+            finally:
+                self._wakers.discard(wake.set)
+                with suppress(Exception):
+                    await subscription.unsubscribe()
+
+    async def follow_bucket(self, bucket: str, keys: str = ">") -> AsyncIterator[list[Entry]]:
+        """`follow` for the keys of a bucket, first as they are and then as they change; subjects are bare keys."""
+        prefix = f"$KV.{bucket}."
+        async for batch in self.follow(f"KV_{bucket}", prefix + keys, after=None):
+            yield [Entry(entry.seq, entry.subject.removeprefix(prefix), entry.data) for entry in batch]
+
+    async def _subscribe(
+        self, stream: str, subject: str, after: int | None, callback: Callable[[Msg], Awaitable[None]]
+    ) -> JetStreamContext.PushSubscription:
+        config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT)
+        if after is not None:
+            config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
+        try:
+            return await self.js.subscribe(
+                subject, stream=stream, ordered_consumer=True, config=config, cb=callback, idle_heartbeat=5.0
+            )
+        except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot follow {stream}") from error
+
+    async def _pending(self, subscription: JetStreamContext.PushSubscription) -> int:
+        try:
+            info = await subscription.consumer_info()
+        except (nats.errors.Error, APIError, TimeoutError, OSError):
+            return -1
+        return (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
+
+    async def _on_disconnect(self) -> None:
+        log.warning("bus_disconnected")
+
+    async def _on_reconnect(self) -> None:
+        self.reconnects += 1
+        log.info("bus_reconnected")
+        for waker in list(self._wakers):
+            waker()
+
+    async def _on_closed(self) -> None:
+        self.closed.set()
+
+    async def _on_error(self, error: Exception) -> None:
+        # A refused publish and a slow consumer show here and nowhere else.
+        log.warning("bus_error", error=type(error).__name__, message=str(error))
+
+
+def _entry(msg: Msg) -> tuple[Entry, int]:
+    meta = msg.metadata
+    return Entry(meta.sequence.stream, msg.subject, None if _is_tombstone(msg.headers) else msg.data), meta.num_pending
+
+
+def _is_tombstone(headers: dict[str, str] | None) -> bool:
+    return headers is not None and (headers.get("KV-Operation") in ("DEL", "PURGE") or "Nats-Marker-Reason" in headers)
+
+
+def _translate(error: APIError) -> Exception:
+    if error.err_code == WRONG_LAST_SEQUENCE:
+        return Conflict()
+    text = (error.description or "").lower()
+    if error.err_code in STORAGE_ERRORS or "no space" in text or "insufficient" in text or "maximum bytes" in text:
+        return Unavailable(
+            ErrorCode.STORAGE_FULL, "the message bus cannot store more: free disk space in the data folder", 30.0
+        )
+    return Unavailable(ErrorCode.BUS_UNAVAILABLE, f"the message bus refused: {error.description}; try again in a moment")
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings, source: str, middlewares: Sequence[type[BaseMiddleware[Any, Any]]] = ()
+) -> AsyncIterator[Bus]:
+    """Connect, waiting as long as the server takes to appear, and close cleanly at the end."""
+    security = None
+    if settings.nats_user and settings.nats_password:
+        # As arguments, not in the URL: cluster peers that are discovered later do not get the URL's credentials.
+        security = SASLPlaintext(settings.nats_user, settings.nats_password.get_secret_value(), use_ssl=False)
+    bus: Bus
+
+    # nats-py wants coroutine functions, and wants them before there is a bus.
+    async def disconnected() -> None:
+        await bus._on_disconnect()
+
+    async def reconnected() -> None:
+        await bus._on_reconnect()
+
+    async def closed() -> None:
+        await bus._on_closed()
+
+    async def failed(error: Exception) -> None:
+        await bus._on_error(error)
+
+    broker = NatsBroker(
+        settings.nats_url.split(","),
+        name=source,
+        security=security,
+        logger=None,
+        middlewares=middlewares,
+        graceful_timeout=5.0,
+        connect_timeout=2,
+        reconnect_time_wait=1,
+        max_reconnect_attempts=-1,
+        ping_interval=5,
+        max_outstanding_pings=2,
+        disconnected_cb=disconnected,
+        reconnected_cb=reconnected,
+        closed_cb=closed,
+        error_cb=failed,
+    )
+    bus = Bus(broker, source)
+    bus.nc = await broker.connect()
+    bus.js = bus.nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
+    try:
+        yield bus
+    finally:
+        with suppress(Exception):
+            await asyncio.wait_for(broker.stop(), 5.0)

@@ -1,0 +1,211 @@
+"""What gateway and instance ports have in common over HTTP: one error shape, one way to read a body, one guard.
+
+A JSON body is read whatever the content type says (curl's default is a form). Because loopback needs no credentials,
+a web page of another site must not get in: foreign `Host` names (DNS rebinding) and requests that a browser marks as
+another site's (`Origin`, `Sec-Fetch-Site`: https://www.w3.org/TR/fetch-metadata/) are refused.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Middleware as Middleware
+from pydantic import ValidationError
+
+from mim.contracts.errors import ErrorCode, MimError, Unavailable
+from mim.contracts.fields import Model
+from mim.runtime.settings import is_loopback
+
+log = structlog.get_logger()
+Body = TypeVar("Body", bound=Model)
+
+MAX_BODY_BYTES = 1_000_000
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+REQUEST_ID = web.RequestKey("request_id", str)
+
+HTTP_STATUS: dict[str, int] = {
+    ErrorCode.BAD_JSON: 400,
+    ErrorCode.INVALID_ID: 404,
+    ErrorCode.INVALID_FIELDS: 422,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.UNAUTHORIZED: 401,
+    ErrorCode.FORBIDDEN_ORIGIN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.ROUTE_NOT_FOUND: 404,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.QR_NOT_AVAILABLE: 404,
+    ErrorCode.NOT_READY: 409,
+    ErrorCode.ALREADY_EXISTS: 409,
+    ErrorCode.IDEMPOTENCY_CONFLICT: 409,
+    ErrorCode.PORTS_EXHAUSTED: 503,
+    ErrorCode.BUS_UNAVAILABLE: 503,
+    ErrorCode.STORAGE_FULL: 503,
+    ErrorCode.SHUTTING_DOWN: 503,
+    ErrorCode.NO_WORKER: 503,
+    ErrorCode.TIMEOUT: 504,
+    ErrorCode.INTERNAL: 500,
+}
+MESSENGER_REFUSED_STATUS = 502
+
+
+class HttpError(MimError):
+    """An error answer with fields of its own, such as `details` or the present status."""
+
+    def __init__(self, code: ErrorCode, message: str, **fields: Any) -> None:
+        super().__init__(code, message)
+        self.fields = fields
+
+
+def json_answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON response."""
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json", headers=headers)
+
+
+def success(status: int = 200, /, **fields: Any) -> web.Response:
+    """A success answer of the contract."""
+    return json_answer({"success": True, **fields}, status)
+
+
+def error_answer(error: MimError, request_id: str) -> web.Response:
+    """An error answer of the contract."""
+    status = HTTP_STATUS.get(error.code, MESSENGER_REFUSED_STATUS)
+    headers = {"X-Request-Id": request_id}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    elif status == 503:
+        headers["Retry-After"] = "5"
+    fields = error.fields if isinstance(error, HttpError) else {}
+    body = {"success": False, "error": error.message, "code": error.code, "request_id": request_id, **fields}
+    return json_answer(body, status, headers)
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever a handler raises becomes an answer in the error shape; nothing internal shows."""
+    request_id = request[REQUEST_ID] = uuid4().hex
+    try:
+        response = await handler(request)
+    except MimError as error:
+        return error_answer(error, request_id)
+    except web.HTTPRequestEntityTooLarge:
+        message = f"the body is larger than {MAX_BODY_BYTES:,} bytes"
+        return error_answer(MimError(ErrorCode.TOO_LARGE, message), request_id)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        message = f"{request.method} is not possible here; use {allowed}"
+        answer = error_answer(MimError(ErrorCode.METHOD_NOT_ALLOWED, message), request_id)
+        answer.headers["Allow"] = allowed
+        return answer
+    except web.HTTPNotFound:
+        message = f"there is no route {request.method} {request.path}"
+        return error_answer(MimError(ErrorCode.ROUTE_NOT_FOUND, message), request_id)
+    except web.HTTPException as error:
+        code = ErrorCode.BAD_JSON if error.status < 500 else ErrorCode.INTERNAL
+        answer = error_answer(MimError(code, error.reason), request_id)
+        answer.set_status(error.status)
+        return answer
+    except ConnectionResetError:
+        raise
+    except Exception:
+        log.exception("request_failed", method=request.method, path=request.path, request_id=request_id)
+        return error_answer(MimError(ErrorCode.INTERNAL, f"something broke; the log has it as {request_id}"), request_id)
+    return response
+
+
+def guard(hosts: Collection[str], origins: Collection[str], *, any_host: bool = False) -> Middleware:
+    """Refuse requests that a web page of another site may have caused.
+
+    `hosts` are names under which this server may be called beside loopback, `origins` the other sites that may.
+    """
+    names = LOOPBACK_NAMES | {host.lower() for host in hosts}
+    allowed = {origin.lower().rstrip("/") for origin in origins}
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.headers.get("Host", "").lower()
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        if not any_host and name not in names:
+            raise MimError(
+                ErrorCode.FORBIDDEN_ORIGIN,
+                f"this server does not answer to the name {name[:80]!r}; add it to MIM_ALLOWED_HOSTS if it should",
+            )
+        origin = request.headers.get("Origin", "").lower().rstrip("/")
+        if origin in allowed:
+            return await handler(request)
+        site = request.headers.get("Sec-Fetch-Site", "none").lower()
+        same = not origin or origin in (f"http://{host}", f"https://{host}")
+        if not same or site not in ("same-origin", "none"):
+            raise MimError(
+                ErrorCode.FORBIDDEN_ORIGIN,
+                "pages of other sites may not call this server; add the origin to MIM_ALLOWED_ORIGINS if this one may",
+            )
+        return await handler(request)
+
+    return check
+
+
+async def read_body(request: web.Request, model: type[Body]) -> Body:
+    """The body as a model.
+
+    Raises: MimError (BAD_JSON) if it is no JSON object, HttpError (INVALID_FIELDS) naming each field that does not fit.
+    """
+    raw = await request.read()
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        if any(problem["type"] == "json_invalid" for problem in problems):
+            text = problems[0].get("ctx", {}).get("error", "it cannot be parsed")
+            raise MimError(ErrorCode.BAD_JSON, f"the body is not valid JSON: {text}") from None
+        if any(not problem["loc"] and problem["type"] != "value_error" for problem in problems):
+            raise MimError(ErrorCode.BAD_JSON, "the body must be a JSON object") from None
+        raise invalid_fields([(_field(problem["loc"]), problem["msg"]) for problem in problems]) from None
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location)) or "body"
+
+
+def invalid_fields(problems: list[tuple[str, str]]) -> HttpError:
+    """The 422 answer for (field, problem) pairs."""
+    tidy = [{"field": field, "problem": problem.removeprefix("Value error, ")} for field, problem in problems]
+    names = ", ".join(dict.fromkeys(item["field"] for item in tidy))
+    return HttpError(ErrorCode.INVALID_FIELDS, f"some fields do not fit: {names}", details=tidy)
+
+
+def bearer(request: web.Request) -> str | None:
+    """The token of the Authorization header; None if there is none."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" and value.strip() else None
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare secrets in constant time."""
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
+
+
+def need_credentials(host: str, has_token: bool) -> None:
+    """Refuse to open a listener that strangers can reach without credentials. Raises: SystemExit that says how."""
+    if not is_loopback(host) and not has_token:
+        raise SystemExit(
+            f"refusing to listen on {host} without credentials: set MIM_ADMIN_TOKEN to a long random value "
+            "(for example the output of: openssl rand -hex 32), or use --host 127.0.0.1"
+        )
+
+
+async def open_site(runner: web.AppRunner, host: str, port: int) -> web.TCPSite:
+    """Start listening. Raises: OSError if the port cannot be opened."""
+    site = web.TCPSite(runner, host, port, backlog=1024)
+    await site.start()
+    return site
+
+
+Route = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -1,0 +1,69 @@
+"""Logs: structlog, pretty on a terminal, JSON otherwise. Escape codes and tokens never get into a line."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from mim.runtime.settings import Settings
+
+ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+# A Telegram bot token, also inside a URL (https://core.telegram.org/bots/api#authorizing-your-bot), and our API keys.
+SECRET = re.compile(r"\b\d{5,}:[A-Za-z0-9_-]{30,}|\bmim_[A-Za-z0-9_-]{20,}|(?<=Bearer )\S+")
+
+
+def clean(text: str) -> str:
+    """`text` without escape sequences and without anything that looks like a secret."""
+    return SECRET.sub("[redacted]", ANSI.sub("", text))
+
+
+def scrub(value: Any) -> Any:
+    """`clean` for every text in a value of dicts, lists and tuples."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {key: scrub(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrub(item) for item in value]
+    return value if isinstance(value, (int, float, bool, type(None))) else clean(str(value))
+
+
+def _scrub_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: value if key.startswith("_") else scrub(value) for key, value in event.items()}
+
+
+def configure(settings: Settings, service: str) -> None:
+    """Send all logs of this process, the libraries' too, to stderr in one form."""
+    pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        lambda _l, _m, event: {"service": service, **event},
+    ]
+    render: list[structlog.typing.Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        _scrub_event,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if pretty
+        else structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for noisy in ("nats", "aiohttp.access", "aiogram"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )

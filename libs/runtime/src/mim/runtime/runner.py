@@ -1,0 +1,368 @@
+"""One instance at its worker: obeys the newest order, runs sessions with backoff, turns what they raise into status.
+
+This is the one place where NotReady, NeedsUser and Fatal become `reconnecting`, a person's next step, or `error`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused, SessionEnded
+from mim.contracts.messages import (
+    Account,
+    ActionRequired,
+    Authenticated,
+    ClientReady,
+    IncomingMessage,
+    InstanceEvent,
+    InstanceFailed,
+    InstanceStopped,
+    LoggedOut,
+    MessageFailed,
+    MessageReceived,
+    MessageSent,
+    OrderAction,
+    QrReady,
+    Reason,
+    Reconnecting,
+    SendMessage,
+    SessionOrder,
+)
+from mim.contracts.states import Status, UserAction
+from mim.runtime.backoff import RECONNECT
+from mim.runtime.bus import Bus
+from mim.runtime.outbox import Outbox
+from mim.runtime.secrets import SecretsUnreadable
+from mim.runtime.sending import Sender
+from mim.runtime.session import SentMessage, Session, SessionFactory
+from mim.runtime.store import Secrets
+
+END_S = 5.0
+SEND_S = 60.0
+STEADY_S = 60.0  # a session that was ready for so long starts its backoff afresh
+
+_ENDINGS: dict[Status, type[InstanceEvent]] = {
+    Status.LOGGED_OUT: LoggedOut,
+    Status.ACTION_REQUIRED: ActionRequired,
+    Status.ERROR: InstanceFailed,
+}
+
+
+class Runner:
+    """Made by the worker for each instance that it was given an order for."""
+
+    def __init__(
+        self,
+        order: SessionOrder,
+        *,
+        bus: Bus,
+        outbox: Outbox,
+        sender: Sender,
+        secrets: Secrets,
+        factory: SessionFactory,
+        settings: Mapping[str, str],
+        folder: Path,
+        worker: str,
+    ) -> None:
+        self.order = order
+        self.status = order.status
+        self.reason = order.reason
+        self.account: Account | None = None
+        self.observed_at: datetime | None = None
+        self._bus = bus
+        self._outbox = outbox
+        self._sender = sender
+        self._secrets = secrets
+        self._factory = factory
+        self._settings = settings
+        self._folder = folder
+        self._worker = worker
+        self._session: Session | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ran_epoch = 0
+        self._ready = asyncio.Event()
+        self._log: FilteringBoundLogger = structlog.get_logger().bind(instance_id=order.instance_id)
+
+    # ---------------------------------------------------------------------------------------------- orders
+
+    async def obey(self, order: SessionOrder) -> None:
+        """Do what an order says; returns when it is done or, for RUN, under way."""
+        self.order = order
+        match order.action:
+            case OrderAction.RUN:
+                if order.epoch > self._ran_epoch:
+                    await self.end()
+                    self._start()
+            case OrderAction.HOLD:
+                await self.end()
+                if order.status is Status.STARTING:  # it shall stop, and nobody has said yet that it has
+                    await self._say(self._event(InstanceStopped))
+                self.status, self.reason = order.status, order.reason
+            case OrderAction.LOGOUT:
+                await self._logout()
+                message = "Logged out on request; start it to log in again"
+                await self._say(self._event(LoggedOut, ErrorCode.REQUESTED, message, UserAction.SCAN_QR))
+            case OrderAction.PURGE:
+                await self._logout()
+
+    def _start(self) -> None:
+        self._ran_epoch = self.order.epoch
+        self.status, self.reason = Status.STARTING, self.order.reason
+        self._task = asyncio.create_task(self._life(self.order), name=f"session {self.order.instance_id}")
+
+    async def end(self) -> None:
+        """Close the session, if there is one; after this nothing of it runs."""
+        self._ready.clear()
+        task, self._task = self._task, None
+        if task is None:
+            return
+        await self._outbox.close(self.order.instance_id)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=END_S)
+        if not done:
+            self._log.error("session_does_not_end", after_s=END_S)
+
+    async def fence(self) -> None:
+        """This worker may have been given up: close the session so that no account is connected twice."""
+        if self._task is not None:
+            await self.end()
+            self._ran_epoch = 0
+
+    async def _logout(self) -> None:
+        session = self._session
+        if session is not None:
+            with suppress(Exception):
+                await asyncio.wait_for(session.logout(), END_S)
+        await self.end()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    # --------------------------------------------------------------------------------------------- session
+
+    async def _life(self, order: SessionOrder) -> None:
+        loop = asyncio.get_running_loop()
+        attempt, failing_since = 0, loop.time()
+        await self._outbox_open()
+        while True:
+            began = loop.time()
+            try:
+                await self._run_once(order)
+            except NotReady as error:
+                if self._ready.is_set() and loop.time() - began > STEADY_S:
+                    attempt = 0
+                self._ready.clear()
+                failing_since = began if attempt == 0 else failing_since
+                attempt += 1
+                wait_s = RECONNECT.wait_s(attempt, loop.time() - failing_since, random.random())  # noqa: S311
+                if wait_s is None:
+                    message = f"gave up after a day of trying: {error.message}"
+                    await self._say(self._event(InstanceFailed, ErrorCode.GAVE_UP, message, UserAction.RESTART))
+                    return
+                if self.reason.code != error.code or self.status is not Status.RECONNECTING:
+                    await self._say(self._event(Reconnecting, error.code, error.message, UserAction.WAIT))
+                await asyncio.sleep(max(wait_s, error.retry_after_s or 0))
+            except NeedsUser as error:
+                self._ready.clear()
+                kind = _ENDINGS.get(error.status, InstanceFailed)
+                if error.status is Status.LOGGED_OUT:
+                    await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+                await self._say(self._event(kind, error.code, error.message, error.user_action))
+                return
+            except Fatal as error:
+                self._ready.clear()
+                await self._say(self._event(InstanceFailed, error.code, error.message, UserAction.RESTART))
+                return
+
+    async def _run_once(self, order: SessionOrder) -> None:
+        opened: dict[str, str] = {}
+        for name in order.secrets:
+            try:
+                value = await self._bus.surely(
+                    lambda name=name: self._secrets.open(order.user_id, order.provider, order.instance_id, name)  # type: ignore[misc]
+                )
+            except SecretsUnreadable as error:
+                raise Fatal(ErrorCode.INTERNAL, str(error)) from None
+            if value is not None:
+                opened[name] = value
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        session = self._session = self._factory(_Context(self, opened))
+        try:
+            await session.run()
+        except SessionEnded:
+            raise
+        except Exception as error:
+            self._log.exception("session_crashed")
+            raise NotReady(ErrorCode.SESSION_CRASHED, "the session broke off unexpectedly; trying again") from error
+        finally:
+            self._session = None
+        raise NotReady(ErrorCode.SESSION_CRASHED, "the session ended by itself; trying again")
+
+    async def _outbox_open(self) -> None:
+        await self._bus.surely(lambda: self._outbox.open(self.order.instance_id, self._deliver))
+
+    # --------------------------------------------------------------------------------------------- reports
+
+    def _event(
+        self,
+        kind: type[InstanceEvent],
+        code: str | None = None,
+        message: str = "",
+        action: UserAction = UserAction.NONE,
+        **data: Any,
+    ) -> InstanceEvent:
+        reason = None
+        if code is not None:
+            reason = Reason(code=code, message=message, user_action=action, since=self._bus.now())
+        return kind(
+            instance_id=self.order.instance_id, epoch=self.order.epoch, actor=self._worker, reason=reason, **data
+        )
+
+    async def _say(self, event: InstanceEvent) -> None:
+        if event.status is not None:
+            self.status = event.status
+            code = event.reason.code if event.reason else event.status.upper()
+            message = event.reason.message if event.reason else event.status
+            self.reason = event.reason or Reason(code=code, message=message, since=self._bus.now())
+        await self._bus.emit_surely(event)
+        self._log.info("status", status=event.name, code=event.reason.code if event.reason else None)
+
+    async def qr_ready(self, code: str, expires_at: datetime) -> None:
+        await self._say(
+            QrReady(
+                instance_id=self.order.instance_id,
+                epoch=self.order.epoch,
+                actor=self._worker,
+                code=code,
+                expires_at=expires_at,
+            )
+        )
+
+    async def authenticated(self, account: Account) -> None:
+        self.account = account
+        await self._say(self._event(Authenticated, account=account))
+
+    async def client_ready(self, account: Account) -> None:
+        self.account = account
+        self.observed_at = self._bus.now()
+        self._ready.set()
+        await self._say(self._event(ClientReady, account=account))
+
+    async def reconnecting(self, code: ErrorCode, message: str) -> None:
+        self._ready.clear()
+        await self._say(self._event(Reconnecting, code, message, UserAction.WAIT))
+
+    async def received(self, message: IncomingMessage) -> None:
+        event = MessageReceived(
+            instance_id=self.order.instance_id, provider=self.order.provider, epoch=self.order.epoch, message=message
+        )
+        # The messenger repeats what was not confirmed; the same id makes the repeat harmless.
+        await self._bus.emit_surely(event, id=f"{self.order.instance_id}/{message.chat_id}/{message.id}/received")
+
+    # ------------------------------------------------------------------------------------------- messages
+
+    async def _deliver(self, message: SendMessage, doubt: bool) -> None:
+        if doubt:
+            text = "a crash left it open whether this message was sent; it was not sent again"
+            return await self._failed(message, ErrorCode.UNCERTAIN, text)
+        while True:
+            left_s = (message.expires_at - self._bus.now()).total_seconds()
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._ready.wait()
+            except TimeoutError:
+                text = f"it waited too long: the instance is {self.status} ({self.reason.message})"
+                return await self._failed(message, ErrorCode.NOT_READY, text)
+            session = self._session
+            if session is None:
+                self._ready.clear()
+                continue
+            try:
+                sent = await self._attempt(session, message)
+            except NotReady as error:
+                wait_s = error.retry_after_s or 1.0
+                if wait_s >= left_s:
+                    return await self._failed(message, error.code, error.message)
+                await asyncio.sleep(wait_s)
+            except MimError as error:
+                return await self._failed(message, error.code, error.message)
+            else:
+                return await self._sent(message, sent)
+
+    async def _attempt(self, session: Session, message: SendMessage) -> SentMessage:
+        """One attempt, brought to an end even if the session is being closed: from here on a message is sent or open."""
+        attempt = asyncio.create_task(session.send(message))
+        try:
+            async with asyncio.timeout(SEND_S):
+                return await asyncio.shield(attempt)
+        except (asyncio.CancelledError, TimeoutError):
+            await asyncio.wait({attempt}, timeout=END_S / 2)
+            attempt.cancel()
+            if attempt.done() and not attempt.cancelled() and attempt.exception() is None:
+                return attempt.result()
+            text = "the session was closed or silent while this message was being sent; it was not sent again"
+            raise Refused(ErrorCode.UNCERTAIN, text) from None
+        except MimError:
+            raise
+        except Exception as error:
+            self._log.warning("send_open", message_id=message.id, error=type(error).__name__)
+            text = "the messenger did not confirm this message; it was not sent again"
+            raise Refused(ErrorCode.UNCERTAIN, text) from error
+
+    async def _sent(self, message: SendMessage, sent: SentMessage) -> None:
+        event = MessageSent(
+            instance_id=self.order.instance_id,
+            provider=self.order.provider,
+            epoch=self.order.epoch,
+            id=message.id,
+            to=message.to,
+            messenger_id=sent.messenger_id,
+            chat_id=sent.chat_id,
+        )
+        await self._tell(event)
+
+    async def _failed(self, message: SendMessage, code: str, text: str) -> None:
+        event = MessageFailed(
+            instance_id=self.order.instance_id,
+            provider=self.order.provider,
+            epoch=self.order.epoch,
+            id=message.id,
+            to=message.to,
+            code=code,
+            message=text,
+        )
+        await self._tell(event)
+
+    async def _tell(self, event: MessageSent | MessageFailed) -> None:
+        await self._bus.emit_surely(event, id=f"{event.instance_id}/{event.id}/{event.name}")
+        self._sender.resolve(event)
+
+
+class _Context:
+    """The session's view of its runner (`mim.runtime.session.SessionContext`)."""
+
+    def __init__(self, runner: Runner, secrets: Mapping[str, str]) -> None:
+        self.instance_id = runner.order.instance_id
+        self.settings = runner._settings
+        self.secrets = secrets
+        self.data_dir = runner._folder
+        self.log = runner._log
+        self.now = runner._bus.now
+        self.qr_ready = runner.qr_ready
+        self.authenticated = runner.authenticated
+        self.client_ready = runner.client_ready
+        self.reconnecting = runner.reconnecting
+        self.received = runner.received
+        self._runner = runner
+
+    def proved(self) -> None:
+        """The messenger just answered a real round trip."""
+        self._runner.observed_at = self._runner._bus.now()

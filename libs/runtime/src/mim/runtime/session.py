@@ -1,0 +1,110 @@
+"""What an adapter has to be: one class that holds one live link to its messenger.
+
+The worker makes a session, awaits `run()`, and does all the rest: epochs, backoff, status events, the outbox, the
+instance's own port. A session only reports what it sees and raises one of three errors when it cannot go on:
+
+    NotReady    the messenger is away or asks to wait: the worker runs a new session after a backoff
+    NeedsUser   a person must act; the error names the status
+    Fatal       nothing helps
+
+Example:
+
+    class EchoSession:
+        def __init__(self, context: SessionContext) -> None: ...
+        async def run(self) -> None:
+            await self.context.client_ready(Account(id="1"))
+            await asyncio.Event().wait()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from mim.contracts.errors import ErrorCode
+from mim.contracts.messages import Account, IncomingMessage, SendMessage
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """What the messenger said to a message it took: its own id, and the chat it went to."""
+
+    messenger_id: str
+    chat_id: str | None = None
+
+
+class SessionContext(Protocol):
+    """What a session may know and say. Reports return when the event is stored, so awaiting them is backpressure."""
+
+    instance_id: str
+    settings: Mapping[str, str]
+    """The adapter's own settings, such as `telegram_api_url`."""
+    secrets: Mapping[str, str]
+    """Opened secrets of the instance by name, such as `token` and `proxy`."""
+    data_dir: Path
+    """A folder of the instance's own, mode 0700; it outlives the session until logout or delete."""
+    log: FilteringBoundLogger
+
+    def now(self) -> datetime:
+        """The present time, UTC."""
+        ...
+
+    async def qr_ready(self, code: str, expires_at: datetime) -> None:
+        """A QR code (its raw text) waits to be scanned; call again for each renewal."""
+        ...
+
+    async def authenticated(self, account: Account) -> None:
+        """The messenger accepted the login."""
+        ...
+
+    async def client_ready(self, account: Account) -> None:
+        """Messages can be sent and received."""
+        ...
+
+    async def reconnecting(self, code: ErrorCode, message: str) -> None:
+        """The link dropped and the messenger's library is already trying again by itself."""
+        ...
+
+    async def received(self, message: IncomingMessage) -> None:
+        """A message came in. Returns when it is stored; only then tell the messenger that it was taken."""
+        ...
+
+    def proved(self) -> None:
+        """The messenger just answered a real round trip."""
+        ...
+
+
+class Session(Protocol):
+    """One live link of one instance. Made afresh for every attempt; never used by two tasks at once but for `send`."""
+
+    async def run(self) -> None:
+        """Connect, log in, stay connected, report. Ends only by raising `NotReady`, `NeedsUser` or `Fatal`, or by
+        cancellation, after which nothing of the session may be left running (within 5 s)."""
+        ...
+
+    async def send(self, message: SendMessage) -> SentMessage:
+        """Send one text and return the messenger's id for it.
+
+        Raises:
+            Refused: the messenger refused this message; others may pass.
+            NotReady: it was certainly not sent; try again, after `retry_after_s` if that is set.
+            Any other error means that it is open whether it was sent.
+        """
+        ...
+
+    async def logout(self) -> None:
+        """Revoke the login at the messenger if `run` is connected. What is in `data_dir` is removed by the worker."""
+        ...
+
+
+class SessionFactory(Protocol):
+    """How the worker makes a session: the adapter's class itself."""
+
+    def __call__(self, context: SessionContext) -> Session:
+        """Make a session that has not done anything yet."""
+        ...

@@ -1,0 +1,91 @@
+"""All settings, as `MIM_*` variables. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+EPHEMERAL_FIRST = 32_768  # Linux's net.ipv4.ip_local_port_range begins here: ports above may be taken any time
+
+
+class Settings(BaseSettings):
+    """Settings of every service; `mim up` hands them to its children as variables."""
+
+    model_config = SettingsConfigDict(env_prefix="MIM_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_user: str | None = None
+    nats_password: SecretStr | None = None
+    data_dir: Path = Path("~/.local/share/mim")
+    secret_key: SecretStr | None = None
+    """32 bytes as 64 hex digits; without it the key file `<data_dir>/secret.key` is used."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 3000
+    admin_token: SecretStr | None = None
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further names under which the gateway may be called, comma-separated."""
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Other sites whose pages may call the gateway, comma-separated, such as `https://desk.example.com`."""
+
+    instance_ports: str = "3001-7999"
+    instance_host: str = "127.0.0.1"
+    host_name: str = Field(default_factory=lambda: socket.gethostname() or "host")
+
+    worker: str = ""
+    """Name of this worker; unique among all workers. `mim up` uses `<provider>-1`."""
+    worker_capacity: Annotated[int, Field(ge=1)] = 5000
+
+    log_format: Literal["auto", "pretty", "json"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    sandbox: bool = False
+    sync_interval: str = "always"
+    """How the embedded nats-server flushes to disk; `always` survives a power cut."""
+
+    telegram_api_url: str = "https://api.telegram.org"
+    telegram_pacing: Literal["on", "off"] = "on"
+    whatsapp_proxy_url: str = ""
+    whatsapp_ca_file: str = ""
+    whatsapp_child_wrapper: str = ""
+
+    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("instance_ports")
+    @classmethod
+    def _range(cls, value: str) -> str:
+        first, dash, last = value.partition("-")
+        if not (dash and first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) < EPHEMERAL_FIRST):
+            raise ValueError(f"must be FIRST-LAST with 1 <= FIRST <= LAST < {EPHEMERAL_FIRST}, such as 3001-7999")
+        return value
+
+    def port_range(self) -> range:
+        """The ports that instances may get."""
+        first, _, last = self.instance_ports.partition("-")
+        return range(int(first), int(last) + 1)
+
+    def adapter_settings(self) -> dict[str, str]:
+        """What an adapter may know, by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name.startswith(("telegram_", "whatsapp_"))}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listener on `host` can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,144 @@
+"""A bucket of typed values with compare-and-set, and the secrets that are sealed in one.
+
+A handler never sees a revision: `Store.change` loads, lets a function decide, and saves only if nothing newer came
+between; otherwise it does it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, Unavailable
+from mim.runtime.bus import Bus, Conflict
+from mim.runtime.secrets import Vault
+
+Value = TypeVar("Value", bound=BaseModel)
+CHANGE_TRIES = 50
+
+
+class Store(Generic[Value]):
+    """One bucket whose values are all of one model."""
+
+    def __init__(self, bus: Bus, bucket: str, model: type[Value]) -> None:
+        self._bus = bus
+        self._bucket = bucket
+        self._model = model
+
+    async def load(self, key: str) -> tuple[Value | None, int]:
+        """The value and its revision; (None, revision or 0) if there is none.
+
+        Raises: Unavailable if the bus does not answer.
+        """
+        data, revision = await _read(self._bus, self._bucket, key)
+        return (None if data is None else self._model.model_validate_json(data)), revision
+
+    async def save(self, key: str, value: Value, *, revision: int | None = None) -> int:
+        """Store a value; with `revision` only if that is still the newest (0: if the key is new).
+
+        Raises: Conflict, Unavailable.
+        """
+        return await _write(self._bus, self._bucket, key, value.model_dump_json().encode(), revision)
+
+    async def create(self, key: str, value: Value) -> bool:
+        """Store a value if the key holds none. False if it does."""
+        current, revision = await self.load(key)
+        if current is not None:
+            return False
+        try:
+            await self.save(key, value, revision=revision)
+        except Conflict:
+            return False
+        return True
+
+    async def change(self, key: str, decide: Callable[[Value | None], Value | None]) -> Value | None:
+        """Replace a value by what `decide` makes of it; None leaves it as it is. Returns what is stored afterwards.
+
+        `decide` may be called several times and must have no effects. Raises: Unavailable.
+        """
+        for _ in range(CHANGE_TRIES):
+            current, revision = await self.load(key)
+            wanted = decide(current)
+            if wanted is None:
+                return current
+            try:
+                await self.save(key, wanted, revision=revision)
+            except Conflict:
+                continue
+            return wanted
+        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"{self._bucket} is too busy; try again")
+
+    async def remove(self, key: str) -> None:
+        """Remove a key; removing one that is not there is no error."""
+        await _remove(self._bus, self._bucket, key)
+
+    async def follow(self, keys: str = ">") -> AsyncIterator[list[tuple[str, Value | None]]]:
+        """Every key as it is, then as it changes (None: removed); an empty list says 'you are up to date'."""
+        async for batch in self._bus.follow_bucket(self._bucket, keys):
+            yield [
+                (entry.subject, None if entry.data is None else self._model.model_validate_json(entry.data))
+                for entry in batch
+            ]
+
+
+class Secrets:
+    """The sealed secrets of instances, bound to their owner."""
+
+    def __init__(self, bus: Bus, vault: Vault) -> None:
+        self._bus = bus
+        self._vault = vault
+
+    def seal(self, user_id: str, instance_id: str, name: str, plain: str) -> str:
+        """Seal one secret for its place."""
+        return self._vault.seal(plain, user_id, instance_id, name)
+
+    def unseal(self, user_id: str, instance_id: str, name: str, sealed: str) -> str:
+        """Open what `seal` made for the same place. Raises: SecretsUnreadable."""
+        return self._vault.open(sealed, user_id, instance_id, name)
+
+    async def put(self, provider: str, instance_id: str, name: str, sealed: str) -> None:
+        """Store a sealed secret, replacing an older one."""
+        await _write(
+            self._bus, subjects.SECRETS_BUCKET, subjects.secret_key(provider, instance_id, name), sealed.encode(), None
+        )
+
+    async def put_new(self, provider: str, instance_id: str, name: str, sealed: str) -> str:
+        """Store a sealed secret unless there is one; returns the one that is stored."""
+        key = subjects.secret_key(provider, instance_id, name)
+        data, revision = await _read(self._bus, subjects.SECRETS_BUCKET, key)
+        if data is not None:
+            return data.decode()
+        try:
+            await _write(self._bus, subjects.SECRETS_BUCKET, key, sealed.encode(), revision)
+        except Conflict:
+            return await self.put_new(provider, instance_id, name, sealed)
+        return sealed
+
+    async def open(self, user_id: str, provider: str, instance_id: str, name: str) -> str | None:
+        """The secret in the clear; None if there is none. Raises: SecretsUnreadable, Unavailable."""
+        data, _ = await _read(
+            self._bus, subjects.SECRETS_BUCKET, subjects.secret_key(provider, instance_id, name)
+        )
+        return None if data is None else self.unseal(user_id, instance_id, name, data.decode())
+
+    async def remove_all(self, provider: str, instance_id: str, names: tuple[str, ...]) -> None:
+        """Remove the named secrets of an instance so that not even a tombstone's history holds them."""
+        for name in names:
+            await _remove(self._bus, subjects.SECRETS_BUCKET, subjects.secret_key(provider, instance_id, name))
+
+
+async def _read(bus: Bus, bucket: str, key: str) -> tuple[bytes | None, int]:
+    return await bus.last(f"KV_{bucket}", f"$KV.{bucket}.{key}")
+
+
+async def _write(bus: Bus, bucket: str, key: str, data: bytes, revision: int | None) -> int:
+    subject = f"$KV.{bucket}.{key}"
+    return await bus.publish(subject, data, expect=None if revision is None else (subject, revision))
+
+
+async def _remove(bus: Bus, bucket: str, key: str) -> None:
+    # A purge with rollup drops the earlier value from the file at once; a plain delete would need history 1 to age.
+    await bus.publish(f"$KV.{bucket}.{key}", b"", headers={"KV-Operation": "PURGE", "Nats-Rollup": "sub"})

@@ -1,0 +1,245 @@
+"""A worker: one adapter process that holds the live sessions of many instances.
+
+It beats a heartbeat, obeys the orders in its part of the `orders` bucket that name its present boot, and runs a
+`Runner` for each. If it cannot renew its heartbeat it closes its sessions before anybody may give them to another
+worker (FENCE_S here is well below LAPSE_S in lifecycle and allocator), so no account is ever connected twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from uuid import uuid4
+
+import structlog
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, MimError, Unavailable
+from mim.contracts.messages import InstanceDeleted, InstanceFailed, OrderAction, Reason, SessionOrder, WorkerHeartbeat
+from mim.contracts.states import Provider, UserAction
+from mim.runtime.bus import Bus
+from mim.runtime.instance_port import InstancePorts, SendRoute
+from mim.runtime.outbox import Outbox
+from mim.runtime.runner import Runner
+from mim.runtime.secrets import load_vault
+from mim.runtime.sending import Sender
+from mim.runtime.service import Tasks
+from mim.runtime.session import SessionFactory
+from mim.runtime.settings import Settings
+from mim.runtime.store import Secrets, Store
+
+log = structlog.get_logger()
+
+BEAT_S = 1.0
+FENCE_S = 6.0
+
+
+class Worker:
+    """Holds the runners of one provider's instances."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        settings: Settings,
+        provider: Provider,
+        factory: SessionFactory,
+        prefix: str,
+        send_routes: Mapping[str, SendRoute],
+    ) -> None:
+        self.name = subjects.token(settings.worker or f"{provider}-1")
+        self.boot = uuid4().hex
+        self._bus = bus
+        self._settings = settings
+        self._provider = provider
+        self._factory = factory
+        self._secrets = Secrets(bus, load_vault(settings))
+        self._sender = Sender(bus)
+        self._outbox = Outbox(bus, provider, subjects.outbox_inbox(self.name, self.boot))
+        allowed = (settings.allowed_hosts, settings.allowed_origins)
+        self._ports = InstancePorts(
+            settings.instance_host, provider, prefix, send_routes, self._sender, bus.now, allowed
+        )
+        self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
+        self._beats = Store(bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
+        self._root = settings.data_dir / "sessions" / provider
+        self._runners: dict[str, Runner] = {}
+        self._wanted: dict[str, SessionOrder | None] = {}
+        self._obeying: dict[str, asyncio.Task[None]] = {}
+        self._fenced = False
+
+    async def start(self) -> None:
+        """Listen, and remove what deleted instances left behind in an earlier life."""
+        await self._ports.start()
+        await self._outbox.listen()
+        await self._sweep_folders()
+
+    async def drain(self) -> None:
+        """End in order: no heartbeat any more, all sessions closed, so that others may take over at once."""
+        for task in list(self._obeying.values()):
+            task.cancel()
+        await asyncio.gather(*(runner.end() for runner in self._runners.values()), return_exceptions=True)
+        with suppress(MimError):
+            await self._beats.remove(self.name)
+        await self._ports.stop()
+
+    # ------------------------------------------------------------------------------------------- heartbeat
+
+    async def beat(self) -> None:
+        """Renew the heartbeat; without success for FENCE_S, close all sessions until it works again."""
+        last = time.monotonic()
+        while True:
+            beat = WorkerHeartbeat(
+                worker=self.name,
+                boot=self.boot,
+                provider=self._provider,
+                host=self._settings.host_name,
+                capacity=self._settings.worker_capacity,
+                load=len(self._runners),
+            )
+            began = time.monotonic()
+            try:
+                await self._beats.save(self.name, beat)
+            except Unavailable:
+                if time.monotonic() - last > FENCE_S and not self._fenced:
+                    await self._fence()
+            else:
+                last = began
+                if self._fenced:
+                    await self._resume()
+            await asyncio.sleep(BEAT_S)
+
+    async def _fence(self) -> None:
+        self._fenced = True
+        log.error("fenced", reason="the heartbeat could not be renewed; closing all sessions")
+        for task in list(self._obeying.values()):
+            task.cancel()
+        await asyncio.gather(*(runner.fence() for runner in self._runners.values()), return_exceptions=True)
+
+    async def _resume(self) -> None:
+        try:
+            # What this worker was last told may be out of date: somebody else may hold its instances by now.
+            current = {key: (await self._orders.load(subjects.order_key(self.name, key)))[0] for key in self._runners}
+        except Unavailable:
+            return
+        self._fenced = False
+        log.info("unfenced")
+        for instance_id, order in current.items():
+            self._want(instance_id, order)
+
+    # ---------------------------------------------------------------------------------------------- orders
+
+    async def follow_orders(self) -> None:
+        """Obey orders as they come; of several for one instance only the newest matters."""
+        async for batch in self._orders.follow(subjects.orders_of(self.name)):
+            for key, order in batch:
+                self._want(key.rpartition(".")[2], order)
+
+    def _want(self, instance_id: str, order: SessionOrder | None) -> None:
+        if order is not None and order.boot != self.boot:
+            return  # meant for an earlier life of this worker; lifecycle will give a new one
+        self._wanted[instance_id] = order
+        if instance_id not in self._obeying and not self._fenced:
+            task = asyncio.create_task(self._obey(instance_id))
+            self._obeying[instance_id] = task
+            task.add_done_callback(lambda done: self._obeyed(instance_id, done))
+
+    def _obeyed(self, instance_id: str, task: asyncio.Task[None]) -> None:
+        self._obeying.pop(instance_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("order_failed", instance_id=instance_id, exc_info=error)
+        if instance_id in self._wanted and not self._fenced:
+            self._want(instance_id, self._wanted[instance_id])
+
+    async def _obey(self, instance_id: str) -> None:
+        while instance_id in self._wanted:
+            order = self._wanted.pop(instance_id)
+            if order is None:
+                await self._let_go(instance_id)
+            elif order.action is OrderAction.PURGE:
+                await self._runner(order).obey(order)
+                await self._let_go(instance_id)
+                await self._bus.surely(lambda: self._orders.remove(subjects.order_key(self.name, instance_id)))
+            elif await self._open_ports(self._runner(order), order):
+                await self._runner(order).obey(order)
+
+    def _runner(self, order: SessionOrder) -> Runner:
+        runner = self._runners.get(order.instance_id)
+        if runner is None:
+            runner = self._runners[order.instance_id] = Runner(
+                order,
+                bus=self._bus,
+                outbox=self._outbox,
+                sender=self._sender,
+                secrets=self._secrets,
+                factory=self._factory,
+                settings=self._settings.adapter_settings(),
+                folder=self._root / order.instance_id,
+                worker=self.name,
+            )
+        return runner
+
+    async def _let_go(self, instance_id: str) -> None:
+        runner = self._runners.pop(instance_id, None)
+        if runner is not None:
+            await runner.end()
+            for port in runner.order.ports.numbers():
+                await self._ports.close(port)
+
+    async def _open_ports(self, runner: Runner, order: SessionOrder) -> bool:
+        for port in set(runner.order.ports.numbers()) - set(order.ports.numbers()):
+            await self._ports.close(port)
+        if order.ports.api is None:
+            return True
+        try:
+            await self._ports.open(order.ports.api, runner)
+        except OSError as error:
+            await runner.end()
+            message = (
+                f"port {order.ports.api} cannot be opened ({error.strerror}); "
+                "start the instance again to get another port"
+            )
+            reason = Reason(
+                code=ErrorCode.PORT_TAKEN, message=message, user_action=UserAction.RESTART, since=self._bus.now()
+            )
+            if order.action is OrderAction.RUN:
+                await self._bus.emit_surely(
+                    InstanceFailed(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, reason=reason)
+                )
+            return False
+        return True
+
+    async def _sweep_folders(self) -> None:
+        if not self._root.is_dir():
+            return
+        for folder in list(self._root.iterdir()):
+            with suppress(MimError):
+                # Only the event is proof: a bus that merely lost its data must not cost anybody a login.
+                subject = subjects.instance_event(folder.name, InstanceDeleted.name)
+                deleted, _ = await self._bus.last(subjects.EVENTS, subject)
+                if deleted is not None:
+                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def worker(
+    bus: Bus,
+    settings: Settings,
+    *,
+    provider: Provider,
+    factory: SessionFactory,
+    prefix: str = "/api/v1",
+    send_routes: Mapping[str, SendRoute],
+) -> AsyncIterator[None]:
+    """Run a worker of one provider as a service; see `mim.runtime.service`."""
+    host = Worker(bus, settings, provider, factory, prefix, send_routes)
+    await host.start()
+    async with Tasks(bus) as tasks:
+        try:
+            tasks.start(host.beat(), "heartbeat")
+            tasks.start(host.follow_orders(), "orders")
+            yield
+        finally:
+            await host.drain()

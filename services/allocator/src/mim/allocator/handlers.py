@@ -1,0 +1,230 @@
+"""What the allocator reacts to: requests for ports, key and worker, and requests to give them back.
+
+A port is taken by creating its key in the bucket; two allocators that want the same one cannot both succeed, and the
+loser takes the next. An instance's lease is created the same way, so a repeated or concurrent request for one instance
+ends with one set of ports. The API key is 256 random bits; it is stored sealed, and by its SHA-256 for look-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets as random_secrets
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from mim.allocator import pool
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, MimError, Rejected, Unavailable
+from mim.contracts.fields import Model
+from mim.contracts.messages import Allocation, AllocationRequest, Ports, Release, Reply, WorkerHeartbeat
+from mim.contracts.states import Interface
+from mim.runtime.bus import Bus, Conflict
+from mim.runtime.secrets import SecretsUnreadable
+from mim.runtime.store import Secrets, Store
+
+log = structlog.get_logger()
+
+LAPSE_S = 10.0
+API_KEY = "api_key"
+PORT_TRIES = 200
+
+
+class Lease(Model):
+    """Who has a port, and which ports an instance has; one value for both kinds of key."""
+
+    instance_id: str
+    ports: Ports = Ports()
+
+
+class Allocator:
+    """Gives and takes back. `probe(port)` says whether nothing on this machine listens there."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        secrets: Secrets,
+        host: str,
+        ports: range,
+        probe: Callable[[int], bool],
+        new_key: Callable[[], str] = lambda: "mim_" + random_secrets.token_urlsafe(32),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._secrets = secrets
+        self._host = subjects.host_token(host)
+        self._range = ports
+        self._probe = probe
+        self._new_key = new_key
+        self._clock = clock
+        self._leases = Store(bus, subjects.PORTS_BUCKET, Lease)
+        self._workers_store = Store(bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
+        self._taken: dict[int, str] = {}
+        self._foreign: dict[int, float] = {}
+        self._workers: dict[str, tuple[WorkerHeartbeat, float]] = {}
+        self._placed: Counter[str] = Counter()
+        self._choosing = asyncio.Lock()
+        self.ready = asyncio.Event()
+
+    # ------------------------------------------------------------------------------------------- requests
+
+    async def allocate(self, request: AllocationRequest) -> Reply:
+        """Ports, key and worker for an instance; the same ones when asked again. Never raises."""
+        try:
+            for port in request.lost_ports:
+                await self._give_up(request.instance_id, port)
+            ports, key_hash = await asyncio.gather(self._ports(request), self._key(request))
+        except SecretsUnreadable as error:
+            return Reply(code=ErrorCode.INTERNAL, message=str(error))
+        except MimError as error:
+            log.warning("allocation_refused", instance_id=request.instance_id, code=error.code, message=error.message)
+            return Reply(code=error.code, message=error.message)
+        worker = self._worker(request)
+        log.info("allocated", instance_id=request.instance_id, ports=ports.numbers(), worker=worker and worker.worker)
+        return Reply(
+            allocation=Allocation(
+                ports=ports,
+                api_key_sha256=key_hash,
+                worker=worker.worker if worker else None,
+                boot=worker.boot if worker else None,
+            )
+        )
+
+    async def release(self, request: Release) -> Reply:
+        """Everything of an instance becomes free; harmless to repeat. Never raises."""
+        try:
+            lease, _ = await self._leases.load(_instance_key(request.instance_id))
+            held = {port for port, owner in self._taken.items() if owner == request.instance_id}
+            await self._free_all(held | set(lease.ports.numbers() if lease else ()))
+            await self._leases.remove(_instance_key(request.instance_id))
+        except MimError as error:
+            return Reply(code=error.code, message=error.message)
+        log.info("released", instance_id=request.instance_id)
+        return Reply()
+
+    # ---------------------------------------------------------------------------------------------- ports
+
+    async def _ports(self, request: AllocationRequest) -> Ports:
+        key = _instance_key(request.instance_id)
+        lease, revision = await self._leases.load(key)
+        if lease is not None:
+            return lease.ports
+        got: dict[str, int] = {}
+        # An earlier try may have died between the ports and the lease: what it took is taken up again.
+        mine = [port for port, owner in self._taken.items() if owner == request.instance_id]
+        try:
+            for interface in request.type_instance:
+                got[interface] = mine.pop() if mine else await self._take(request.instance_id)
+            ports = Ports(api=got.get(Interface.API), mcp=got.get(Interface.MCP))
+            await self._leases.save(key, Lease(instance_id=request.instance_id, ports=ports), revision=revision)
+        except Conflict:  # another allocator was asked for the same instance and was first
+            first, _ = await self._leases.load(key)
+            await self._free_all(set(got.values()) - set(first.ports.numbers() if first else ()))
+            return await self._ports(request)
+        except Rejected:
+            await self._free_all(got.values())
+            raise
+        return ports
+
+    async def _free_all(self, ports: Iterable[int]) -> None:
+        for port in ports:
+            await self._free(port)
+
+    async def _take(self, instance_id: str) -> int:
+        for _ in range(PORT_TRIES):
+            async with self._choosing:
+                port, foreign = pool.choose_port(self._range, self._taken, self._is_free)
+                if port is not None:
+                    self._taken[port] = instance_id  # so that the next request chooses another
+            self._report(foreign)
+            if port is None:
+                raise Rejected(
+                    ErrorCode.PORTS_EXHAUSTED,
+                    f"all {len(self._range)} instance ports ({self._range[0]}-{self._range[-1]}) are taken; "
+                    "delete an instance or widen --instance-ports",
+                )
+            try:
+                if await self._leases.create(subjects.port_key(self._host, port), Lease(instance_id=instance_id)):
+                    return port
+            except MimError:
+                self._taken.pop(port, None)
+                raise
+            self._taken[port] = "another allocator's"  # its watch will say whose
+        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "too many allocators want the same ports; try again")
+
+    def _is_free(self, port: int) -> bool:
+        return self._probe(port)
+
+    def _report(self, foreign: list[int]) -> None:
+        for port in foreign:
+            if port not in self._foreign:
+                log.warning("port_held_by_another_program", port=port)
+        self._foreign.update(dict.fromkeys(foreign, self._clock()))
+
+    async def _free(self, port: int) -> None:
+        await self._leases.remove(subjects.port_key(self._host, port))
+        self._taken.pop(port, None)
+
+    async def _give_up(self, instance_id: str, port: int) -> None:
+        if self._taken.get(port) == instance_id:
+            await self._free(port)
+            await self._leases.remove(_instance_key(instance_id))
+
+    async def watch_ports(self) -> None:
+        """Know which ports are taken, by this allocator and by others."""
+        prefix = f"{self._host}."
+        async for batch in self._leases.follow():
+            for key, lease in batch:
+                if not key.startswith(prefix):
+                    continue
+                port = int(key.removeprefix(prefix))
+                if lease is None:
+                    self._taken.pop(port, None)
+                else:
+                    self._taken[port] = lease.instance_id
+            if not batch:
+                self.ready.set()
+
+    # ------------------------------------------------------------------------------------- keys and workers
+
+    async def _key(self, request: AllocationRequest) -> str:
+        place = (request.user_id, request.instance_id, API_KEY)
+        sealed = self._secrets.seal(*place, self._new_key())
+        stored = await self._secrets.put_new(request.provider, request.instance_id, API_KEY, sealed)
+        return hashlib.sha256(self._secrets.unseal(*place, stored).encode()).hexdigest()
+
+    def _worker(self, request: AllocationRequest) -> WorkerHeartbeat | None:
+        alive = [beat for beat, at in self._workers.values() if self._clock() - at <= LAPSE_S]
+        worker = pool.choose_worker(alive, request.provider, lambda name: self._placed[name], request.worker)
+        if worker is not None and worker.worker != request.worker:
+            self._placed[worker.worker] += 1
+        return worker
+
+    async def watch_workers(self) -> None:
+        """Know which workers live and how loaded they are."""
+        async for batch in self._workers_store.follow():
+            for name, beat in batch:
+                self._placed.pop(name, None)
+                if beat is None:
+                    self._workers.pop(name, None)
+                else:
+                    self._workers[name] = (beat, self._clock())
+
+
+def _instance_key(instance_id: str) -> str:
+    return f"instance.{subjects.token(instance_id)}"
+
+
+def can_listen(host: str, port: int) -> bool:
+    """Whether a listener could be opened on this port now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)  # two sockets may be bound with SO_REUSEADDR; only one may listen
+        except OSError:
+            return False
+    return True

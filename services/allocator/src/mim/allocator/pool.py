@@ -1,0 +1,37 @@
+"""Which port an instance gets and which worker holds it. Pure: what is taken and who lives come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from mim.contracts.messages import WorkerHeartbeat
+
+
+def choose_port(ports: range, taken: Collection[int], is_free: Callable[[int], bool]) -> tuple[int | None, list[int]]:
+    """The lowest port that is neither taken by an instance nor held by something else on the machine.
+
+    Returns the port (None if there is none) and the ports that something else holds.
+    """
+    foreign: list[int] = []
+    for port in ports:
+        if port in taken:
+            continue
+        if is_free(port):
+            return port, foreign
+        foreign.append(port)
+    return None, foreign
+
+
+def choose_worker(
+    workers: Iterable[WorkerHeartbeat], provider: str, placed: Callable[[str], int], prefer: str | None
+) -> WorkerHeartbeat | None:
+    """The worker that holds the instance: the one that held it last if it lives, else the least loaded with room.
+
+    `placed(worker)` is how many instances this allocator has given to a worker since that worker last said its load.
+    """
+    fitting = [worker for worker in workers if worker.provider == provider]
+    for worker in fitting:
+        if worker.worker == prefer:
+            return worker
+    with_room = [worker for worker in fitting if worker.load + placed(worker.worker) < worker.capacity]
+    return min(with_room, key=lambda worker: (worker.load + placed(worker.worker), worker.worker), default=None)

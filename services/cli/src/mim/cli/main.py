@@ -1,0 +1,98 @@
+"""The `mim` command: run the system, and talk to one that runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+
+from mim.cli import sandbox, talk
+
+if TYPE_CHECKING:
+    from mim.runtime.settings import Settings
+
+app = typer.Typer(
+    help="Messenger instance manager.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+)
+app.add_typer(talk.instances, name="instances")
+app.add_typer(sandbox.sandbox, name="sandbox")
+app.command("qr")(talk.qr)
+app.command("send")(talk.send)
+app.command("events")(talk.events)
+
+ROOT = Path(__file__).resolve().parents[5]
+
+
+@app.command()
+def up(
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="With emulated messengers instead of real ones.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the gateway.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the gateway.")] = None,
+    instance_ports: Annotated[str | None, typer.Option(help="Ports for instances, FIRST-LAST.")] = None,
+    nats: Annotated[str | None, typer.Option(help="Use this NATS server instead of an embedded one.")] = None,
+) -> None:
+    """Run the whole system on this machine."""
+    from rich.console import Console
+
+    from mim.cli.up import CannotStart
+    from mim.cli.up import up as run_up
+    from mim.runtime import logs
+
+    given = {"data_dir": data_dir, "host": host, "port": port, "instance_ports": instance_ports, "nats_url": nats}
+    chosen = {name: str(value) for name, value in given.items() if value is not None}
+    if sandbox:
+        chosen["sandbox"] = "true"
+        # Pretended accounts never mix with real ones.
+        if data_dir is None and "MIM_DATA_DIR" not in os.environ:
+            chosen["data_dir"] = "~/.local/share/mim-sandbox"
+    settings = _settings(chosen)
+    logs.configure(settings, "up")
+    try:
+        code = run_up(
+            settings,
+            external_nats=nats is not None or "MIM_NATS_URL" in os.environ,
+            console=Console(highlight=False, soft_wrap=True),
+        )
+    except CannotStart as error:
+        typer.secho(f"mim up: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None
+    raise typer.Exit(code)
+
+
+@app.command()
+def run(service: Annotated[str, typer.Argument(help="allocator, lifecycle, gateway or an adapter.")]) -> None:
+    """Run one service against MIM_NATS_URL."""
+    from mim.cli import services
+
+    if service not in services.SERVICES:
+        typer.secho(f"there is no service {service!r}; choose one of {', '.join(services.SERVICES)}", fg="red", err=True)
+        raise typer.Exit(2)
+    raise typer.Exit(services.run(service, _settings({})))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def test(context: typer.Context) -> None:
+    """Run the tests; further arguments go to pytest."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *context.args], cwd=ROOT))  # noqa: S603
+
+
+def _settings(chosen: dict[str, str]) -> Settings:
+    from mim.runtime.settings import Settings
+
+    try:
+        return Settings(**chosen)  # type: ignore[arg-type]
+    except ValidationError as error:
+        for item in error.errors():
+            name = str(item["loc"][0])
+            typer.secho(f"MIM_{name.upper()} (--{name.replace('_', '-')}): {item['msg']}", fg="red", err=True)
+        raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    app()

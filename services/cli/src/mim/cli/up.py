@@ -1,0 +1,408 @@
+"""`mim up`: the whole system on one machine. A nats-server, every service as a child process, restarted with backoff."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import fcntl
+import json
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from mim.allocator.handlers import can_listen
+from mim.cli.services import SERVICES
+from mim.runtime import http
+from mim.runtime.backoff import Backoff
+from mim.runtime.secrets import load_vault
+from mim.runtime.settings import Settings, is_loopback
+
+log = structlog.get_logger()
+
+LAYOUT = 1
+"""Version of the data folder; raised when an older program could not read it any more."""
+RESTART = Backoff(first_s=0.2, most_s=10.0, give_up_s=float("inf"))
+STEADY_S = 30.0
+STOP_S = 3.0
+READY_S = 60.0
+SANDBOX_START_S = 20.0
+MIN_FREE_BYTES = 64_000_000
+
+
+class CannotStart(Exception):
+    """Why `mim up` does not start, and what to do."""
+
+
+# ---------------------------------------------------------------------------------------------- data folder
+
+
+@contextmanager
+def hold(folder: Path, url: str) -> Iterator[None]:
+    """Hold the data folder; it belongs to one `mim up` at a time. Raises: CannotStart."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CannotStart(f"the data folder {folder} cannot be used: {error.strerror}; choose another with --data-dir") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(lock, 1000, 0).decode(errors="replace").strip() or "another program"
+            raise CannotStart(f"the data folder {folder} is held by {holder}; stop it or choose another with --data-dir") from None
+        _check_layout(folder)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"mim up, process {os.getpid()}, serving {url}".encode(), 0)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _check_layout(folder: Path) -> None:
+    path = folder / "version.json"
+    if path.exists():
+        layout = json.loads(path.read_text()).get("layout", 0)
+        if layout > LAYOUT:
+            raise CannotStart(
+                f"the data folder {folder} was written by a newer version (layout {layout}, this program knows "
+                f"{LAYOUT}); update the program or choose another folder with --data-dir"
+            )
+    path.write_text(json.dumps({"layout": LAYOUT}))
+
+
+# ---------------------------------------------------------------------------------------------- processes
+
+
+def _die_with_parent() -> None:
+    with suppress(OSError, AttributeError):  # prctl is Linux only
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+@dataclass
+class Child:
+    """One supervised process."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self.process.pid if self.process and self.process.returncode is None else None
+
+    async def start(self) -> None:
+        """Start the process once."""
+        self.process = await asyncio.create_subprocess_exec(
+            *self.command,
+            env=os.environ | self.env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sys.stderr,
+            preexec_fn=_die_with_parent,
+            start_new_session=True,  # Ctrl-C comes to the supervisor alone, which stops things in order
+        )
+
+    async def supervise(self) -> None:
+        """Start it whenever it ends, for ever, with backoff."""
+        attempt = 0
+        while True:
+            began = time.monotonic()
+            if self.process is None or self.process.returncode is not None:
+                await self.start()
+            assert self.process is not None
+            code = await self.process.wait()
+            attempt = 1 if time.monotonic() - began > STEADY_S else attempt + 1
+            wait_s = RESTART.wait_s(attempt, 0, random.random()) or 1.0  # noqa: S311
+            self.restarts += 1
+            log.warning("child_ended", child=self.name, code=code, restart_in_s=round(wait_s, 2))
+            await asyncio.sleep(wait_s)
+
+    async def stop(self, timeout_s: float) -> None:
+        """Ask it to end, then make it."""
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), timeout_s)
+        except TimeoutError:
+            log.warning("child_killed", child=self.name)
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+class NatsServer:
+    """The embedded nats-server: loopback, random credentials, streams encrypted on disk."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data_dir / "nats"
+        self._sync = settings.sync_interval
+        self._key = load_vault(settings).derived("jetstream")
+        self.port, self.monitor = _free_port(), _free_port()
+        self.password = secrets.token_urlsafe(24)
+        binary = Path(sys.executable).with_name("nats-server")
+        self.child = Child("nats", [str(binary), "-c", str(self._write())], {"MIM_NATS_STORE_KEY": self._key})
+
+    def env(self) -> dict[str, str]:
+        """What services need to connect."""
+        return {
+            "MIM_NATS_URL": f"nats://127.0.0.1:{self.port}",
+            "MIM_NATS_USER": "mim",
+            "MIM_NATS_PASSWORD": self.password,
+        }
+
+    def _write(self) -> Path:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / "nats.conf"
+        text = f"""server_name: mim
+listen: "127.0.0.1:{self.port}"
+http: "127.0.0.1:{self.monitor}"
+log_file: "{self._folder / "nats.log"}"
+logfile_size_limit: 10MB
+logfile_max_num: 2
+max_payload: 1MB
+ping_interval: "5s"
+ping_max: 2
+authorization {{
+  user: mim
+  password: "{self.password}"
+}}
+jetstream {{
+  store_dir: "{self._folder}"
+  sync_interval: {self._sync}
+  cipher: aes
+  key: $MIM_NATS_STORE_KEY
+  max_file_store: 64GB
+  max_memory_store: 64MB
+}}
+"""
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        return path
+
+    async def wait_ready(self) -> None:
+        """Wait until JetStream works. Raises: CannotStart."""
+        async with aiohttp.ClientSession() as session:
+            for _ in range(400):
+                if await self._healthy(session):
+                    return
+                if self.child.process is not None and self.child.process.returncode is not None:
+                    break
+                await asyncio.sleep(0.025)
+        raise CannotStart(f"nats-server did not start; look at its lines above and at {self._folder}")
+
+    async def watch(self) -> None:
+        """Start it anew when JetStream gave up (it does so for good when the disk is full) and there is room again."""
+        async with aiohttp.ClientSession() as session:
+            sick = 0
+            while True:
+                await asyncio.sleep(1.0)
+                sick = 0 if await self._healthy(session) else sick + 1
+                free = shutil.disk_usage(self._folder).free
+                if sick >= 3 and self.child.pid is not None:
+                    if free < MIN_FREE_BYTES:
+                        log.error("disk_full", folder=str(self._folder), free_bytes=free, need_bytes=MIN_FREE_BYTES)
+                        continue
+                    log.warning("nats_restarted", reason="JetStream is disabled")
+                    with suppress(ProcessLookupError):
+                        os.kill(self.child.pid, signal.SIGKILL)
+                    sick = 0
+
+    async def _healthy(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self.monitor}/healthz?js-enabled-only=true"
+            async with session.get(url, timeout=aiohttp.ClientTimeout(total=1)) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# ------------------------------------------------------------------------------------------------ sandbox
+
+
+class Sandbox:
+    """The two messenger emulators, and the settings that point the adapters at them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        python = sys.executable
+        self.children = [
+            Child("telegram-emulator", [python, "-m", "mim.emulators.telegram", str(folder / "telegram")]),
+            Child("whatsapp-emulator", [python, "-m", "mim.emulators.whatsapp", str(folder / "whatsapp")]),
+        ]
+
+    async def start(self) -> dict[str, str]:
+        """Start both; returns the adapters' settings. Raises: CannotStart."""
+        for kind in ("telegram", "whatsapp"):
+            (self.folder / kind).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.folder / kind / "ports.json").unlink(missing_ok=True)
+        await asyncio.gather(*(child.start() for child in self.children))
+        telegram, whatsapp = await asyncio.gather(*(self._ports(child) for child in self.children))
+        folder = self.folder / "whatsapp"
+        return {
+            "MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{telegram['api']}",
+            "MIM_WHATSAPP_PROXY_URL": f"http://127.0.0.1:{whatsapp['proxy']}",
+            "MIM_WHATSAPP_CA_FILE": str(folder / "ca.pem"),
+            "MIM_WHATSAPP_CHILD_WRAPPER": f"-m mim.emulators.whatsapp.trust {folder / 'root.pub'}",
+        }
+
+    async def _ports(self, child: Child) -> dict[str, int]:
+        path = Path(child.command[-1]) / "ports.json"
+        deadline = time.monotonic() + SANDBOX_START_S
+        while not path.exists():
+            if time.monotonic() > deadline or child.pid is None:
+                raise CannotStart(f"the {child.name} did not start; look at its lines above")
+            await asyncio.sleep(0.02)
+        ports: dict[str, int] = json.loads(path.read_text())
+        return ports
+
+
+# ----------------------------------------------------------------------------------------------------- up
+
+
+def up(settings: Settings, *, external_nats: bool, console: Console) -> int:
+    """Run the whole system until SIGTERM or Ctrl-C. Raises: CannotStart, SystemExit."""
+    http.need_credentials(settings.host, settings.admin_token is not None)
+    http.need_credentials(settings.instance_host, True)
+    url = f"http://{_shown(settings.host)}:{settings.port}"
+    with hold(settings.data_dir, url):
+        if not can_listen(settings.host, settings.port):
+            raise CannotStart(f"port {settings.port} is in use by another program; choose another with --port")
+        free = shutil.disk_usage(settings.data_dir).free
+        if free < MIN_FREE_BYTES:
+            raise CannotStart(
+                f"the disk of {settings.data_dir} is full ({free // 1_000_000} MB free, {MIN_FREE_BYTES // 1_000_000} MB "
+                "needed); free some space or choose another folder with --data-dir"
+            )
+        return asyncio.run(_run(settings, external_nats, console, url))
+
+
+def _shown(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+
+
+async def _run(settings: Settings, external_nats: bool, console: Console, url: str) -> int:
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    began = time.monotonic()
+    env = _child_env(settings)
+    nats = None if external_nats else NatsServer(settings)
+    sandbox = Sandbox(settings.data_dir / "sandbox") if settings.sandbox else None
+    watchers: list[asyncio.Task[Any]] = []
+    services = [Child(name, [sys.executable, "-m", "mim.cli", "run", name], env) for name in SERVICES]
+    others = [*([nats.child] if nats else []), *(sandbox.children if sandbox else [])]
+    try:
+        # Importing takes longer than anything else here, so services start at once and wait for the bus by themselves.
+        if nats is not None:
+            await nats.child.start()
+            env |= nats.env()
+        if sandbox is not None:
+            env |= await sandbox.start()
+        watchers += [asyncio.create_task(child.supervise()) for child in (*services, *others)]
+        if nats is not None:
+            await nats.wait_ready()
+            watchers.append(asyncio.create_task(nats.watch()))
+        _leave_note(settings, url, sandbox)
+        if await _until_healthy(settings, stop):
+            _announce(console, settings, url, services, others, time.monotonic() - began)
+        await _first_crash_or(stop, watchers)
+    finally:
+        await _end(watchers, services, others)
+    return 0
+
+
+async def _first_crash_or(stop: asyncio.Event, watchers: list[asyncio.Task[Any]]) -> None:
+    waiting = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({waiting, *watchers}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    for task in done - {waiting}:
+        task.result()
+
+
+async def _end(watchers: list[asyncio.Task[Any]], services: list[Child], others: list[Child]) -> None:
+    for task in watchers:
+        task.cancel()
+    await asyncio.gather(*watchers, return_exceptions=True)
+    await asyncio.gather(*(child.stop(STOP_S) for child in services))
+    await asyncio.gather(*(child.stop(1.0) for child in others))
+
+
+def _child_env(settings: Settings) -> dict[str, str]:
+    given = settings.model_dump(exclude_defaults=True, exclude={"worker"})
+    env = {f"MIM_{name.upper()}": _text(value) for name, value in given.items()}
+    # One source of truth for the machine's name: ports are handed out per host.
+    return env | {"MIM_DATA_DIR": str(settings.data_dir), "MIM_HOST_NAME": settings.host_name}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    reveal: Callable[[], str] | None = getattr(value, "get_secret_value", None)
+    return reveal() if reveal else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _leave_note(settings: Settings, url: str, sandbox: Sandbox | None) -> None:
+    """Tell `mim sandbox` where this system and its emulators are."""
+    note = {"url": url, "pid": os.getpid(), "sandbox": str(sandbox.folder) if sandbox else None}
+    (settings.data_dir / "up.json").write_text(json.dumps(note))
+
+
+async def _until_healthy(settings: Settings, stop: asyncio.Event) -> bool:
+    url = f"http://{_shown(settings.host)}:{settings.port}/health"
+    deadline = time.monotonic() + READY_S
+    async with aiohttp.ClientSession() as session:
+        while not stop.is_set():
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                async with session.get(url, timeout=aiohttp.ClientTimeout(total=1)) as response:
+                    if response.status == 200:
+                        return True
+                    down = [name for name, state in (await response.json())["services"].items() if state != "up"]
+                    if time.monotonic() > deadline:
+                        log.error("not_healthy", after_s=READY_S, down=down)
+                        deadline += READY_S
+            await asyncio.sleep(0.05)
+    return False
+
+
+def _announce(
+    console: Console, settings: Settings, url: str, services: list[Child], others: list[Child], took_s: float
+) -> None:
+    title = "SANDBOX: emulated messengers, no real accounts" if settings.sandbox else None
+    table = Table(title=title, title_justify="left", title_style="bold yellow")
+    for column in ("what", "process", "where"):
+        table.add_column(column)
+    where = {"gateway": url, "nats": settings.nats_url if not others else "loopback", "telegram-adapter": settings.instance_ports}
+    where["whatsapp-adapter"] = settings.instance_ports
+    for child in (*others, *services):
+        table.add_row(child.name, str(child.pid or "starting"), where.get(child.name, ""))
+    console.print(table)
+    console.print(f"data in {settings.data_dir}, up after {took_s:.1f} s, stop with Ctrl-C")
+    console.print(f"ready {url}")
+    if not is_loopback(settings.host):
+        console.print(f"reachable from other machines on port {settings.port}; callers need MIM_ADMIN_TOKEN")

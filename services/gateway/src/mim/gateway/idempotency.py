@@ -1,0 +1,104 @@
+"""`Idempotency-Key`: the same key and body give the same answer and happen once.
+
+The first request leaves a record with the hash of its body and a seed; all ids of what it causes come from the seed,
+so that doing it again after a crash repeats nothing. The answer is kept for 24 hours, sealed: it may hold an API key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid4, uuid5
+
+from aiohttp import web
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, MimError
+from mim.contracts.fields import Model
+from mim.runtime.bus import Bus
+from mim.runtime.http import invalid_fields
+from mim.runtime.secrets import Vault
+from mim.runtime.store import Store
+
+MAX_KEY = 255
+WAIT_S = 5.0
+POLL_S = 0.05
+
+
+class Entry(Model):
+    """What is remembered of a key. `answer` is sealed; None while the first request is still under way."""
+
+    fingerprint: str
+    seed: str
+    status: int | None = None
+    answer: str | None = None
+
+
+class Seed:
+    """Where the ids of one request come from: random, or the same again for the same key."""
+
+    def __init__(self, seed: str | None = None) -> None:
+        self._seed = UUID(seed) if seed else uuid4()
+
+    def id(self, purpose: str) -> str:
+        """An id for one purpose."""
+        return str(uuid5(self._seed, purpose))
+
+
+Act = Callable[[Seed], Awaitable[web.Response]]
+
+
+class Idempotency:
+    """Remembers answers by key."""
+
+    def __init__(self, bus: Bus, vault: Vault) -> None:
+        self._store = Store(bus, subjects.IDEMPOTENCY_BUCKET, Entry)
+        self._vault = vault
+
+    async def once(self, request: web.Request, act: Act) -> web.Response:
+        """Do `act`, or give the answer of the request that did it.
+
+        Raises: MimError (IDEMPOTENCY_CONFLICT) if the key was used with another body, HttpError for a bad key.
+        """
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return await act(Seed())
+        if not (0 < len(key) <= MAX_KEY and key.isprintable()):
+            raise invalid_fields([("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters")])
+        place = hashlib.sha256(f"{request.method} {request.path}\0{key}".encode(errors="replace")).hexdigest()[:40]
+        fingerprint = hashlib.sha256(await request.read()).hexdigest()
+        entry = Entry(fingerprint=fingerprint, seed=str(uuid4()))
+        if not await self._store.create(place, entry):
+            entry, done = await self._other(place, fingerprint, entry)
+            if done is not None:
+                return done
+        response = await act(Seed(entry.seed))
+        await self._keep(place, entry, response)
+        return response
+
+    async def _other(self, place: str, fingerprint: str, mine: Entry) -> tuple[Entry, web.Response | None]:
+        for _ in range(int(WAIT_S / POLL_S)):
+            entry, _ = await self._store.load(place)
+            if entry is None:
+                return mine, None
+            if entry.fingerprint != fingerprint:
+                raise MimError(ErrorCode.IDEMPOTENCY_CONFLICT, "this Idempotency-Key was used with another body")
+            if entry.answer is not None:
+                return entry, self._answer(place, entry)
+            await asyncio.sleep(POLL_S)
+        # Whoever began it is gone; the seed makes it safe to do it again.
+        return entry or mine, None
+
+    def _answer(self, place: str, entry: Entry) -> web.Response:
+        body = base64.b64decode(self._vault.open(entry.answer or "", "idempotency", place))
+        headers = {"Idempotent-Replayed": "true"}
+        return web.Response(body=body, status=entry.status or 200, content_type="application/json", headers=headers)
+
+    async def _keep(self, place: str, entry: Entry, response: web.Response) -> None:
+        if response.status >= 500 or not isinstance(response.body, bytes):
+            return  # what failed for our reasons may be tried again
+        sealed = self._vault.seal(base64.b64encode(response.body).decode(), "idempotency", place)
+        done = entry.model_copy(update={"status": response.status, "answer": sealed})
+        await self._store.change(place, lambda stored: done if stored is None or stored.answer is None else None)

@@ -1,0 +1,90 @@
+"""The gateway's copy of the read model: every record, its JSON ready to send, and those who wait for a change."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import orjson
+
+from mim.contracts import subjects
+from mim.contracts.api import instance_view
+from mim.contracts.errors import ErrorCode, MimError
+from mim.contracts.fields import UUID_PATTERN
+from mim.contracts.messages import InstanceRecord
+from mim.contracts.states import Status
+from mim.runtime.bus import Bus
+
+_UUID = re.compile(UUID_PATTERN)
+Wanted = Callable[[InstanceRecord | None], bool]
+
+
+class ReadModel:
+    """Filled by `run`; everything else answers from memory."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._records: dict[str, InstanceRecord] = {}
+        self._json: dict[str, bytes] = {}
+        self._waiting: defaultdict[str, set[tuple[Wanted, asyncio.Future[InstanceRecord | None]]]] = defaultdict(set)
+        self.ready = asyncio.Event()
+
+    def get(self, instance_id: str) -> InstanceRecord | None:
+        """One record; None if there is none (any more)."""
+        record = self._records.get(instance_id)
+        return None if record is None or record.status is Status.DELETED else record
+
+    def find(self, instance_id: str) -> InstanceRecord:
+        """One record. Raises: MimError (NOT_FOUND) if there is none."""
+        record = self.get(instance_id.lower()) if _UUID.fullmatch(instance_id.lower()) else None
+        if record is None:
+            raise MimError(ErrorCode.NOT_FOUND, f"there is no instance {instance_id[:80]!r}")
+        return record
+
+    def records(self) -> Iterable[InstanceRecord]:
+        """All records, oldest first."""
+        alive = [record for record in self._records.values() if record.status is not Status.DELETED]
+        return sorted(alive, key=lambda record: (record.created_at, record.id))
+
+    def json(self, record: InstanceRecord) -> bytes:
+        """The `instance` object of a record as JSON bytes."""
+        return self._json[record.id]
+
+    async def wait(self, instance_id: str, wanted: Wanted, timeout_s: float) -> InstanceRecord | None:
+        """The record as soon as `wanted` holds. Raises: TimeoutError."""
+        record = self._records.get(instance_id)
+        if wanted(record):
+            return record
+        future: asyncio.Future[InstanceRecord | None] = asyncio.get_running_loop().create_future()
+        entry = (wanted, future)
+        self._waiting[instance_id].add(entry)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        finally:
+            self._waiting[instance_id].discard(entry)
+            if not self._waiting[instance_id]:
+                del self._waiting[instance_id]
+
+    async def run(self) -> None:
+        """Follow the bucket for ever."""
+        async for batch in self._bus.follow_bucket(subjects.INSTANCES_BUCKET):
+            for entry in batch:
+                if _UUID.fullmatch(entry.subject):
+                    self._take(entry.subject, entry.data)
+            if not batch:
+                self.ready.set()
+
+    def _take(self, instance_id: str, data: bytes | None) -> None:
+        record = None if data is None else InstanceRecord.model_validate_json(data)
+        if record is None:
+            self._records.pop(instance_id, None)
+            self._json.pop(instance_id, None)
+        else:
+            self._records[instance_id] = record
+            self._json[instance_id] = orjson.dumps(instance_view(record))
+        for wanted, future in tuple(self._waiting.get(instance_id, ())):
+            if not future.done() and wanted(record):
+                future.set_result(record)

@@ -1,0 +1,286 @@
+"""What lifecycle reacts to: commands of people, and wish and fact drifting apart.
+
+Every instance has a lock: its commands and steps happen one after the other, in the order in which they came. What is
+decided is published with compare-and-set on the instance's events, so a second lifecycle does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import structlog
+from pydantic import ValidationError
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, Invalid, Rejected, Unavailable
+from mim.contracts.messages import (
+    AllocationRequest,
+    AnyCommand,
+    CreateInstance,
+    InstanceEvent,
+    InstanceRecord,
+    Outcome,
+    Release,
+    Reply,
+    SessionOrder,
+    WorkerHeartbeat,
+)
+from mim.contracts.states import Status
+from mim.lifecycle import machine
+from mim.lifecycle.machine import Step
+from mim.lifecycle.model import ReadModel
+from mim.runtime.bus import Bus, Conflict
+from mim.runtime.store import Secrets, Store
+
+log = structlog.get_logger()
+
+CONFLICT_TRIES = 20
+CATCH_UP_S = 2.0
+ALLOCATE_TIMEOUT_S = 2.0
+LAPSE_S = 10.0
+"""A worker that was silent for so long is dead; it has stopped its own sessions by then (worker.FENCE_S)."""
+
+
+class Lifecycle:
+    """Decides what becomes of instances. `clock` is monotonic seconds."""
+
+    def __init__(self, bus: Bus, model: ReadModel, secrets: Secrets, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bus = bus
+        self._model = model
+        self._secrets = secrets
+        self._clock = clock
+        self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._workers: dict[str, tuple[WorkerHeartbeat, float]] = {}
+        self._known_orders: dict[str, SessionOrder] = {}
+        self._purged: set[str] = set()
+        self._due: set[str] = set()
+        self._busy: set[str] = set()
+        self._wake = asyncio.Event()
+
+    # -------------------------------------------------------------------------------------------- commands
+
+    async def obey(self, command: AnyCommand) -> Outcome:
+        """Do one command; returns what became of it. Raises: Unavailable if it has to be tried again."""
+        async with self._locks[command.instance_id]:
+            try:
+                record = await self._decide(command)
+            except (Rejected, Invalid) as error:
+                outcome = Outcome(instance_id=command.instance_id, ok=False, code=error.code, message=error.message)
+            else:
+                status = record.status if record else Status.DELETED
+                outcome = Outcome(
+                    instance_id=command.instance_id,
+                    ok=True,
+                    status=status,
+                    instance_seq=record.instance_seq if record else 0,
+                    message=f"the instance is {status}",
+                )
+        log.info("command_done", instance_id=command.instance_id, actor=command.actor, ok=outcome.ok, code=outcome.code)
+        if command.reply_to:
+            await self._bus.nc.publish(subjects.reply_subject(command.reply_to), outcome.model_dump_json().encode())
+        return outcome
+
+    async def _decide(self, command: AnyCommand) -> InstanceRecord | None:
+        if isinstance(command, CreateInstance):
+            sealed = self._sealed(command)
+            for name, text in sealed.items():
+                await self._secrets.put_new(command.provider, command.instance_id, name, text)
+            return await self._say(
+                command.instance_id, lambda record: machine.create(record, command, tuple(sorted(sealed)))
+            )
+        return await self._say(command.instance_id, lambda record: machine.decide(record, command))
+
+    def _sealed(self, command: CreateInstance) -> dict[str, str]:
+        plain = {"token": command.token, "proxy": command.proxy}
+        return dict(command.sealed) | {
+            name: self._secrets.seal(command.user_id, command.instance_id, name, secret.get_secret_value())
+            for name, secret in plain.items()
+            if secret is not None
+        }
+
+    async def _say(
+        self, instance_id: str, decide: Callable[[InstanceRecord | None], Iterable[InstanceEvent]]
+    ) -> InstanceRecord | None:
+        """Publish what `decide` makes of the present record; anew if something came between."""
+        for _ in range(CONFLICT_TRIES):
+            record = self._model.get(instance_id)
+            try:
+                for event in decide(record):
+                    record = await self._publish(event, record)
+            except Conflict:
+                if not await self._model.moved_beyond(instance_id, record.instance_seq if record else 0, CATCH_UP_S):
+                    if record is None:
+                        raise Rejected(ErrorCode.ALREADY_EXISTS, f"the id {instance_id} was used before; choose another") from None
+                    raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind") from None
+                continue
+            return record
+        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"too many changes of {instance_id} at once")
+
+    async def _publish(self, event: InstanceEvent, record: InstanceRecord | None) -> InstanceRecord | None:
+        seen = record.instance_seq if record else 0
+        seq = await self._bus.emit(event, expect=(subjects.instance_events(event.instance_id), seen))
+        return await self._model.wait_folded(event.instance_id, seq, CATCH_UP_S)
+
+    # ------------------------------------------------------------------------------------------ reconciling
+
+    def touch(self, instance_id: str) -> None:
+        """Look at an instance soon: something about it changed."""
+        self._due.add(instance_id)
+        self._wake.set()
+
+    def touch_all(self) -> None:
+        """Look at every instance soon."""
+        self._due.update(self._model.ids())
+        self._wake.set()
+
+    async def watch_workers(self) -> None:
+        """Know which workers live. A first sight of an old heartbeat counts as a beat: it may be alive."""
+        async for batch in Store(self._bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).follow():
+            changed = False
+            for name, beat in batch:
+                before = self._workers.get(name)
+                if beat is None:
+                    self._workers.pop(name, None)
+                    changed = True
+                else:
+                    self._workers[name] = (beat, self._clock())
+                    changed |= before is None or before[0].boot != beat.boot
+            if changed:
+                self.touch_all()
+
+    async def watch_orders(self) -> None:
+        """Know which orders stand, and which workers have finished removing an instance."""
+        async for batch in self._orders.follow():
+            for key, order in batch:
+                instance_id = key.rpartition(".")[2]
+                if order is not None:
+                    self._known_orders[key] = order
+                elif self._known_orders.pop(key, None) is not None:
+                    record = self._model.get(instance_id)
+                    if record is not None and record.status is Status.DELETED:
+                        self._purged.add(instance_id)
+                self.touch(instance_id)
+
+    async def reconcile(self) -> None:
+        """Do what is due, for many instances side by side, for one instance one thing at a time."""
+        limit = asyncio.Semaphore(64)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                for instance_id in self._due - self._busy:
+                    self._due.discard(instance_id)
+                    self._busy.add(instance_id)
+                    await limit.acquire()
+                    group.create_task(self._settle(instance_id, limit))
+
+    async def _settle(self, instance_id: str, limit: asyncio.Semaphore) -> None:
+        again = False
+        try:
+            async with self._locks[instance_id]:
+                await self._step(instance_id)
+        except (Unavailable, Conflict, Rejected):
+            again = True  # the sweep comes by once a second
+        finally:
+            limit.release()
+            self._busy.discard(instance_id)
+            if instance_id in self._due:
+                self._wake.set()
+            if again:
+                self._due.add(instance_id)
+            if self._model.get(instance_id) is None:
+                self._locks.pop(instance_id, None)
+
+    async def sweep(self) -> None:
+        """Once a second: retry what failed, and notice workers that fell silent."""
+        while True:
+            await asyncio.sleep(1.0)
+            silent = [name for name, (_, at) in self._workers.items() if self._clock() - at > LAPSE_S]
+            if silent and self._bus.connected:
+                for name in silent:
+                    del self._workers[name]
+                log.warning("workers_lapsed", workers=silent)
+                self.touch_all()
+            for record in self._model.records():
+                if record.status is Status.PENDING or not self._is_held(record):
+                    self._due.add(record.id)
+            if self._due:
+                self._wake.set()
+
+    def bus_returned(self) -> None:
+        """The bus was away: no worker could be heard meanwhile, so their silence proves nothing."""
+        now = self._clock()
+        self._workers = {name: (beat, now) for name, (beat, _) in self._workers.items()}
+
+    def _is_held(self, record: InstanceRecord | None) -> bool:
+        if record is None:
+            return False
+        known = self._workers.get(record.worker or "")
+        return known is not None and known[0].boot == record.boot
+
+    async def _step(self, instance_id: str) -> None:
+        record = self._model.get(instance_id)
+        if record is None:
+            return
+        due = machine.next_step(record, held=self._is_held(record), purged=instance_id in self._purged)
+        match due.step:
+            case Step.ALLOCATE | Step.START:
+                await self._allocate(record)
+            case Step.SETTLE:
+                await self._say(instance_id, lambda seen: machine.settled(seen, held=self._is_held(seen)))
+            case Step.RELEASE:
+                await self._release(record)
+            case Step.NOTHING:
+                await self._order(record, due.order)
+
+    async def _allocate(self, record: InstanceRecord) -> None:
+        lost = record.ports.numbers() if record.reason.code == ErrorCode.PORT_TAKEN else ()
+        request = AllocationRequest(
+            instance_id=record.id,
+            user_id=record.user_id,
+            provider=record.provider,
+            type_instance=record.type_instance,
+            worker=record.worker,
+            lost_ports=lost,
+        )
+        reply = await self._ask(subjects.ALLOCATE, request)
+        now = self._bus.now()
+        if reply.allocation is None:
+            code, message = reply.code or ErrorCode.INTERNAL, reply.message or "the allocator refused"
+            await self._say(record.id, lambda seen: machine.refused(seen or record, code, message, now))
+            return
+        given = reply.allocation
+        await self._say(record.id, lambda seen: machine.allocated(seen, given))
+        await self._say(record.id, lambda seen: machine.begin(seen, given, now, held=self._is_held(seen)))
+        self.touch(record.id)
+
+    async def _release(self, record: InstanceRecord) -> None:
+        await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
+        for key in [key for key in self._known_orders if key.endswith("." + record.id)]:
+            await self._orders.remove(key)
+        await self._secrets.remove_all(record.provider, record.id, (*record.secrets, "api_key"))
+        await self._model.remove(record.id)
+        self._purged.discard(record.id)
+        log.info("instance_released", instance_id=record.id)
+
+    async def _order(self, record: InstanceRecord, order: SessionOrder | None) -> None:
+        key = subjects.order_key(record.worker, record.id) if record.worker else None
+        for other in [key_ for key_ in self._known_orders if key_.endswith("." + record.id) and key_ != key]:
+            await self._orders.remove(other)
+        if key is not None and order is not None and self._known_orders.get(key) != order:
+            await self._orders.save(key, order)
+            self._known_orders[key] = order
+
+    async def _ask(self, subject: str, request: AllocationRequest | Release) -> Reply:
+        data = await self._bus.request(subject, request.model_dump_json().encode(), ALLOCATE_TIMEOUT_S)
+        try:
+            reply = Reply.model_validate_json(data)
+        except ValidationError as error:
+            raise Unavailable(ErrorCode.INTERNAL, "the allocator answered something else") from error
+        if reply.code == ErrorCode.BUS_UNAVAILABLE:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, reply.message or "the allocator cannot reach the bus")
+        return reply

@@ -1,0 +1,158 @@
+"""The read model as lifecycle keeps it: every record in memory, folded from the event stream, written to the bucket
+that the gateways watch.
+
+The fold is deterministic, so several lifecycle processes may do it at once: a record is only ever replaced by one that
+has seen more events. The key `_fold` of the bucket remembers up to where the stream was folded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, Invalid, Unavailable
+from mim.contracts.fields import Model
+from mim.contracts.messages import InstanceRecord, unwrap
+from mim.lifecycle import machine
+from mim.runtime.bus import Bus, Conflict, Entry
+from mim.runtime.store import Store
+
+log = structlog.get_logger()
+
+POSITION_KEY = "_fold"
+WRITERS = 64
+
+
+class Position(Model):
+    """How far the stream is folded."""
+
+    seq: int = 0
+
+
+class ReadModel:
+    """All records. `changed` is called with the id of each one that a fold changed."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._store = Store(bus, subjects.INSTANCES_BUCKET, InstanceRecord)
+        self._position = Store(bus, subjects.INSTANCES_BUCKET, Position)
+        self._records: dict[str, InstanceRecord] = {}
+        self._revisions: dict[str, int] = {}
+        self._seq = 0
+        self._moved = asyncio.Event()
+        self.ready = asyncio.Event()
+        self.changed: Callable[[str], None] = lambda instance_id: None
+
+    def get(self, instance_id: str) -> InstanceRecord | None:
+        """One record; None if there is none."""
+        return self._records.get(instance_id)
+
+    def ids(self) -> list[str]:
+        """The ids of all instances."""
+        return list(self._records)
+
+    def records(self) -> Iterator[InstanceRecord]:
+        """All records as they are now."""
+        return iter(list(self._records.values()))
+
+    async def wait_folded(self, instance_id: str, seq: int, timeout_s: float) -> InstanceRecord | None:
+        """The record once the event `seq` is folded in. Raises: Unavailable if that takes too long."""
+        return await self._wait(lambda: self._seq >= seq, instance_id, timeout_s)
+
+    async def moved_beyond(self, instance_id: str, instance_seq: int, timeout_s: float) -> bool:
+        """Whether the record gets past a status event within the time."""
+
+        def moved() -> bool:
+            record = self._records.get(instance_id)
+            return record is not None and record.instance_seq > instance_seq
+
+        try:
+            await self._wait(moved, instance_id, timeout_s)
+        except Unavailable:
+            return False
+        return True
+
+    async def _wait(self, done: Callable[[], bool], instance_id: str, timeout_s: float) -> InstanceRecord | None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not done():
+                    await self._moved.wait()
+        except TimeoutError:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind") from None
+        return self._records.get(instance_id)
+
+    async def run(self) -> None:
+        """Load what was folded, then fold what comes, for ever."""
+        await self._bus.surely(self._load)
+        async for batch in self._bus.follow(subjects.EVENTS, subjects.ALL_EVENTS, after=self._seq):
+            if not batch:
+                self.ready.set()
+                continue
+            await self._fold(batch)
+
+    async def _load(self) -> None:
+        position, _ = await self._position.load(POSITION_KEY)
+        self._seq = position.seq if position else 0
+        async for batch in self._bus.follow_bucket(subjects.INSTANCES_BUCKET):
+            if not batch:
+                return
+            for entry in batch:
+                if entry.data is not None and entry.subject != POSITION_KEY:
+                    self._records[entry.subject] = InstanceRecord.model_validate_json(entry.data)
+                    self._revisions[entry.subject] = entry.seq
+
+    async def _fold(self, batch: list[Entry]) -> None:
+        touched: dict[str, InstanceRecord] = {}
+        for entry in batch:
+            try:
+                envelope = unwrap(entry.data or b"")
+            except Invalid as error:
+                log.error("event_unreadable", seq=entry.seq, subject=entry.subject, reason=error.message)
+                continue
+            if envelope is None:
+                continue
+            before = self._records.get(envelope.data.instance_id)
+            after = machine.fold(before, envelope, entry.seq)
+            if after is not None and after is not before:
+                self._records[after.id] = touched[after.id] = after
+        self._seq = batch[-1].seq
+        self._announce()
+        await self._write(touched)
+        for instance_id in touched:
+            self.changed(instance_id)
+
+    def _announce(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def _write(self, touched: dict[str, InstanceRecord]) -> None:
+        limit = asyncio.Semaphore(WRITERS)
+
+        async def write(record: InstanceRecord) -> None:
+            async with limit:
+                await self._bus.surely(lambda: self._put(record))
+
+        await asyncio.gather(*(write(record) for record in touched.values()))
+        await self._bus.surely(lambda: self._position.save(POSITION_KEY, Position(seq=self._seq)))
+
+    async def _put(self, record: InstanceRecord) -> None:
+        while True:
+            try:
+                self._revisions[record.id] = await self._store.save(
+                    record.id, record, revision=self._revisions.get(record.id, 0)
+                )
+                return
+            except Conflict:
+                stored, revision = await self._store.load(record.id)
+                self._revisions[record.id] = revision
+                if stored is not None and stored.event_seq >= record.event_seq:
+                    return  # another lifecycle has seen more
+
+    async def remove(self, instance_id: str) -> None:
+        """Forget an instance that is gone."""
+        await self._store.remove(instance_id)
+        self._records.pop(instance_id, None)
+        self._revisions.pop(instance_id, None)

@@ -1,0 +1,42 @@
+"""The Telegram worker as a process: `mim run telegram-adapter`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from mim.contracts.api import TelegramSendBody
+from mim.contracts.messages import MessageSent
+from mim.contracts.states import Provider
+from mim.runtime.bus import Bus
+from mim.runtime.instance_port import SendRoute
+from mim.runtime.settings import Settings
+from mim.runtime.worker import worker
+from mim.telegram_adapter.session import TelegramSession
+
+
+def telegram_adapter(bus: Bus, settings: Settings) -> AbstractAsyncContextManager[None]:
+    """Hold the sessions of Telegram bots."""
+    send = SendRoute(body=TelegramSendBody, message=_message, answer=_answer)
+    return worker(
+        bus,
+        settings,
+        provider=Provider.TELEGRAM,
+        factory=TelegramSession,
+        prefix="/api/v1/telegram",
+        send_routes={"/api/v1/telegram/send": send, "/api/v1/telegram/send-telegram-message": send},
+    )
+
+
+def _message(body: TelegramSendBody) -> dict[str, Any]:
+    return {
+        "to": body.chat_id,
+        "text": body.message,
+        "parse_mode": body.parse_mode,
+        "disable_web_page_preview": body.disable_web_page_preview,
+        "disable_notification": body.disable_notification,
+    }
+
+
+def _answer(sent: MessageSent) -> dict[str, Any]:
+    return {"messageId": sent.messenger_id, "provider": Provider.TELEGRAM}

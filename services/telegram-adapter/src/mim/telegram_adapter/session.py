@@ -1,0 +1,238 @@
+"""One Telegram bot: its login, its poll, its sending. All bots of a process share their HTTP connections."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar, cast
+
+from aiogram import Bot
+from aiogram.exceptions import AiogramError
+from aiogram.methods import DeleteWebhook, GetMe, GetUpdates, GetWebhookInfo, TelegramMethod
+from aiogram.methods import SendMessage as SendText
+from aiogram.types import LinkPreviewOptions, Update
+from aiogram.utils.token import TokenValidationError
+from aiohttp import ClientError, ClientTimeout
+
+from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, SessionEnded, Unavailable
+from mim.contracts.messages import Account, SendMessage
+from mim.contracts.states import Status, UserAction
+from mim.runtime.session import SentMessage, SessionContext
+from mim.telegram_adapter.connection import PRODUCTION_URL, Connections, shared
+from mim.telegram_adapter.failures import (
+    Failure,
+    Kind,
+    classify,
+    end_of_message,
+    end_of_session,
+    rejected,
+    unreachable,
+)
+from mim.telegram_adapter.incoming import UPDATE_KINDS, read, salvage
+from mim.telegram_adapter.pacing import Pacer
+
+T = TypeVar("T")
+
+CONNECT_S = 10.0  # past this without a connection, a message was certainly not sent
+ANSWER_S = 10.0  # how long Telegram may take for an answer; a poll has this on top of its own time
+SEND_S = 30.0
+POLL_S = 25  # a dead link shows after POLL_S + ANSWER_S; Telegram allows 50 s
+FIRST_OFFSET = 1  # asks for everything, as 0 does; Telegram holds a poll for 3 s that repeats an offset within 3 s
+TRIAL_S = 10  # a poll that lives so long after a conflict shows that the other program is gone
+
+# Bots that lost a poll to someone else, as (server, bot id). A session is new after every failure, and without this
+# each new one would call itself ready until the other program takes the next poll away.
+_contested: set[tuple[str, int]] = set()
+
+
+class TelegramSession:
+    """A bot of the Bot API as `mim.runtime.session.Session`.
+
+    Settings: `telegram_api_url`, `telegram_poll_s` (whole seconds), `telegram_pacing` ("off" for benchmarks only).
+    Secrets: `token`, and `proxy` (an HTTP proxy's URL).
+    """
+
+    def __init__(self, context: SessionContext) -> None:
+        self.account: Account | None = None
+        """Who the bot is, once it logged in."""
+        self._context = context
+        self._api_url = context.settings.get("telegram_api_url") or PRODUCTION_URL
+        self._poll_s = int(context.settings.get("telegram_poll_s") or POLL_S)
+        self._paced = context.settings.get("telegram_pacing") != "off"
+        self._proxy = context.secrets.get("proxy") or None
+        self._pacer = Pacer()
+        self._bot: Bot | None = None
+        self._offset = 0
+        self._rejection: NeedsUser | None = None
+        self._until_rejected = asyncio.timeout(None)
+
+    async def run(self) -> None:
+        """Log in, report, poll; see `mim.runtime.session.Session.run`.
+
+        Raises:
+            NeedsUser: no token, or Telegram rejects it, now or later (a send may be the first to notice).
+            NotReady: Telegram cannot be reached, asks to wait, or somebody else polls this bot.
+            Fatal: the proxy's URL cannot be used.
+        """
+        self._check_secrets()
+        try:
+            async with self._until_rejected, shared(self._api_url, self._proxy) as connections:
+                self._bot = self._make_bot(connections)
+                await self._log_in()
+                await self._poll_forever()
+        except Failure as failure:
+            ended: SessionEnded = self._end(failure)
+        except Unavailable as error:
+            ended = NotReady(error.code, error.message, error.retry_after_s)
+        except TimeoutError:
+            if self._rejection is None:
+                raise
+            ended = self._rejection
+        finally:
+            self._bot = None
+        raise ended  # outside of the handlers, so that the library's error does not hang on to it
+
+    async def send(self, message: SendMessage) -> SentMessage:
+        """Send one text when the pace allows it; see `mim.runtime.session.Session.send`.
+
+        A group that became a supergroup is followed. A wait that Telegram imposed on a chat is kept without asking.
+        """
+        failure = await self._try_send(message, message.to)
+        if isinstance(failure, Failure) and failure.kind is Kind.MIGRATED:
+            failure = await self._try_send(message, str(failure.migrated_to))
+        if isinstance(failure, SentMessage):
+            return failure
+        if failure.kind is Kind.UNAUTHORIZED and self._rejection is None and self._bot is not None:
+            self._rejection = rejected()
+            self._until_rejected.reschedule(asyncio.get_running_loop().time())
+        raise end_of_message(failure)
+
+    async def logout(self) -> None:
+        """Do nothing: a bot's login is its token, and only @BotFather revokes it.
+
+        The Bot API's logOut is for moving to another server and would lock the bot out of this one for 10 minutes
+        (https://core.telegram.org/bots/api#logout).
+        """
+
+    def _check_secrets(self) -> None:
+        if not self._context.secrets.get("token"):
+            message = "the bot has no token: get one from @BotFather and set it"
+            raise NeedsUser(ErrorCode.TOKEN_MISSING, message, status=Status.ERROR, user_action=UserAction.NEW_TOKEN)
+        if self._proxy and not self._proxy.startswith(("http://", "https://")):
+            raise Fatal(ErrorCode.INVALID_FIELDS, "a Telegram bot can only use a proxy whose URL begins with http://")
+
+    def _make_bot(self, connections: Connections) -> Bot:
+        try:
+            return Bot(self._context.secrets["token"].strip(), session=connections)
+        except TokenValidationError:
+            problem = Failure(Kind.UNAUTHORIZED, "not the form of a bot token")
+        raise problem
+
+    async def _log_in(self) -> None:
+        me = await self._ask(GetMe(), ANSWER_S)
+        self.account = Account(id=str(me.id), username=me.username, first_name=me.first_name)
+        await self._context.authenticated(self.account)
+        # Only where a webhook is set: getUpdates answers 409 as long as there is one. To delete without looking would
+        # be one write a start for every bot, and would leave no trace of the program that is cut off by it.
+        webhook = await self._ask(GetWebhookInfo(), ANSWER_S)
+        if webhook.url:
+            self._context.log.warning("telegram_webhook_deleted", pending_updates=webhook.pending_update_count)
+            await self._ask(DeleteWebhook(), ANSWER_S)
+        # The first poll comes before 'ready': it proves that messages can be received, and brings in what waited.
+        contested = (self._api_url, me.id) in _contested
+        self._offset = FIRST_OFFSET
+        await self._poll(min(TRIAL_S, self._poll_s) if contested else 0)
+        if self._offset == FIRST_OFFSET:
+            self._offset = 0
+        _contested.discard((self._api_url, me.id))
+        await self._context.client_ready(self.account)
+
+    async def _poll_forever(self) -> None:
+        """Poll until something ends the session.
+
+        One poll that fails is bridged here: reported, proved over by getMe, and polling goes on. Two in a row, or a
+        getMe that fails as well, are an outage.
+        """
+        bridged = False
+        while True:
+            try:
+                await self._poll(self._poll_s)
+                bridged = False
+                continue
+            except Failure as failure:
+                if bridged or not failure.is_outage:
+                    raise
+                problem = unreachable(failure)
+            await self._context.reconnecting(ErrorCode.MESSENGER_UNREACHABLE, problem)
+            await self._ask(GetMe(), ANSWER_S)
+            bridged = True
+            assert self.account is not None
+            await self._context.client_ready(self.account)
+
+    async def _poll(self, timeout_s: int) -> None:
+        """Wait up to `timeout_s` for updates and store them; only then move the offset, which deletes at Telegram."""
+        method = GetUpdates(offset=self._offset, timeout=timeout_s, allowed_updates=UPDATE_KINDS)
+        try:
+            got: list[tuple[int, Update | None]] = [
+                (update.update_id, update) for update in await self._ask(method, timeout_s + ANSWER_S)
+            ]
+        except Failure as failure:
+            readable = salvage(failure.answer)
+            if readable is None:
+                raise
+            got = readable
+        for update_id, update in got:
+            message = read(update) if update else None
+            if message is not None:
+                await self._context.received(message)
+            elif update is None:
+                self._context.log.warning("telegram_update_unreadable", update_id=update_id)
+            self._offset = update_id + 1
+
+    async def _try_send(self, message: SendMessage, chat: str) -> SentMessage | Failure:
+        await self._pace(chat)
+        preview = LinkPreviewOptions(is_disabled=True) if message.disable_web_page_preview else None
+        method = SendText(
+            chat_id=chat,
+            text=message.text,
+            parse_mode=message.parse_mode,
+            link_preview_options=preview,
+            disable_notification=message.disable_notification or None,
+        )
+        try:
+            sent = await self._ask(method, SEND_S)
+        except Failure as failure:
+            if failure.retry_after_s is not None:
+                self._pacer.hold(chat, asyncio.get_running_loop().time() + failure.retry_after_s)
+            return failure
+        return SentMessage(messenger_id=str(sent.message_id), chat_id=str(sent.chat.id))
+
+    async def _pace(self, chat: str) -> None:
+        clock = asyncio.get_running_loop().time
+        if held_s := self._pacer.held(chat, clock()):
+            raise NotReady(ErrorCode.RATE_LIMITED, "Telegram asked to wait before the next message there", held_s)
+        while self._paced and (wait_s := self._pacer.take(chat, clock())) > 0:
+            await asyncio.sleep(wait_s)
+
+    async def _ask(self, method: TelegramMethod[T], timeout_s: float) -> T:
+        """Call a method of the Bot API.
+
+        Raises: Failure, never chained to the library's error (it may hold the token). NotReady if not connected.
+        """
+        bot = self._bot
+        if bot is None:
+            raise NotReady(ErrorCode.NOT_READY, "the bot is not connected at the moment")
+        # aiogram types this as whole seconds, but hands it to aiohttp as it is.
+        limit = cast("int", ClientTimeout(total=timeout_s, connect=CONNECT_S))
+        try:
+            answer = await bot(method, request_timeout=limit)
+        except (AiogramError, ClientError, OSError, ValueError, LookupError) as error:
+            failure = classify(error, bot.token.partition(":")[2])
+        else:
+            self._context.proved()
+            return answer
+        raise failure
+
+    def _end(self, failure: Failure) -> SessionEnded:
+        if failure.kind is Kind.CONFLICT and self.account is not None:
+            _contested.add((self._api_url, int(self.account.id)))
+        return end_of_session(failure)

@@ -1,0 +1,259 @@
+"""One WhatsApp session in a process of its own: `python -m mim.whatsapp_adapter.child`.
+
+The client library is Go code that can abort the whole process, keeps a thread for life and cannot be stopped in every
+state, so nothing else lives here. Commands come as JSON lines on stdin, events go as JSON lines to stdout; whatever
+the library prints itself goes to stderr. The process ends when stdin closes, which is also how it is asked to stop:
+a session never outlives its worker.
+
+    command                    event that answers it (its `answers` is the command's `id`)
+    start {db, proxy?}         -
+    send {id, to, text}        sent {message_id} | failed {message}
+    pairing_code {id, phone}   pairing_code {code} | failed {message}
+    logout {id}                done | failed {message}
+    ping {id}                  done | failed {message}
+
+    events of the session's own
+    qr {code}                              a QR code to show now
+    login {outcome}                        how showing QR codes ended: success, timeout, passkey-request, ...
+    paired {phone_number}, pair_failed {message}
+    connected {phone_number, lid, push_name}, disconnected
+    silent                                 no answer to a keep-alive on an open connection
+    logged_out {reason}, replaced, banned {expires_in_s}, outdated, refused {message}
+    incoming {...}                         see `messages.incoming`
+    receipt {message_ids, kind}
+    error {message}                        it could not connect; the process ends
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
+
+from mim.whatsapp_adapter.lean import leave_out
+from mim.whatsapp_adapter.messages import incoming
+
+log = logging.getLogger(__name__)
+
+Fields = dict[str, Any]
+
+# The library keeps one thread of the default executor for as long as it is connected. On two cores that executor has
+# six threads, which calls that wait for WhatsApp would soon use up.
+_THREADS = 32
+_CLIENT = "session"  # the library's name for its only client in this process
+_FINISH_WITHIN_S, _CLOSE_WITHIN_S = 0.8, 0.5  # in all less than the parent waits before it sends SIGTERM
+
+
+class Library:
+    """The client library, its calls made one after the other: concurrent ones can abort the process."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+        self._calls = asyncio.Lock()
+        self._client: Any = None
+        self._types: Any = None
+
+    def start(self, db: str, proxy: str | None) -> Awaitable[None]:
+        """Connect. Returns what ends when the connection does, with the library's error if there was one."""
+        self._types = importlib.import_module("neonize.aioze.client")
+        importlib.import_module("neonize.utils.log").log.setLevel(logging.WARNING)
+        self._client = self._types.NewAClient(db, uuid=_CLIENT)
+        self._subscribe(importlib.import_module("neonize.aioze.events"))
+        self._watch_login()
+        settings = self._types.ProxySettings(proxy_address=proxy) if proxy else None
+        return self._connect(settings)
+
+    async def _connect(self, settings: Any) -> None:
+        task = await self._client.connect(settings)
+        await task
+
+    async def send(self, to: str, text: str) -> Fields:
+        """Send a text."""
+        # A plain message: given a string, the library would look for mentions in it and ask WhatsApp about groups.
+        message = self._types.Message(conversation=text)
+        async with self._calls:
+            response = await self._client.send_message(to, message)
+        return {"message_id": response.ID}
+
+    async def pairing_code(self, phone: str) -> str:
+        """Ask for a code with which the phone can link this client instead of scanning."""
+        async with self._calls:
+            code: str = await self._client.PairPhone(phone, show_push_notification=True)
+        return code
+
+    async def logout(self) -> None:
+        """Unlink this device."""
+        async with self._calls:
+            await self._client.logout()
+
+    async def ping(self) -> None:
+        """Make a round trip to WhatsApp: the smallest query that changes nothing and is never cached."""
+        async with self._calls:
+            await self._client.get_status_privacy()
+
+    async def close(self) -> None:
+        """Disconnect. The library's own `stop` is no use: it writes shared maps while others read them."""
+        if self._client is not None and self._client.connected:
+            await self._client.disconnect()
+
+    def _subscribe(self, kinds: Any) -> None:
+        say = self._say
+
+        def on(kind: Any, tell: Callable[[Any], None]) -> None:
+            async def handler(_client: object, event: Any) -> None:
+                try:
+                    tell(event)
+                except Exception:
+                    log.exception("an event of the library was not understood")
+
+            self._client.event(kind)(handler)
+
+        def reason(event: Any) -> str:
+            return str(reasons.Name(event.Reason)).lower()
+
+        reasons = importlib.import_module("neonize.proto.Neonize_pb2").ConnectFailureReason
+        on(kinds.PairStatusEv, self._on_pair_status)
+        on(kinds.ConnectedEv, lambda _: say("connected", **self._account()))
+        on(kinds.DisconnectedEv, lambda _: say("disconnected"))
+        on(kinds.LoggedOutEv, lambda event: say("logged_out", reason=reason(event)))
+        on(kinds.StreamReplacedEv, lambda _: say("replaced"))
+        on(kinds.TemporaryBanEv, lambda event: say("banned", expires_in_s=event.Expire))
+        on(kinds.ClientOutdatedEv, lambda _: say("outdated"))
+        on(kinds.ConnectFailureEv, lambda event: say("refused", message=f"{reason(event)} {event.Message}".strip()))
+        on(kinds.KeepAliveTimeoutEv, lambda _: say("silent"))
+        on(kinds.MessageEv, lambda event: say("incoming", **incoming(event)))
+        on(kinds.ReceiptEv, lambda event: say("receipt", message_ids=list(event.MessageIDs), kind=event.Type))
+
+    def _watch_login(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def on_qr(_client: object, code: bytes) -> None:
+            self._say("qr", code=code.decode())
+
+        def on_login(_uuid: int, outcome: int) -> None:
+            # Called on a thread of the library's.
+            text = ctypes.string_at(outcome).decode()
+            loop.call_soon_threadsafe(lambda: self._say("login", outcome=text))
+
+        self._client.event.qr(on_qr)
+        # The library reports the end of the QR codes and a wish for a passkey only here, and offers no other way in.
+        self._client._NewAClient__onLoginStatus = on_login  # noqa: SLF001
+
+    def _on_pair_status(self, event: Any) -> None:
+        if event.Error:
+            self._say("pair_failed", message=event.Error)
+        else:
+            self._say("paired", phone_number=event.ID.User)
+
+    def _account(self) -> Fields:
+        # `me` was told by the library before it reported the connection; asking for it on a client that never
+        # connected would abort the process.
+        me = self._client.me
+        return {
+            "phone_number": me.JID.User if me else "",
+            "lid": me.LID.User if me else "",
+            "push_name": (me.PushName or me.BussinessName) if me else "",
+        }
+
+
+class Child:
+    """Obeys commands and tells events; `out` is the file descriptor of the real stdout."""
+
+    def __init__(self, out: int) -> None:
+        self._out = out
+        self._library = Library(self.say)
+        self._life: asyncio.Task[None] | None = None
+        self._answering: set[asyncio.Task[None]] = set()
+
+    def say(self, event: str, **fields: object) -> None:
+        """Write one event. Blocks while nobody reads, which is how the library is slowed down."""
+        line = memoryview(json.dumps({"event": event, **fields}).encode() + b"\n")
+        while line:
+            line = line[os.write(self._out, line) :]
+
+    async def obey(self) -> None:
+        """Follow commands until stdin closes."""
+        reader = asyncio.StreamReader(limit=1 << 22)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            command = json.loads(line)
+            if command["command"] == "start":
+                self._life = asyncio.create_task(self._start(command))
+                continue
+            # Tasks take the library's lock in the order they are made, so messages keep their order.
+            task = asyncio.create_task(self._run(command))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+    async def close(self) -> None:
+        """Finish what is under way and disconnect, unless that takes too long."""
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=_FINISH_WITHIN_S)
+        await asyncio.wait_for(self._library.close(), _CLOSE_WITHIN_S)
+
+    async def _run(self, command: Fields) -> None:
+        try:
+            event, fields = await self._answer(command)
+        except Exception as error:  # noqa: BLE001 - whatever the library raises is the answer
+            self.say("failed", answers=command["id"], message=str(error) or type(error).__name__)
+        else:
+            self.say(event, answers=command["id"], **fields)
+
+    async def _answer(self, command: Fields) -> tuple[str, Fields]:
+        match command["command"]:
+            case "send":
+                return "sent", await self._library.send(command["to"], command["text"])
+            case "pairing_code":
+                return "pairing_code", {"code": await self._library.pairing_code(command["phone"])}
+            case "logout":
+                await self._library.logout()
+                return "done", {}
+            case "ping":
+                await self._library.ping()
+                return "done", {}
+            case unknown:
+                raise ValueError(f"there is no command {unknown}")
+
+    async def _start(self, command: Fields) -> None:
+        try:
+            await self._library.start(command["db"], command.get("proxy"))
+        except Exception as error:  # noqa: BLE001 - the parent decides what it means
+            self.say("error", message=str(error) or type(error).__name__)
+            _exit(1)
+
+
+async def _live(out: int) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
+    child = Child(out)
+    try:
+        await child.obey()
+        await child.close()
+    finally:
+        _exit(0)
+
+
+def _exit(code: int) -> NoReturn:
+    """End at once: the library's thread never ends, and a normal exit would wait for it."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main() -> None:
+    """Keep stdout for events alone, then live until told to stop."""
+    leave_out()
+    os.umask(0o077)  # the library's files hold the keys of the login
+    out = os.dup(1)
+    os.dup2(2, 1)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    asyncio.run(_live(out))
+
+
+if __name__ == "__main__":
+    main()

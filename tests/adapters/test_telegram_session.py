@@ -1,0 +1,518 @@
+"""A Telegram session against the Bot API emulator, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import TelegramNetworkError
+
+from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused, Unavailable
+from mim.contracts.messages import Account, IncomingMessage, SendMessage
+from mim.contracts.states import Provider, Status, UserAction
+from mim.emulators.telegram import Emulator, Fault, serve
+from mim.telegram_adapter.connection import Connections
+from mim.telegram_adapter.failures import classify, end_of_message
+from mim.telegram_adapter.session import TelegramSession
+
+BOT = 42
+TOKEN = f"{BOT}:{'s3cret-' * 5}"
+DEADLINE_S = 8.0
+
+
+class Context:
+    """What the worker gives a session; every report lands in `reports`."""
+
+    def __init__(self, emulator: Emulator, token: str | None = TOKEN, **settings: str) -> None:
+        self.instance_id = "5f0c1d3e-0000-4000-8000-000000000042"
+        self.settings: Mapping[str, str] = {"telegram_api_url": emulator.url, "telegram_poll_s": "1"} | settings
+        self.secrets: dict[str, str] = {} if token is None else {"token": token}
+        self.data_dir = Path()
+        self.lines: list[Mapping[str, Any]] = []
+        self.log = structlog.wrap_logger(None, processors=[self._keep], wrapper_class=structlog.BoundLogger)
+        self.reports: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self.history: list[str] = []
+        self.broken_store = 0
+        self.proofs = 0
+
+    def _keep(self, _: object, __: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.lines.append(dict(event))
+        raise structlog.DropEvent
+
+    def _report(self, kind: str, what: object) -> None:
+        self.history.append(kind)
+        self.reports.put_nowait((kind, what))
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def qr_ready(self, code: str, expires_at: datetime) -> None:
+        raise AssertionError("a bot has no QR code")
+
+    async def authenticated(self, account: Account) -> None:
+        self._report("authenticated", account)
+
+    async def client_ready(self, account: Account) -> None:
+        self._report("client_ready", account)
+
+    async def reconnecting(self, code: ErrorCode, message: str) -> None:
+        self._report("reconnecting", (code, message))
+
+    async def received(self, message: IncomingMessage) -> None:
+        if self.broken_store:
+            self.broken_store -= 1
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the bus is away")
+        self._report("received", message)
+
+    def proved(self) -> None:
+        self.proofs += 1
+
+    async def until(self, kind: str) -> Any:  # noqa: ANN401
+        """The content of the next report of a kind; others before it are passed over."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                seen, what = await self.reports.get()
+                if seen == kind:
+                    return what
+                assert seen != "ended", f"the session ended by {what!r} before {kind}"
+
+
+@asynccontextmanager
+async def running(context: Context) -> AsyncIterator[tuple[TelegramSession, asyncio.Task[None]]]:
+    """A session whose `run` goes on until the block ends."""
+    session = TelegramSession(context)
+    task = asyncio.create_task(session.run())
+    task.add_done_callback(
+        lambda done: context.reports.put_nowait(("ended", None if done.cancelled() else done.exception()))
+    )
+    try:
+        yield session, task
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=5)
+        assert task.done()
+
+
+async def end_of(task: asyncio.Task[None]) -> Exception:
+    """The error with which a session's `run` ends."""
+    await asyncio.wait([task], timeout=DEADLINE_S)
+    error = task.exception() if task.done() else None
+    assert isinstance(error, Exception), f"the session did not end by an error: {task}"
+    return error
+
+
+def text_to(chat: int | str, text: str = "hello", **fields: Any) -> SendMessage:  # noqa: ANN401
+    return SendMessage(
+        id="m1",
+        instance_id="5f0c1d3e-0000-4000-8000-000000000042",
+        provider=Provider.TELEGRAM,
+        to=str(chat),
+        text=text,
+        expires_at=datetime.now(UTC) + timedelta(minutes=5),
+        **fields,
+    )
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    async with serve(emulator=Emulator(conflict_pause_s=0.2)) as server:
+        yield server
+
+
+# --------------------------------------------------------------------------------------------------- login
+
+
+async def test_a_token_leads_to_client_ready(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context) as (session, _):
+        account = await context.until("client_ready")
+    assert account == Account(id="42", username="sandbox_42_bot", first_name="Bot 42") == session.account
+    assert context.history == ["authenticated", "client_ready"]
+    assert context.proofs >= 3
+    assert (BOT, "deletewebhook", 200) not in emulator.calls
+
+
+async def test_without_a_token_a_person_is_asked_for_one(emulator: Emulator) -> None:
+    async with running(Context(emulator, token=None)) as (_, task):
+        error = await end_of(task)
+    assert isinstance(error, NeedsUser)
+    assert (error.code, error.status, error.user_action) == (
+        ErrorCode.TOKEN_MISSING,
+        Status.ERROR,
+        UserAction.NEW_TOKEN,
+    )
+
+
+@pytest.mark.parametrize("token", ["42", "not a token", "42:short", f"{BOT + 1}:{'refused' * 6}"])
+async def test_a_token_that_telegram_does_not_know_is_refused(emulator: Emulator, token: str) -> None:
+    emulator.refused.add(str(BOT + 1))
+    async with running(Context(emulator, token)) as (_, task):
+        error = await end_of(task)
+    assert isinstance(error, NeedsUser)
+    assert (error.code, error.user_action) == (ErrorCode.TOKEN_REJECTED, UserAction.NEW_TOKEN)
+
+
+async def test_a_token_revoked_later_ends_the_session_and_a_new_one_works(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context) as (_, task):
+        await context.until("client_ready")
+        emulator.say(BOT, 1001, "hello")
+        await context.until("received")
+        emulator.revoke(BOT)
+        error = await end_of(task)
+    assert isinstance(error, NeedsUser)
+    assert error.code is ErrorCode.TOKEN_REJECTED
+    renewed = Context(emulator, f"{BOT}:{'another-' * 5}")
+    async with running(renewed):
+        await renewed.until("client_ready")
+
+
+async def test_a_webhook_that_is_set_is_deleted_and_its_updates_are_kept(emulator: Emulator) -> None:
+    emulator.bot(BOT).webhook = "https://example.org/hook"
+    emulator.say(BOT, 1001, "waited")
+    context = Context(emulator)
+    async with running(context):
+        assert (await context.until("received")).body == "waited"
+        await context.until("client_ready")
+    assert [line["event"] for line in context.lines] == ["telegram_webhook_deleted"]
+
+
+async def test_a_proxy_that_cannot_be_used_is_not_passed_over(emulator: Emulator) -> None:
+    context = Context(emulator)
+    context.secrets["proxy"] = "socks5://user:pass@127.0.0.1:1080"
+    async with running(context) as (_, task):
+        assert isinstance(await end_of(task), Fatal)
+
+
+async def test_an_http_proxy_carries_the_requests(emulator: Emulator) -> None:
+    context = Context(emulator, telegram_api_url="http://api.telegram.invalid")
+    context.secrets["proxy"] = emulator.url  # answers requests for any host
+    async with running(context):
+        await context.until("client_ready")
+
+
+# ------------------------------------------------------------------------------------------------- receiving
+
+
+async def test_messages_arrive_in_order_with_their_facts(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context):
+        await context.until("client_ready")
+        for number in range(250):
+            emulator.say(BOT, 1001, f"text {number}", name="Bea")
+        got = [await context.until("received") for _ in range(250)]
+    assert [message.body for message in got] == [f"text {number}" for number in range(250)]
+    first = got[0]
+    assert (first.id, first.chat_id, first.type, first.is_group, first.from_me) == ("1", "1001", "text", False, False)
+    assert (first.contact.id, first.contact.name) == ("1001", "Bea")
+    assert abs(datetime.now(UTC) - first.timestamp) < timedelta(minutes=1)
+
+
+async def test_media_groups_and_channels_are_told_apart(emulator: Emulator) -> None:
+    context = Context(emulator)
+    file = {"file_id": "f", "file_unique_id": "u"}
+    channel = {"id": -1001, "type": "channel", "title": "News", "username": "news"}
+    async with running(context):
+        await context.until("client_ready")
+        emulator.say(BOT, 1001, None, photo=[{**file, "width": 1, "height": 1}], caption="look")
+        emulator.say(BOT, -100500, None, document=file)
+        emulator.bot(BOT).push("edited_message", {})
+        emulator.bot(BOT).push("channel_post", {"message_id": 7, "date": 1, "chat": channel, "text": "post"})
+        photo, document, post = [await context.until("received") for _ in range(3)]
+    assert (photo.type, photo.body, photo.is_group) == ("photo", "look", False)
+    assert (document.type, document.body, document.is_group) == ("document", "", True)
+    assert (post.body, post.contact.name, post.contact.username) == ("post", "News", "news")
+
+
+async def test_an_update_is_stored_before_telegram_may_forget_it(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context) as (_, task):
+        await context.until("client_ready")
+        emulator.say(BOT, 1001, "stored")
+        await context.until("received")
+        context.broken_store = 1
+        emulator.say(BOT, 1001, "not stored at first")
+        error = await end_of(task)
+    assert isinstance(error, NotReady)
+    assert error.code is ErrorCode.BUS_UNAVAILABLE
+    again = Context(emulator)
+    async with running(again):
+        assert (await again.until("received")).body == "not stored at first"
+
+
+async def test_an_update_nobody_can_read_does_not_stop_the_bot(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context):
+        await context.until("client_ready")
+        emulator.bot(BOT).push("message", {"message_id": "no number", "chat": "no chat"})
+        emulator.say(BOT, 1001, "after")
+        assert (await context.until("received")).body == "after"
+    assert [line["event"] for line in context.lines] == ["telegram_update_unreadable"]
+
+
+# --------------------------------------------------------------------------------------------------- outages
+
+
+async def test_one_lost_poll_is_reported_and_bridged(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context):
+        await context.until("client_ready")
+        for what in ({"drop": True}, {"lose": True}, {"status": 502}, {"body": "<html>bad gateway</html>"}):
+            emulator.fault(Fault(method="getUpdates", **what))  # type: ignore[arg-type]
+            emulator.say(BOT, 1001, f"ends the present poll, {what}")
+            code, _ = await context.until("reconnecting")
+            assert code is ErrorCode.MESSENGER_UNREACHABLE
+            await context.until("client_ready")
+            while (await context.until("received")).body != f"ends the present poll, {what}":
+                pass
+    assert context.history.count("authenticated") == 1
+
+
+async def test_an_unreachable_telegram_ends_the_session_and_the_next_one_recovers(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context) as (session, task):
+        await context.until("client_ready")
+        emulator.say(BOT, 1001, "before")
+        await context.until("received")
+        emulator.unreachable(BOT)
+        await context.until("reconnecting")
+        error = await end_of(task)
+        with pytest.raises(NotReady):
+            await session.send(text_to(1001))
+    assert isinstance(error, NotReady)
+    assert error.code is ErrorCode.MESSENGER_UNREACHABLE
+    emulator.unreachable(BOT, on=False)
+    emulator.say(BOT, 1001, "meanwhile")
+    recovered = Context(emulator)
+    async with running(recovered):
+        while (await recovered.until("received")).body != "meanwhile":
+            pass  # the one before may come once more: its poll was cut off before it could confirm
+        await recovered.until("client_ready")
+
+
+async def test_polls_that_keep_failing_are_not_called_ready(emulator: Emulator) -> None:
+    emulator.fault(Fault(method="getUpdates", status=500, times=100))
+    context = Context(emulator)
+    async with running(context) as (_, task):
+        assert isinstance(await end_of(task), NotReady)
+    assert "client_ready" not in context.history
+
+
+async def test_a_flood_wait_on_the_poll_is_handed_on(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context) as (_, task):
+        await context.until("client_ready")
+        emulator.fault(Fault(method="getUpdates", status=429, retry_after=7))
+        error = await end_of(task)
+    assert isinstance(error, NotReady)
+    assert (error.code, error.retry_after_s) == (ErrorCode.RATE_LIMITED, 7.0)
+
+
+async def test_another_poller_is_named_and_ready_comes_back_only_when_it_is_gone(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context) as (_, task), aiohttp.ClientSession() as client:
+        await context.until("client_ready")
+        async with client.get(f"{emulator.url}/bot{TOKEN}/getUpdates", params={"timeout": 1}) as other:
+            assert other.status == 200
+        error = await end_of(task)
+    assert isinstance(error, NotReady)
+    assert error.code is ErrorCode.OTHER_POLLER
+    assert "someone else polls this bot" in error.message
+    contested = Context(emulator)
+    async with running(contested) as (_, task), aiohttp.ClientSession() as client:
+        await contested.until("authenticated")
+        while not task.done():
+            async with client.get(f"{emulator.url}/bot{TOKEN}/getUpdates", params={"timeout": 1}) as other:
+                assert other.status in (200, 409)
+        assert isinstance(await end_of(task), NotReady)
+    assert "client_ready" not in contested.history
+    alone = Context(emulator)
+    async with running(alone):
+        await alone.until("client_ready")
+
+
+# --------------------------------------------------------------------------------------------------- sending
+
+
+async def test_a_sent_message_has_telegrams_id_and_chat(emulator: Emulator) -> None:
+    emulator.bot(BOT).message_id = 225
+    emulator.add_chat("@news", "News")
+    context = Context(emulator)
+    async with running(context) as (session, _):
+        await context.until("client_ready")
+        sent = await session.send(text_to(1001, "<b>hi</b>", parse_mode="HTML", disable_web_page_preview=True))
+        posted = await session.send(text_to("@news", "post"))
+    assert (sent.messenger_id, sent.chat_id) == ("225", "1001")
+    assert (posted.messenger_id, posted.chat_id) == ("226", "-1001000000000")
+    assert [(m["text"], m["parse_mode"]) for m in emulator.inbox(1001)] == [("<b>hi</b>", "HTML")]
+    assert [m["text"] for m in emulator.inbox("@news")] == ["post"]
+
+
+@pytest.mark.parametrize(
+    ("to", "text", "fault", "code"),
+    [
+        ("@nobody", "hello", None, ErrorCode.RECIPIENT_UNKNOWN),
+        ("1001", "hello", Fault(status=403), ErrorCode.RECIPIENT_BLOCKED),
+        ("1001", "x" * 4097, None, ErrorCode.MESSENGER_REFUSED),
+        ("1001", "   ", None, ErrorCode.MESSENGER_REFUSED),
+        ("1001", "hello", Fault(status=404), ErrorCode.MESSENGER_REFUSED),
+    ],
+)
+async def test_a_refused_message_leaves_the_session_alone(
+    emulator: Emulator, to: str, text: str, fault: Fault | None, code: ErrorCode
+) -> None:
+    context = Context(emulator)
+    async with running(context) as (session, _):
+        await context.until("client_ready")
+        if fault:
+            emulator.fault(Fault(bot=BOT, method="sendMessage", status=fault.status))
+        with pytest.raises(Refused) as refused:
+            await session.send(text_to(to, text))
+        assert refused.value.code is code
+        assert (await session.send(text_to(1002))).chat_id == "1002"
+
+
+async def test_a_flood_wait_on_a_send_holds_that_chat_only(emulator: Emulator) -> None:
+    context = Context(emulator)
+    async with running(context) as (session, _):
+        await context.until("client_ready")
+        emulator.fault(Fault(method="sendMessage", status=429, retry_after=30))
+        for _ in range(2):
+            with pytest.raises(NotReady) as limited:
+                await session.send(text_to(1001))
+            assert limited.value.code is ErrorCode.RATE_LIMITED
+            assert limited.value.retry_after_s == pytest.approx(30, abs=2)
+        await session.send(text_to(1002))
+    assert [status for _, method, status in emulator.calls if method == "sendmessage"] == [429, 200]
+
+
+@pytest.mark.parametrize("fault", [Fault(lose=True), Fault(drop=True), Fault(status=500), Fault(body="<html>")])
+async def test_a_send_without_a_clear_answer_stays_open(emulator: Emulator, fault: Fault) -> None:
+    context = Context(emulator)
+    async with running(context) as (session, _):
+        await context.until("client_ready")
+        emulator.fault(Fault(method="sendMessage", **_effect(fault)))
+        with pytest.raises(MimError) as open_end:
+            await session.send(text_to(1001))
+        assert open_end.value.code is ErrorCode.UNCERTAIN
+        assert not isinstance(open_end.value, Refused | NotReady)
+        await session.send(text_to(1001))
+
+
+async def test_a_send_that_found_no_server_was_certainly_not_sent() -> None:
+    async with serve() as emulator:
+        url = emulator.url
+    connections = Connections(url, None)
+    with pytest.raises(TelegramNetworkError) as refused:
+        await Bot(TOKEN, session=connections).send_message("1001", "hello")
+    await connections.close()
+    error = end_of_message(classify(refused.value, TOKEN))
+    assert isinstance(error, NotReady)
+    assert error.code is ErrorCode.MESSENGER_UNREACHABLE
+
+
+async def test_a_group_that_became_a_supergroup_is_followed(emulator: Emulator) -> None:
+    body = '{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat",'
+    body += '"parameters":{"migrate_to_chat_id":-100777}}'
+    context = Context(emulator)
+    async with running(context) as (session, _):
+        await context.until("client_ready")
+        emulator.fault(Fault(method="sendMessage", status=400, body=body))
+        assert (await session.send(text_to(-777))).chat_id == "-100777"
+
+
+async def test_a_send_that_learns_of_a_revoked_token_ends_the_session(emulator: Emulator) -> None:
+    context = Context(emulator, telegram_poll_s="50")
+    async with running(context) as (session, task):
+        await context.until("client_ready")
+        emulator.fault(Fault(method="sendMessage", status=401))
+        with pytest.raises(Refused):
+            await session.send(text_to(1001))
+        error = await end_of(task)
+    assert isinstance(error, NeedsUser)
+    assert error.user_action is UserAction.NEW_TOKEN
+
+
+async def test_bursts_to_one_chat_are_paced_and_pacing_can_be_switched_off(emulator: Emulator) -> None:
+    async def burst(**settings: str) -> float:
+        context = Context(emulator, **settings)
+        async with running(context) as (session, _):
+            await context.until("client_ready")
+            clock = asyncio.get_running_loop().time
+            started = clock()
+            for _ in range(4):
+                await session.send(text_to(1001))
+            return clock() - started
+
+    assert await burst(telegram_pacing="off") < 0.8
+    assert 0.8 < await burst() < 3
+
+
+# --------------------------------------------------------------------------------------------------- secrecy
+
+
+async def test_the_token_shows_in_no_error_and_no_log_line(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = TOKEN.partition(":")[2]
+    errors: list[BaseException] = []
+    faults = [
+        Fault(drop=True),
+        Fault(lose=True),
+        Fault(status=400, description=f"Bad Request: /bot{TOKEN}/sendMessage"),
+        Fault(status=429, retry_after=1),
+        Fault(status=500),
+        Fault(status=401),
+        Fault(body=TOKEN),
+    ]
+    for number, fault in enumerate(faults, start=1):
+        for method in ("getMe", "getUpdates", "sendMessage"):
+            context = Context(emulator, f"{number}{len(method)}:{secret}")
+            if method != "sendMessage":
+                emulator.fault(Fault(method=method, **_effect(fault)))
+            async with running(context) as (session, task):
+                if method == "sendMessage":
+                    await context.until("client_ready")
+                    emulator.fault(Fault(method=method, **_effect(fault)))
+                    errors += [e for e in await asyncio.gather(session.send(text_to(1)), return_exceptions=True) if e]
+                else:
+                    errors.append(await end_of(task))
+                assert secret not in repr(session)
+            assert secret not in repr(context.lines)
+    assert len(errors) == 3 * len(faults)
+    for error in errors:
+        assert secret not in "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert secret not in caplog.text
+
+
+def _effect(fault: Fault) -> dict[str, Any]:
+    return {key: getattr(fault, key) for key in ("drop", "lose", "status", "description", "retry_after", "body")}
+
+
+# ---------------------------------------------------------------------------------------------------- scale
+
+
+async def test_two_hundred_bots_share_the_connections_and_all_are_polled(emulator: Emulator) -> None:
+    contexts = [Context(emulator, f"{number}:{'t' * 35}", telegram_poll_s="50") for number in range(1, 201)]
+    tasks = [asyncio.create_task(TelegramSession(context).run()) for context in contexts]
+    for context in contexts:
+        await context.until("client_ready")
+    for number, context in enumerate(contexts, start=1):
+        emulator.say(number, 1001, f"for {number}")
+        assert (await context.until("received")).body == f"for {number}"
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=5)
+    assert all(task.cancelled() for task in tasks)
+    assert {bot["max_pollers"] for bot in emulator.bots()} == {1}

@@ -1,0 +1,498 @@
+"""WhatsApp sessions with the real client library, in real child processes, against the emulated server.
+
+The second half goes through the library's known defects one by one: each is provoked, contained, and followed by a
+recovery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import stat
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+
+from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused
+from mim.contracts.messages import Account, IncomingMessage, SendMessage
+from mim.contracts.states import Provider, Status, UserAction
+from mim.emulators.whatsapp import WhatsAppEmulator, serve
+from mim.emulators.whatsapp.messages import Fault
+from mim.emulators.whatsapp.phones import Phone
+from mim.whatsapp_adapter.session import DATABASE, WhatsAppSession
+
+ALICE, BOB = "15550001111", "15550002222"
+WITHIN_S = 25.0
+
+
+class Recorder:
+    """A session context that remembers what was reported."""
+
+    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
+        self.instance_id = "00000000-0000-4000-8000-000000000001"
+        self.settings = settings
+        self.secrets: Mapping[str, str] = {}
+        self.data_dir = data_dir
+        self.log = structlog.get_logger("test")
+        self.proofs = 0
+        self.reports: list[str] = []
+        self._reported: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def qr_ready(self, code: str, expires_at: datetime) -> None:
+        self._report("qr_ready", (code, expires_at))
+
+    async def authenticated(self, account: Account) -> None:
+        self._report("authenticated", account)
+
+    async def client_ready(self, account: Account) -> None:
+        self._report("client_ready", account)
+
+    async def reconnecting(self, code: ErrorCode, message: str) -> None:
+        self._report("reconnecting", (code, message))
+
+    async def received(self, message: IncomingMessage) -> None:
+        self._report("received", message)
+
+    def proved(self) -> None:
+        self.proofs += 1
+
+    def _report(self, name: str, what: object) -> None:
+        self.reports.append(name)
+        self._reported.put_nowait((name, what))
+
+    async def next(self, name: str) -> object:
+        """What was reported next under this name."""
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                reported, what = await self._reported.get()
+                if reported == name:
+                    return what
+
+    async def qr(self) -> str:
+        return (await self.qr_with_expiry())[0]
+
+    async def qr_with_expiry(self) -> tuple[str, datetime]:
+        match await self.next("qr_ready"):
+            case (str(code), datetime() as expires_at):
+                return code, expires_at
+        raise AssertionError("no QR code")
+
+    async def message(self) -> IncomingMessage:
+        message = await self.next("received")
+        assert isinstance(message, IncomingMessage)
+        return message
+
+
+@pytest.fixture
+async def whatsapp(tmp_path: Path) -> AsyncIterator[WhatsAppEmulator]:
+    async with serve(tmp_path / "whatsapp") as emulator:
+        yield emulator
+
+
+def settings_for(emulator: WhatsAppEmulator, **more: str) -> dict[str, str]:
+    return {
+        "whatsapp_proxy_url": emulator.proxy_url,
+        "whatsapp_ca_file": str(emulator.ca_file),
+        "whatsapp_child_wrapper": f"-m mim.emulators.whatsapp.trust {emulator.root_file}",
+        **more,
+    }
+
+
+@contextlib.asynccontextmanager
+async def running(
+    emulator: WhatsAppEmulator, data_dir: Path, **more: str
+) -> AsyncIterator[tuple[WhatsAppSession, Recorder, asyncio.Task[None]]]:
+    """A session that runs until the end of the block."""
+    recorder = Recorder(data_dir, settings_for(emulator, **more))
+    session = WhatsAppSession(recorder)
+    run = asyncio.create_task(session.run())
+    try:
+        yield session, recorder, run
+    finally:
+        run.cancel()
+        with contextlib.suppress(asyncio.CancelledError, MimError):
+            await run
+
+
+async def link(emulator: WhatsAppEmulator, recorder: Recorder, phone: str = ALICE) -> None:
+    """Scan the QR code that is shown, and wait until messages can be sent."""
+    await emulator.pairing.scan(await recorder.qr(), phone)
+    await recorder.next("client_ready")
+
+
+async def ends_with(run: asyncio.Task[None], error: type[MimError]) -> pytest.ExceptionInfo[MimError]:
+    with pytest.raises(error) as raised:
+        await asyncio.wait_for(run, WITHIN_S)
+    return raised
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until the emulator has seen something."""
+    async with asyncio.timeout(WITHIN_S):
+        while not condition():
+            await asyncio.to_thread(os.sched_yield)
+
+
+def text(to: str, body: str) -> SendMessage:
+    return SendMessage(
+        id="m-1",
+        instance_id="00000000-0000-4000-8000-000000000001",
+        provider=Provider.WHATSAPPWEB,
+        to=to,
+        text=body,
+        expires_at=datetime.now(UTC) + timedelta(minutes=1),
+    )
+
+
+def phone(emulator: WhatsAppEmulator, number: str) -> Phone:
+    return emulator.phones.get(number)
+
+
+def environment_of(session: WhatsAppSession) -> bytes:
+    return Path(f"/proc/{session.pid}/environ").read_bytes()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_a_scanned_qr_code_makes_the_account_ready(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+        code, expires_at = await recorder.qr_with_expiry()
+        assert timedelta(seconds=55) < expires_at - recorder.now() <= timedelta(seconds=60)
+        phone(whatsapp, ALICE).name = "Alice"
+        await whatsapp.pairing.scan(code, "+1 (555) 000-1111")
+
+        account = await recorder.next("client_ready")
+        assert isinstance(account, Account)
+        assert (account.id, account.phone_number) == (f"{ALICE}@s.whatsapp.net", ALICE)
+        assert (account.lid, account.first_name) == (phone(whatsapp, ALICE).lid.user, "Alice")
+        assert recorder.reports == ["qr_ready", "authenticated", "client_ready"]
+        assert recorder.proofs > 0
+
+
+async def test_only_the_owner_can_read_the_files_with_the_login(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+        await link(whatsapp, recorder)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "a").iterdir()}
+        assert DATABASE in modes
+        assert set(modes.values()) == {0o600}
+        assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+
+
+async def test_the_process_with_foreign_code_gets_none_of_our_secrets(
+    whatsapp: WhatsAppEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIM_MASTER_KEY", "secret")
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        await recorder.qr()
+        environment = environment_of(session)
+        assert b"MIM_" not in environment
+        assert b"NEONIZE_BOT_TAG=off" in environment
+
+
+async def test_messages_travel_both_ways(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    bob = whatsapp.phones.get(BOB, "Bob")
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        await link(whatsapp, recorder)
+
+        sent = await session.send(text("+1 555 000 2222", "Grüße 👋"))
+        assert sent.chat_id == f"{BOB}@s.whatsapp.net"
+        assert [(each.id, each.sender, each.text) for each in bob.inbox] == [(sent.messenger_id, ALICE, "Grüße 👋")]
+        assert [each.own for each in phone(whatsapp, ALICE).inbox] == [True]
+
+        identity, _ = await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), "Hi Alice")
+        message = await recorder.message()
+        assert (message.id, message.body, message.type, message.from_me) == (identity, "Hi Alice", "text", False)
+        assert (message.contact.phone_number, message.contact.name) == (BOB, "Bob")
+        assert message.chat_id == f"{BOB}@s.whatsapp.net"
+
+        await session.send(text(message.chat_id, "answer to the chat id"))
+        assert bob.inbox[-1].text == "answer to the chat id"
+
+
+async def test_a_login_outlives_the_session_and_the_server(tmp_path: Path) -> None:
+    async with serve(tmp_path / "whatsapp") as whatsapp, running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        bob = phone(whatsapp, BOB)
+        await link(whatsapp, recorder)
+        await session.send(text(BOB, "before"))
+    async with serve(tmp_path / "whatsapp") as whatsapp, running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        bob = phone(whatsapp, BOB)
+        await recorder.next("client_ready")
+        assert "qr_ready" not in recorder.reports
+        await session.send(text(BOB, "after"))
+        assert [each.text for each in bob.inbox] == ["before", "after"]
+        await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), "still here")
+        assert (await recorder.message()).body == "still here"
+
+
+async def test_a_pairing_code_links_without_a_scan(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        with pytest.raises(NotReady):
+            await session.pairing_code(ALICE)
+        await recorder.qr()
+        code = await session.pairing_code("+1 555 000 1111")
+        await whatsapp.pairing.enter_code(code, ALICE)
+        await recorder.next("client_ready")
+
+
+async def test_unlinking_on_the_phone_ends_the_session_and_removes_the_login(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, run):
+        await link(whatsapp, recorder)
+        await whatsapp.log_out(phone(whatsapp, ALICE), 1)
+        ended = await ends_with(run, NeedsUser)
+        assert isinstance(ended.value, NeedsUser)
+        assert (ended.value.code, ended.value.status) == (ErrorCode.LOGGED_OUT, Status.LOGGED_OUT)
+        assert ended.value.user_action is UserAction.SCAN_QR
+        assert "unlinked on the phone" in ended.value.message
+        assert not list((tmp_path / "a").iterdir())
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+        await link(whatsapp, recorder)
+
+
+async def test_a_login_revoked_while_away_ends_the_session_too(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+        await link(whatsapp, recorder)
+    await whatsapp.log_out(phone(whatsapp, ALICE), 1)
+    async with running(whatsapp, tmp_path / "a") as (_, _, run):
+        assert (await ends_with(run, NeedsUser)).value.code is ErrorCode.LOGGED_OUT
+
+
+async def test_logging_out_unlinks_the_device(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        await link(whatsapp, recorder)
+        await session.logout()
+        assert not phone(whatsapp, ALICE).devices
+        assert "reconnecting" not in recorder.reports
+
+
+async def test_a_dropped_connection_comes_back_with_what_was_missed(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        await link(whatsapp, recorder)
+        whatsapp.drop(phone(whatsapp, ALICE), 1)
+        await whatsapp.messages.incoming(phone(whatsapp, BOB), phone(whatsapp, ALICE), "while away")
+        await recorder.next("reconnecting")
+        await recorder.next("client_ready")
+        assert (await recorder.message()).body == "while away"
+        await session.send(text(BOB, "back again"))
+
+
+async def test_a_silent_messenger_is_noticed_though_the_connection_is_open(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    impatient = {"whatsapp_ping_s": "0.1", "whatsapp_ping_within_s": "1"}
+    async with running(whatsapp, tmp_path / "a", **impatient) as (_, recorder, run):
+        await link(whatsapp, recorder)
+        before = recorder.proofs
+        await until(lambda: recorder.proofs > before)
+        phone(whatsapp, BOB)
+        whatsapp.messages.faults[ALICE] = Fault(silent=True)
+        assert (await ends_with(run, NotReady)).value.code is ErrorCode.MESSENGER_UNREACHABLE
+    whatsapp.messages.faults.clear()
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        await recorder.next("client_ready")
+        await session.send(text(BOB, "well again"))
+
+
+async def test_what_the_messenger_refuses_is_told_apart(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        await link(whatsapp, recorder)
+        phone(whatsapp, BOB)
+        with pytest.raises(Refused) as unknown:
+            await session.send(text("+1 999 888 7777", "anyone?"))
+        assert unknown.value.code is ErrorCode.RECIPIENT_UNKNOWN
+
+        whatsapp.messages.faults[ALICE] = Fault(refuse=463)
+        with pytest.raises(Refused) as locked:
+            await session.send(text(BOB, "new here"))
+        assert locked.value.code is ErrorCode.REACHOUT_LOCKED
+
+        whatsapp.messages.faults.clear()
+        await session.send(text(BOB, "now it goes"))
+        assert [each.text for each in phone(whatsapp, BOB).inbox] == ["now it goes"]
+
+
+async def test_a_message_under_way_when_the_process_dies_is_uncertain(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    bob = phone(whatsapp, BOB)
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, run):
+        await link(whatsapp, recorder)
+        whatsapp.messages.faults[ALICE] = Fault(delay_s=60)
+        sending = asyncio.create_task(session.send(text(BOB, "did it go?")))
+        await until(lambda: bool(bob.inbox))
+        assert session.pid is not None
+        os.kill(session.pid, signal.SIGKILL)
+        with pytest.raises(MimError) as uncertain:
+            await sending
+        assert type(uncertain.value) is MimError
+        assert uncertain.value.code is ErrorCode.UNCERTAIN
+        await ends_with(run, NotReady)
+
+
+async def test_a_message_under_way_when_the_session_is_stopped_is_finished(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    bob = phone(whatsapp, BOB)
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, run):
+        await link(whatsapp, recorder)
+        whatsapp.messages.faults[ALICE] = Fault(delay_s=0.3)
+        sending = asyncio.create_task(session.send(text(BOB, "goodbye")))
+        await until(lambda: bool(bob.inbox))
+        run.cancel()
+        assert (await sending).messenger_id == bob.inbox[0].id
+
+
+async def test_a_login_that_is_used_elsewhere_is_not_fought_over(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+        await link(whatsapp, recorder)
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, run):
+        await recorder.next("client_ready")
+        async with running(whatsapp, tmp_path / "copy") as (_, copy, _):
+            await copy.next("client_ready")
+            assert (await ends_with(run, Fatal)).value.code is ErrorCode.LOGIN_REPLACED
+
+
+async def test_any_number_can_be_written_to_where_contacts_make_themselves(tmp_path: Path) -> None:
+    async with serve(tmp_path / "whatsapp", auto_contacts=True) as whatsapp:
+        async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+            await link(whatsapp, recorder)
+            await session.send(text("+44 20 7946 0000", "hello stranger"))
+            assert phone(whatsapp, "442079460000").inbox[0].text == "hello stranger"
+
+
+async def test_a_wish_for_a_passkey_is_told_to_the_person(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, run):
+        await whatsapp.pairing.ask_passkey(await recorder.qr())
+        ended = await ends_with(run, NeedsUser)
+        assert isinstance(ended.value, NeedsUser)
+        assert ended.value.status is Status.ACTION_REQUIRED
+        assert "passkey" in ended.value.message
+
+
+# The library's defects, in the order in which they are documented in the adapter's README.
+
+
+async def test_defect_1_many_sends_at_once_are_serialised(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        await link(whatsapp, recorder)
+        bodies = [f"number {count}" for count in range(100)]
+        bob = phone(whatsapp, BOB)
+        await asyncio.gather(*(session.send(text(BOB, body)) for body in bodies))
+        assert [each.text for each in bob.inbox] == bodies
+
+
+async def test_defect_1_an_abort_takes_down_one_session_only(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    async with running(whatsapp, tmp_path / "b") as (bystander, other, _):
+        await link(whatsapp, other, BOB)
+        async with running(whatsapp, tmp_path / "a") as (session, recorder, run):
+            await link(whatsapp, recorder)
+            assert session.pid is not None
+            os.kill(session.pid, signal.SIGABRT)
+            ended = await ends_with(run, NotReady)
+            assert ended.value.code is ErrorCode.SESSION_CRASHED
+            assert "SIGABRT" in ended.value.message
+            with pytest.raises(NotReady):
+                await session.send(text(BOB, "too late"))
+        await bystander.send(text(ALICE, "untouched"))
+        async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+            assert (await recorder.message()).body == "untouched"
+
+
+async def test_defect_2_nothing_is_asked_of_a_client_that_is_not_connected(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, run):
+        for too_early in (session.send(text(BOB, "early")), session.pairing_code(ALICE)):
+            with pytest.raises(NotReady):
+                await too_early
+        await session.logout()
+        code = await recorder.qr()
+        with pytest.raises(NotReady):
+            await session.send(text(BOB, "early"))
+        await session.logout()
+        await whatsapp.pairing.scan(code, ALICE)
+        await recorder.next("client_ready")
+        assert not run.done()
+
+
+async def test_defect_3_stopping_while_a_qr_code_is_shown_takes_less_than_three_seconds(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, run):
+        await recorder.qr()
+        pid = session.pid
+        assert pid is not None
+        began = time.monotonic()
+        run.cancel()
+        await asyncio.wait([run])
+        assert time.monotonic() - began < 3
+        assert not is_alive(pid)
+
+
+async def test_defect_3_a_child_that_hangs_is_killed_within_three_seconds(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, run):
+        await recorder.qr()
+        pid = session.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        run.cancel()
+        await asyncio.wait([run])
+        assert time.monotonic() - began < 3
+        assert not is_alive(pid)
+
+
+async def test_defect_4_the_end_of_the_qr_codes_ends_the_session(tmp_path: Path) -> None:
+    async with serve(tmp_path / "whatsapp", qr_refs=1) as whatsapp:
+        async with running(whatsapp, tmp_path / "a") as (_, recorder, run):
+            await recorder.qr()
+            ended = await ends_with(run, NeedsUser)
+            assert isinstance(ended.value, NeedsUser)
+            assert (ended.value.code, ended.value.status) == (ErrorCode.QR_EXPIRED, Status.LOGGED_OUT)
+            assert ended.value.user_action is UserAction.SCAN_QR
+        async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+            await link(whatsapp, recorder)
+
+
+async def test_defect_5_more_than_five_sessions_work_on_two_cores(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:
+    numbers = [f"1555100000{count}" for count in range(6)]
+    async with contextlib.AsyncExitStack() as stack:
+        sessions = []
+        for number in numbers:
+            session, recorder, _ = await stack.enter_async_context(running(whatsapp, tmp_path / number))
+            sessions.append((session, recorder, number))
+        await asyncio.gather(*(link(whatsapp, recorder, number) for _, recorder, number in sessions))
+        await asyncio.gather(
+            *(session.send(text(BOB, number)) for session, _, number in sessions if phone(whatsapp, BOB))
+        )
+        assert sorted(each.text for each in phone(whatsapp, BOB).inbox) == numbers
+
+
+async def test_defect_6_a_start_without_network_is_tried_again(tmp_path: Path) -> None:
+    async with serve(tmp_path / "whatsapp") as whatsapp:
+        settings = settings_for(whatsapp)
+    recorder = Recorder(tmp_path / "a", settings)
+    ended = await ends_with(asyncio.create_task(WhatsAppSession(recorder).run()), NotReady)
+    assert ended.value.code is ErrorCode.MESSENGER_UNREACHABLE
+    async with serve(tmp_path / "whatsapp") as whatsapp, running(whatsapp, tmp_path / "a") as (_, recorder, _):
+        await link(whatsapp, recorder)
