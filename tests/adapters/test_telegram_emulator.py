@@ -26,7 +26,7 @@ class Client:
         self.http = http
         self.url = url
 
-    async def __call__(self, method: str, token: str = TOKEN, **args: object) -> tuple[int, Any]:
+    async def __call__(self, method: str, token: str = TOKEN, **args: Any) -> tuple[int, Any]:
         data = {key: str(value) for key, value in args.items()}
         async with self.http.post(f"{self.url}/bot{token}/{method}", data=data) as answer:
             return answer.status, await answer.json()
@@ -126,13 +126,18 @@ async def test_an_update_stays_until_a_higher_offset_confirms_it(emulator: Emula
     for text in ("one", "two", "three"):
         emulator.say(42, 7, text)
 
-    async def texts(**args: object) -> list[str]:
+    async def texts(**args: Any) -> list[str]:
         return [update["message"]["text"] for update in (await call("getUpdates", **args))[1]["result"]]
 
     assert await texts(limit=2) == ["one", "two"]
     assert await texts(offset=2) == ["two", "three"]
     assert await texts(offset=-1) == ["three"]
     assert emulator.bots()[0]["pending_updates"] == 1
+
+
+async def test_an_offset_from_before_a_restart_confirms_nothing(emulator: Emulator, call: Client) -> None:
+    emulator.say(42, 7, "after the restart")
+    assert (await call("getUpdates", offset=1_000))[1]["result"][0]["message"]["text"] == "after the restart"
 
 
 async def test_a_long_poll_is_answered_when_something_comes(emulator: Emulator, call: Client) -> None:
@@ -182,6 +187,7 @@ async def test_a_webhook_and_a_poll_exclude_each_other(emulator: Emulator, call:
     )
     assert (await call("getWebhookInfo"))[1]["result"]["url"] == "https://example.org/hook"
     await call("deleteWebhook")
+    emulator.say(42, 7, "polled again")
     assert (await call("getUpdates"))[0] == 200
 
 

@@ -33,10 +33,13 @@ DEADLINE_S = 8.0
 class Context:
     """What the worker gives a session; every report lands in `reports`."""
 
-    def __init__(self, emulator: Emulator, token: str | None = TOKEN, **settings: str) -> None:
+    def __init__(
+        self, emulator: Emulator, token: str | None = TOKEN, proxy: str | None = None, **settings: str
+    ) -> None:
         self.instance_id = "5f0c1d3e-0000-4000-8000-000000000042"
         self.settings: Mapping[str, str] = {"telegram_api_url": emulator.url, "telegram_poll_s": "1"} | settings
-        self.secrets: dict[str, str] = {} if token is None else {"token": token}
+        given = {"token": token, "proxy": proxy}
+        self.secrets: Mapping[str, str] = {name: secret for name, secret in given.items() if secret is not None}
         self.data_dir = Path()
         self.lines: list[Mapping[str, Any]] = []
         self.log = structlog.wrap_logger(None, processors=[self._keep], wrapper_class=structlog.BoundLogger)
@@ -57,7 +60,7 @@ class Context:
         return datetime.now(UTC)
 
     async def qr_ready(self, code: str, expires_at: datetime) -> None:
-        raise AssertionError("a bot has no QR code")
+        raise AssertionError(f"a bot has no QR code: {code} until {expires_at}")
 
     async def authenticated(self, account: Account) -> None:
         self._report("authenticated", account)
@@ -77,7 +80,7 @@ class Context:
     def proved(self) -> None:
         self.proofs += 1
 
-    async def until(self, kind: str) -> Any:  # noqa: ANN401
+    async def until(self, kind: str) -> Any:
         """The content of the next report of a kind; others before it are passed over."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
@@ -111,7 +114,7 @@ async def end_of(task: asyncio.Task[None]) -> Exception:
     return error
 
 
-def text_to(chat: int | str, text: str = "hello", **fields: Any) -> SendMessage:  # noqa: ANN401
+def text_to(chat: int | str, text: str = "hello", **fields: Any) -> SendMessage:
     return SendMessage(
         id="m1",
         instance_id="5f0c1d3e-0000-4000-8000-000000000042",
@@ -188,15 +191,14 @@ async def test_a_webhook_that_is_set_is_deleted_and_its_updates_are_kept(emulato
 
 
 async def test_a_proxy_that_cannot_be_used_is_not_passed_over(emulator: Emulator) -> None:
-    context = Context(emulator)
-    context.secrets["proxy"] = "socks5://user:pass@127.0.0.1:1080"
+    context = Context(emulator, proxy="socks5://user:pass@127.0.0.1:1080")
     async with running(context) as (_, task):
         assert isinstance(await end_of(task), Fatal)
 
 
 async def test_an_http_proxy_carries_the_requests(emulator: Emulator) -> None:
-    context = Context(emulator, telegram_api_url="http://api.telegram.invalid")
-    context.secrets["proxy"] = emulator.url  # answers requests for any host
+    # The emulator answers requests for any host, as a proxy does.
+    context = Context(emulator, proxy=emulator.url, telegram_api_url="http://api.telegram.invalid")
     async with running(context):
         await context.until("client_ready")
 
@@ -268,7 +270,7 @@ async def test_one_lost_poll_is_reported_and_bridged(emulator: Emulator) -> None
     async with running(context):
         await context.until("client_ready")
         for what in ({"drop": True}, {"lose": True}, {"status": 502}, {"body": "<html>bad gateway</html>"}):
-            emulator.fault(Fault(method="getUpdates", **what))  # type: ignore[arg-type]
+            emulator.fault(Fault(method="getUpdates", **what))
             emulator.say(BOT, 1001, f"ends the present poll, {what}")
             code, _ = await context.until("reconnecting")
             assert code is ErrorCode.MESSENGER_UNREACHABLE
@@ -337,6 +339,7 @@ async def test_another_poller_is_named_and_ready_comes_back_only_when_it_is_gone
         assert isinstance(await end_of(task), NotReady)
     assert "client_ready" not in contested.history
     alone = Context(emulator)
+    emulator.say(BOT, 1001, "for whoever polls")
     async with running(alone):
         await alone.until("client_ready")
 
@@ -485,7 +488,9 @@ async def test_the_token_shows_in_no_error_and_no_log_line(
                 if method == "sendMessage":
                     await context.until("client_ready")
                     emulator.fault(Fault(method=method, **_effect(fault)))
-                    errors += [e for e in await asyncio.gather(session.send(text_to(1)), return_exceptions=True) if e]
+                    with pytest.raises(MimError) as failed:
+                        await session.send(text_to(1))
+                    errors.append(failed.value)
                 else:
                     errors.append(await end_of(task))
                 assert secret not in repr(session)

@@ -371,11 +371,11 @@ async def test_a_login_that_is_used_elsewhere_is_not_fought_over(whatsapp: Whats
 
 
 async def test_any_number_can_be_written_to_where_contacts_make_themselves(tmp_path: Path) -> None:
-    async with serve(tmp_path / "whatsapp", auto_contacts=True) as whatsapp:
-        async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
-            await link(whatsapp, recorder)
-            await session.send(text("+44 20 7946 0000", "hello stranger"))
-            assert phone(whatsapp, "442079460000").inbox[0].text == "hello stranger"
+    friendly = serve(tmp_path / "whatsapp", auto_contacts=True)
+    async with friendly as whatsapp, running(whatsapp, tmp_path / "a") as (session, recorder, _):
+        await link(whatsapp, recorder)
+        await session.send(text("+44 20 7946 0000", "hello stranger"))
+        assert phone(whatsapp, "442079460000").inbox[0].text == "hello stranger"
 
 
 async def test_a_wish_for_a_passkey_is_told_to_the_person(whatsapp: WhatsAppEmulator, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from aiogram import exceptions as telegram
 from aiogram.methods import GetMe
@@ -10,7 +12,7 @@ from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady
 from mim.telegram_adapter.failures import Kind, classify, end_of_message, end_of_session
 
 SECRET = "AAF-secret-part-of-a-token"
-ME = GetMe()
+ME: Any = GetMe()
 
 
 def api_error(kind: type[telegram.TelegramAPIError], text: str = "no") -> Exception:

@@ -19,7 +19,8 @@ from pydantic import BaseModel
 rebuild = BaseModel.model_rebuild.__func__.__module__
 built_before = types.Update.__pydantic_complete__
 chat = {"id": 1, "type": "private"}
-message = {"message_id": 1, "date": 1, "chat": chat, "text": "a", "entities": [{"type": "bold", "offset": 0, "length": 1}],
+message = {"message_id": 1, "date": 1, "chat": chat, "text": "a",
+           "entities": [{"type": "bold", "offset": 0, "length": 1}],
            "reply_to_message": {"message_id": 2, "date": 0, "chat": chat}, "something_new": {"x": 1}}
 answer = {"ok": True, "result": [{"update_id": 1, "message": message}]}
 read = Response[methods.GetUpdates.__returning__].model_validate(answer)

@@ -143,7 +143,9 @@ def instance_view(record: InstanceRecord) -> dict[str, Any]:
         "auth_status": auth_status(status, logged_in=record.logged_in),
         "is_ready_for_messages": status.is_ready,
         "desired": record.desired,
-        "account": (record.account.username or record.account.first_name or record.account.id) if record.account else None,
+        "account": (record.account.username or record.account.first_name or record.account.id)
+        if record.account
+        else None,
         "phone_number": phone,
         "whatsapp_state": whatsapp_state(record),
         "port_api": record.ports.api,

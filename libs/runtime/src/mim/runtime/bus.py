@@ -27,7 +27,6 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
-from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.messages import Event, event_subject, wrap
 from mim.runtime.backoff import BUS_RETRY
@@ -110,7 +109,9 @@ class Bus:
         except APIError as error:
             raise _translate(error) from None
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer; try again in a moment") from error
+            raise Unavailable(
+                ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer; try again in a moment"
+            ) from error
 
     async def emit(self, event: Event, *, id: str | None = None, expect: tuple[str, int] | None = None) -> int:
         """Publish an event in its envelope and return its sequence in the stream.
@@ -152,7 +153,9 @@ class Bus:
         except NotFoundError:
             return None, 0
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
-            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer; try again in a moment") from error
+            raise Unavailable(
+                ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer; try again in a moment"
+            ) from error
         return (None if _is_tombstone(msg.headers) else msg.data or b""), msg.seq or 0
 
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
@@ -229,19 +232,19 @@ class Bus:
             return -1
         return (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
 
-    async def _on_disconnect(self) -> None:
+    async def lost(self) -> None:
+        """The connection is away; the client tries to get it back by itself."""
         log.warning("bus_disconnected")
 
-    async def _on_reconnect(self) -> None:
+    async def returned(self) -> None:
+        """The connection is back."""
         self.reconnects += 1
         log.info("bus_reconnected")
         for waker in list(self._wakers):
             waker()
 
-    async def _on_closed(self) -> None:
-        self.closed.set()
-
-    async def _on_error(self, error: Exception) -> None:
+    async def complain(self, error: Exception) -> None:
+        """An error that belongs to no call."""
         # A refused publish and a slow consumer show here and nowhere else.
         log.warning("bus_error", error=type(error).__name__, message=str(error))
 
@@ -263,7 +266,9 @@ def _translate(error: APIError) -> Exception:
         return Unavailable(
             ErrorCode.STORAGE_FULL, "the message bus cannot store more: free disk space in the data folder", 30.0
         )
-    return Unavailable(ErrorCode.BUS_UNAVAILABLE, f"the message bus refused: {error.description}; try again in a moment")
+    return Unavailable(
+        ErrorCode.BUS_UNAVAILABLE, f"the message bus refused: {error.description}; try again in a moment"
+    )
 
 
 @asynccontextmanager
@@ -279,16 +284,16 @@ async def connect(
 
     # nats-py wants coroutine functions, and wants them before there is a bus.
     async def disconnected() -> None:
-        await bus._on_disconnect()
+        await bus.lost()
 
     async def reconnected() -> None:
-        await bus._on_reconnect()
+        await bus.returned()
 
     async def closed() -> None:
-        await bus._on_closed()
+        bus.closed.set()
 
     async def failed(error: Exception) -> None:
-        await bus._on_error(error)
+        await bus.complain(error)
 
     broker = NatsBroker(
         settings.nats_url.split(","),

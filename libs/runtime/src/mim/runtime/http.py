@@ -16,8 +16,7 @@ from uuid import uuid4
 import orjson
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
-from aiohttp.typedefs import Middleware as Middleware
+from aiohttp.typedefs import Handler, Middleware
 from pydantic import ValidationError
 
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
@@ -116,7 +115,9 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except Exception:
         log.exception("request_failed", method=request.method, path=request.path, request_id=request_id)
-        return error_answer(MimError(ErrorCode.INTERNAL, f"something broke; the log has it as {request_id}"), request_id)
+        return error_answer(
+            MimError(ErrorCode.INTERNAL, f"something broke; the log has it as {request_id}"), request_id
+        )
     return response
 
 

@@ -122,7 +122,8 @@ class Outbox:
             if message.instance_id != instance_id or message.provider != self._provider:
                 raise Invalid(ErrorCode.INVALID_MESSAGE, "instance_id or provider differ from the subject")
         except (ValueError, Invalid) as error:
-            await self._bus.surely(lambda: park(self._bus, self._bus.source, msg, error))
+            reason = error
+            await self._bus.surely(lambda: park(self._bus, self._bus.source, msg, reason))
             self._running.pop(instance_id, None)
             await self._bus.surely(lambda: self._ack(msg))
             return None

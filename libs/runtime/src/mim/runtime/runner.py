@@ -236,6 +236,7 @@ class Runner:
         self._log.info("status", status=event.name, code=event.reason.code if event.reason else None)
 
     async def qr_ready(self, code: str, expires_at: datetime) -> None:
+        """A QR code waits to be scanned."""
         await self._say(
             QrReady(
                 instance_id=self.order.instance_id,
@@ -247,20 +248,24 @@ class Runner:
         )
 
     async def authenticated(self, account: Account) -> None:
+        """The messenger accepted the login."""
         self.account = account
         await self._say(self._event(Authenticated, account=account))
 
     async def client_ready(self, account: Account) -> None:
+        """Messages can be sent and received."""
         self.account = account
         self.observed_at = self._bus.now()
         self._ready.set()
         await self._say(self._event(ClientReady, account=account))
 
     async def reconnecting(self, code: ErrorCode, message: str) -> None:
+        """The link dropped; the library is at it."""
         self._ready.clear()
         await self._say(self._event(Reconnecting, code, message, UserAction.WAIT))
 
     async def received(self, message: IncomingMessage) -> None:
+        """A message came in; returns when it is stored."""
         event = MessageReceived(
             instance_id=self.order.instance_id, provider=self.order.provider, epoch=self.order.epoch, message=message
         )
@@ -298,7 +303,7 @@ class Runner:
                 return await self._sent(message, sent)
 
     async def _attempt(self, session: Session, message: SendMessage) -> SentMessage:
-        """One attempt, brought to an end even if the session is being closed: from here on a message is sent or open."""
+        """One attempt, ended even if the session is being closed: from here on a message is sent or open."""
         attempt = asyncio.create_task(session.send(message))
         try:
             async with asyncio.timeout(SEND_S):
@@ -348,6 +353,8 @@ class Runner:
 
 class _Context:
     """The session's view of its runner (`mim.runtime.session.SessionContext`)."""
+
+    # ruff: noqa: SLF001 - a friend: it shows sessions only what they may use
 
     def __init__(self, runner: Runner, secrets: Mapping[str, str]) -> None:
         self.instance_id = runner.order.instance_id

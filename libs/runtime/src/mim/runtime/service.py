@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import nats.errors
 import orjson
@@ -100,9 +100,9 @@ def dead_letters(service: str) -> type[BaseMiddleware[Any, Any]]:
     class DeadLetters(BaseMiddleware[Any, Any]):
         async def after_processed(
             self,
-            exc_type: type[BaseException] | None = None,
+            exc_type: type[BaseException] | None = None,  # noqa: ARG002
             exc_val: BaseException | None = None,
-            exc_tb: TracebackType | None = None,
+            exc_tb: TracebackType | None = None,  # noqa: ARG002
         ) -> bool | None:
             if exc_val is None or isinstance(exc_val, HandlerException) or not isinstance(exc_val, Exception):
                 return False
@@ -130,7 +130,9 @@ def _letter(service: str, msg: Msg, error: Exception) -> DeadLetter:
         service=service,
         subject=msg.subject,
         reason=logs.clean(str(reason)),
-        code=getattr(error, "code", ErrorCode.INVALID_MESSAGE if isinstance(error, ValidationError) else ErrorCode.INTERNAL),
+        code=getattr(
+            error, "code", ErrorCode.INVALID_MESSAGE if isinstance(error, ValidationError) else ErrorCode.INTERNAL
+        ),
         time=datetime.now(UTC),
         payload=base64.b64encode(redacted(msg.data)).decode(),
         headers=msg.headers or {},
@@ -159,7 +161,7 @@ class Tasks:
         self._bus = bus
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Tasks:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

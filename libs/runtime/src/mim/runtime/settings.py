@@ -78,7 +78,9 @@ class Settings(BaseSettings):
 
     def adapter_settings(self) -> dict[str, str]:
         """What an adapter may know, by name."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name.startswith(("telegram_", "whatsapp_"))}
+        return {
+            name: getattr(self, name) for name in type(self).model_fields if name.startswith(("telegram_", "whatsapp_"))
+        }
 
 
 def is_loopback(host: str) -> bool:

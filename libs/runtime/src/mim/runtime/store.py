@@ -119,9 +119,7 @@ class Secrets:
 
     async def open(self, user_id: str, provider: str, instance_id: str, name: str) -> str | None:
         """The secret in the clear; None if there is none. Raises: SecretsUnreadable, Unavailable."""
-        data, _ = await _read(
-            self._bus, subjects.SECRETS_BUCKET, subjects.secret_key(provider, instance_id, name)
-        )
+        data, _ = await _read(self._bus, subjects.SECRETS_BUCKET, subjects.secret_key(provider, instance_id, name))
         return None if data is None else self.unseal(user_id, instance_id, name, data.decode())
 
     async def remove_all(self, provider: str, instance_id: str, names: tuple[str, ...]) -> None:

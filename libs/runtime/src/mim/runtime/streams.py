@@ -55,7 +55,9 @@ STREAMS: tuple[api.StreamConfig, ...] = (
     _stream(subjects.COMMANDS, subjects.INSTANCE_COMMANDS, **QUEUE, max_bytes=256 * MB, max_msg_size=MB),
     _stream(subjects.OUTBOX, subjects.MESSAGE_COMMANDS, **QUEUE, max_bytes=1024 * MB, max_msg_size=MB),
     _stream(subjects.EVENTS, subjects.ALL_EVENTS, max_bytes=2048 * MB, max_age=30 * DAY_S, max_msg_size=MB),
-    _stream(subjects.LOGS, subjects.ALL_LOGS, max_bytes=512 * MB, max_age=7 * DAY_S, max_msgs_per_subject=1000, **ASYNC),
+    _stream(
+        subjects.LOGS, subjects.ALL_LOGS, max_bytes=512 * MB, max_age=7 * DAY_S, max_msgs_per_subject=1000, **ASYNC
+    ),
     _stream(subjects.DEAD, subjects.ALL_DEAD, max_bytes=256 * MB, max_age=30 * DAY_S),
     _bucket(subjects.INSTANCES_BUCKET, **ASYNC),
     _bucket(subjects.WORKERS_BUCKET, max_age=60.0, duplicate_window=60.0, max_bytes=16 * MB, **ASYNC),

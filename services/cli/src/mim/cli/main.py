@@ -71,7 +71,9 @@ def run(service: Annotated[str, typer.Argument(help="allocator, lifecycle, gatew
     from mim.cli import services
 
     if service not in services.SERVICES:
-        typer.secho(f"there is no service {service!r}; choose one of {', '.join(services.SERVICES)}", fg="red", err=True)
+        typer.secho(
+            f"there is no service {service!r}; choose one of {', '.join(services.SERVICES)}", fg="red", err=True
+        )
         raise typer.Exit(2)
     raise typer.Exit(services.run(service, _settings({})))
 

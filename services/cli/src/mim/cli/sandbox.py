@@ -74,7 +74,7 @@ def inbox(contact: Annotated[str, typer.Argument(help="The contact's number or c
     """Show what a contact received."""
     received = [
         *_control("telegram", "inbox", chat=contact)["messages"],
-        *_control("whatsapp", "inbox", phone=contact),
+        *_control("whatsapp", "inbox", phone=contact)["messages"],
     ]
     for message in received:
         typer.echo(json.dumps(message, ensure_ascii=False))

@@ -17,6 +17,17 @@ SERVICES: dict[str, str] = {
 }
 
 
+SHARED = ("allocator", "lifecycle", "gateway")
+"""Light enough to be loaded by the parent of all services; an adapter brings its messenger's library along."""
+
+
+def preload() -> None:
+    """Import what the forked services have in common."""
+    import_module("mim.runtime.worker")
+    for name in SHARED:
+        import_module(SERVICES[name].partition(":")[0])
+
+
 def run(name: str, settings: Settings) -> int:
     """Run one service until it is told to stop; returns its exit code."""
     module, _, function = SERVICES[name].partition(":")

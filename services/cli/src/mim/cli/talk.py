@@ -56,7 +56,9 @@ def find(beginning: str) -> dict[str, Any]:
     if len(beginning) == 36:
         found: dict[str, Any] = call("GET", f"/api/v1/instances/{beginning}")["instance"]
         return found
-    fitting = [item for item in call("GET", "/api/v1/instances?limit=5000")["instances"] if item["id"].startswith(beginning)]
+    fitting = [
+        item for item in call("GET", "/api/v1/instances?limit=5000")["instances"] if item["id"].startswith(beginning)
+    ]
     if len(fitting) != 1:
         fail(f"{len(fitting)} instances begin with {beginning!r}; see mim instances ls")
     return dict(fitting[0])
@@ -76,7 +78,7 @@ def list_instances(
         return
     table = Table()
     for column in ("id", "provider", "user", "status", "account", "port", "what to do"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "provider", "status", "port"))
     for item in body["instances"]:
         reason = item["reason"]
         todo = reason["message"] if reason["user_action"] != "none" else ""
@@ -91,7 +93,8 @@ def create(
     user: Annotated[str, typer.Option(help="Who owns it.")],
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="MIM_BOT_TOKEN", help="Bot token; better in MIM_BOT_TOKEN than on the command line.")
+        str | None,
+        typer.Option(envvar="MIM_BOT_TOKEN", help="Bot token; better in MIM_BOT_TOKEN than on the command line."),
     ] = None,
 ) -> None:
     """Create an instance and start it."""
@@ -132,7 +135,10 @@ def _print_json(value: object) -> None:
 
 
 def _events(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    with _client(timeout_s=None) as client, client.stream("GET", path, headers={"Accept": "text/event-stream"}) as stream:
+    with (
+        _client(timeout_s=None) as client,
+        client.stream("GET", path, headers={"Accept": "text/event-stream"}) as stream,
+    ):
         if not stream.is_success:
             stream.read()
             fail(stream.json().get("error", "the events cannot be followed"))
@@ -154,7 +160,9 @@ def events(
     try:
         for name, event in _events(path):
             data = {key: value for key, value in event["data"].items() if value is not None and key != "instance_id"}
-            line = Text.assemble((event["time"][11:23], "dim"), " ", (event["subject"][:8], "cyan"), " ", (name, "bold"), " ")
+            line = Text.assemble(
+                (event["time"][11:23], "dim"), " ", (event["subject"][:8], "cyan"), " ", (name, "bold"), " "
+            )
             console.print(line + Text(json.dumps(data, ensure_ascii=False)), soft_wrap=True)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
@@ -193,7 +201,10 @@ def _draw(live: Live, path: str) -> None:
         picture = client.get(f"{path}/qr?format=ascii")
         until = client.get(f"{path}/qr").json()
     if picture.is_success and until.get("success"):
-        hint = f"WhatsApp > Linked devices > Link a device. This code is good for {until['expires_in']} s; the next comes by itself."
+        hint = (
+            "WhatsApp > Linked devices > Link a device. "
+            f"This code is good for {until['expires_in']} s; the next comes by itself."
+        )
         live.update(Text(picture.text, no_wrap=True) + Text(hint), refresh=True)
     else:
         live.update(Text(until.get("error", "waiting for a QR code")), refresh=True)

@@ -1,4 +1,4 @@
-"""`mim up`: the whole system on one machine. A nats-server, every service as a child process, restarted with backoff."""
+"""`mim up`: the whole system on one machine: a nats-server, and every service as a supervised child process."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mim.allocator.handlers import can_listen
-from mim.cli.services import SERVICES
+from mim.cli.nursery import PR_SET_PDEATHSIG, Forked, Nursery, raise_children
+from mim.cli.services import SERVICES, preload
 from mim.runtime import http
 from mim.runtime.backoff import Backoff
 from mim.runtime.secrets import load_vault
@@ -58,13 +60,17 @@ def hold(folder: Path, url: str) -> Iterator[None]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise CannotStart(f"the data folder {folder} cannot be used: {error.strerror}; choose another with --data-dir") from None
+        raise CannotStart(
+            f"the data folder {folder} cannot be used: {error.strerror}; choose another with --data-dir"
+        ) from None
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.pread(lock, 1000, 0).decode(errors="replace").strip() or "another program"
-            raise CannotStart(f"the data folder {folder} is held by {holder}; stop it or choose another with --data-dir") from None
+            raise CannotStart(
+                f"the data folder {folder} is held by {holder}; stop it or choose another with --data-dir"
+            ) from None
         _check_layout(folder)
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"mim up, process {os.getpid()}, serving {url}".encode(), 0)
@@ -88,19 +94,21 @@ def _check_layout(folder: Path) -> None:
 # ---------------------------------------------------------------------------------------------- processes
 
 
+Process = asyncio.subprocess.Process | Forked
+
+
 def _die_with_parent() -> None:
     with suppress(OSError, AttributeError):  # prctl is Linux only
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass
 class Child:
-    """One supervised process."""
+    """One supervised process; `start` makes it."""
 
     name: str
-    command: list[str]
-    env: dict[str, str] = field(default_factory=dict)
-    process: asyncio.subprocess.Process | None = None
+    start_one: Callable[[], Coroutine[Any, Any, Process]]
+    process: Process | None = None
     restarts: int = 0
 
     @property
@@ -108,26 +116,20 @@ class Child:
         """The process id while it runs."""
         return self.process.pid if self.process and self.process.returncode is None else None
 
-    async def start(self) -> None:
+    async def start(self) -> Process:
         """Start the process once."""
-        self.process = await asyncio.create_subprocess_exec(
-            *self.command,
-            env=os.environ | self.env,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=sys.stderr,
-            preexec_fn=_die_with_parent,
-            start_new_session=True,  # Ctrl-C comes to the supervisor alone, which stops things in order
-        )
+        self.process = await self.start_one()
+        return self.process
 
     async def supervise(self) -> None:
         """Start it whenever it ends, for ever, with backoff."""
         attempt = 0
         while True:
             began = time.monotonic()
-            if self.process is None or self.process.returncode is not None:
-                await self.start()
-            assert self.process is not None
-            code = await self.process.wait()
+            process = self.process
+            if process is None or process.returncode is not None:
+                process = await self.start()
+            code = await process.wait()
             attempt = 1 if time.monotonic() - began > STEADY_S else attempt + 1
             wait_s = RESTART.wait_s(attempt, 0, random.random()) or 1.0  # noqa: S311
             self.restarts += 1
@@ -140,13 +142,13 @@ class Child:
         if process is None or process.returncode is not None:
             return
         with suppress(ProcessLookupError):
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
         try:
             await asyncio.wait_for(process.wait(), timeout_s)
         except TimeoutError:
             log.warning("child_killed", child=self.name)
             with suppress(ProcessLookupError):
-                process.kill()
+                process.send_signal(signal.SIGKILL)
             await process.wait()
 
 
@@ -158,15 +160,28 @@ class NatsServer:
         self._sync = settings.sync_interval
         self._key = load_vault(settings).derived("jetstream")
         self.port, self.monitor = _free_port(), _free_port()
-        self.password = secrets.token_urlsafe(24)
-        binary = Path(sys.executable).with_name("nats-server")
-        self.child = Child("nats", [str(binary), "-c", str(self._write())], {"MIM_NATS_STORE_KEY": self._key})
+        self.user = settings.nats_user or "mim"
+        given = settings.nats_password
+        self.password = given.get_secret_value() if given else secrets.token_urlsafe(24)
+        self._config = self._write()
+        self.child = Child("nats", self._start)
+
+    async def _start(self) -> Process:
+        return await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("nats-server"),
+            *("-c", str(self._config)),
+            env=os.environ | {"MIM_NATS_STORE_KEY": self._key},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sys.stderr,
+            preexec_fn=_die_with_parent,
+            start_new_session=True,
+        )
 
     def env(self) -> dict[str, str]:
         """What services need to connect."""
         return {
             "MIM_NATS_URL": f"nats://127.0.0.1:{self.port}",
-            "MIM_NATS_USER": "mim",
+            "MIM_NATS_USER": self.user,
             "MIM_NATS_PASSWORD": self.password,
         }
 
@@ -183,7 +198,7 @@ max_payload: 1MB
 ping_interval: "5s"
 ping_max: 2
 authorization {{
-  user: mim
+  user: "{self.user}"
   password: "{self.password}"
 }}
 jetstream {{
@@ -195,8 +210,9 @@ jetstream {{
   max_memory_store: 64MB
 }}
 """
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        _write_private(path, text)
+        # For programs of the owner's that command and watch: see docs/bus.md.
+        _write_private(self._folder / "access.json", json.dumps(self.env(), indent=2))
         return path
 
     async def wait_ready(self) -> None:
@@ -236,6 +252,11 @@ jetstream {{
             return False
 
 
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -245,24 +266,28 @@ def _free_port() -> int:
 # ------------------------------------------------------------------------------------------------ sandbox
 
 
+_KINDS = ("telegram", "whatsapp")
+
+
 class Sandbox:
     """The two messenger emulators, and the settings that point the adapters at them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, nursery: Nursery) -> None:
         self.folder = folder
-        python = sys.executable
         self.children = [
-            Child("telegram-emulator", [python, "-m", "mim.emulators.telegram", str(folder / "telegram")]),
-            Child("whatsapp-emulator", [python, "-m", "mim.emulators.whatsapp", str(folder / "whatsapp")]),
+            Child(f"{kind}-emulator", partial(nursery.fork, f"mim.emulators.{kind}", [str(folder / kind)], {}))
+            for kind in _KINDS
         ]
 
     async def start(self) -> dict[str, str]:
         """Start both; returns the adapters' settings. Raises: CannotStart."""
-        for kind in ("telegram", "whatsapp"):
+        for kind in _KINDS:
             (self.folder / kind).mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.folder / kind / "ports.json").unlink(missing_ok=True)
         await asyncio.gather(*(child.start() for child in self.children))
-        telegram, whatsapp = await asyncio.gather(*(self._ports(child) for child in self.children))
+        telegram, whatsapp = await asyncio.gather(
+            *(self._ports(child, self.folder / kind) for child, kind in zip(self.children, _KINDS, strict=True))
+        )
         folder = self.folder / "whatsapp"
         return {
             "MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{telegram['api']}",
@@ -271,8 +296,8 @@ class Sandbox:
             "MIM_WHATSAPP_CHILD_WRAPPER": f"-m mim.emulators.whatsapp.trust {folder / 'root.pub'}",
         }
 
-    async def _ports(self, child: Child) -> dict[str, int]:
-        path = Path(child.command[-1]) / "ports.json"
+    async def _ports(self, child: Child, folder: Path) -> dict[str, int]:
+        path = folder / "ports.json"
         deadline = time.monotonic() + SANDBOX_START_S
         while not path.exists():
             if time.monotonic() > deadline or child.pid is None:
@@ -290,35 +315,38 @@ def up(settings: Settings, *, external_nats: bool, console: Console) -> int:
     http.need_credentials(settings.host, settings.admin_token is not None)
     http.need_credentials(settings.instance_host, True)
     url = f"http://{_shown(settings.host)}:{settings.port}"
+    began = time.monotonic()
+    preload()
     with hold(settings.data_dir, url):
         if not can_listen(settings.host, settings.port):
             raise CannotStart(f"port {settings.port} is in use by another program; choose another with --port")
         free = shutil.disk_usage(settings.data_dir).free
         if free < MIN_FREE_BYTES:
             raise CannotStart(
-                f"the disk of {settings.data_dir} is full ({free // 1_000_000} MB free, {MIN_FREE_BYTES // 1_000_000} MB "
-                "needed); free some space or choose another folder with --data-dir"
+                f"the disk of {settings.data_dir} is full: {free // 1_000_000} MB free, {MIN_FREE_BYTES // 1_000_000} MB "
+                "needed; free some space or choose another folder with --data-dir"
             )
-        return asyncio.run(_run(settings, external_nats, console, url))
+        return raise_children(lambda nursery: _run(settings, external_nats, console, url, began, nursery))
 
 
 def _shown(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
 
 
-async def _run(settings: Settings, external_nats: bool, console: Console, url: str) -> int:
+async def _run(
+    settings: Settings, external_nats: bool, console: Console, url: str, began: float, nursery: Nursery
+) -> int:
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    began = time.monotonic()
     env = _child_env(settings)
     nats = None if external_nats else NatsServer(settings)
-    sandbox = Sandbox(settings.data_dir / "sandbox") if settings.sandbox else None
+    sandbox = Sandbox(settings.data_dir / "sandbox", nursery) if settings.sandbox else None
     watchers: list[asyncio.Task[Any]] = []
-    services = [Child(name, [sys.executable, "-m", "mim.cli", "run", name], env) for name in SERVICES]
+    # `env` is filled below, before the first of them starts.
+    services = [Child(name, partial(nursery.fork, "mim.cli", ["run", name], env)) for name in SERVICES]
     others = [*([nats.child] if nats else []), *(sandbox.children if sandbox else [])]
     try:
-        # Importing takes longer than anything else here, so services start at once and wait for the bus by themselves.
         if nats is not None:
             await nats.child.start()
             env |= nats.env()
@@ -397,7 +425,11 @@ def _announce(
     table = Table(title=title, title_justify="left", title_style="bold yellow")
     for column in ("what", "process", "where"):
         table.add_column(column)
-    where = {"gateway": url, "nats": settings.nats_url if not others else "loopback", "telegram-adapter": settings.instance_ports}
+    where = {
+        "gateway": url,
+        "nats": settings.nats_url if not others else "loopback",
+        "telegram-adapter": settings.instance_ports,
+    }
     where["whatsapp-adapter"] = settings.instance_ports
     for child in (*others, *services):
         table.add_row(child.name, str(child.pid or "starting"), where.get(child.name, ""))

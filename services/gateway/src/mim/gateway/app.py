@@ -11,7 +11,7 @@ from importlib.metadata import version
 import orjson
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from nats.aio.msg import Msg
 
 from mim.contracts import subjects
@@ -58,7 +58,8 @@ class Health:
             await asyncio.sleep(ASK_S if len(self._seen) >= len(SERVICES) else 0.1)
 
     async def _answer(self, msg: Msg) -> None:
-        self._seen[orjson.loads(msg.data)["service"]] = time.monotonic()
+        if msg.data:  # empty when the server itself says that nobody listens yet
+            self._seen[orjson.loads(msg.data)["service"]] = time.monotonic()
 
     async def serve(self, _request: web.Request) -> web.Response:
         """200 while everything is up, 503 otherwise; says which service is down."""
@@ -105,7 +106,8 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
 
     guard = http.guard(settings.allowed_hosts, settings.allowed_origins, any_host=not is_loopback(settings.host))
     app = web.Application(
-        middlewares=[http.errors, guard, credentials(settings, model), _body_deadline], client_max_size=http.MAX_BODY_BYTES
+        middlewares=[http.errors, guard, credentials(settings, model), _body_deadline],
+        client_max_size=http.MAX_BODY_BYTES,
     )
     app.add_routes([web.get("/health", health.serve), web.get("/api/v1/events", stream)])
     app.add_routes([*instances.routes(), *providers.routes()])
@@ -134,7 +136,7 @@ def _resolve(sender: Sender, item: Item) -> None:
         sender.resolve(envelope.data)
 
 
-def credentials(settings: Settings, model: ReadModel) -> http.Middleware:
+def credentials(settings: Settings, model: ReadModel) -> Middleware:
     """Who may call: with an admin token set, only its bearer; an instance's API key opens sending for that instance.
 
     Without one (loopback only) everybody on this machine may, but a wrong credential is still wrong.

@@ -58,7 +58,7 @@ class Commands:
         except TimeoutError:
             raise Unavailable(
                 ErrorCode.TIMEOUT,
-                f"the {command.verb} was accepted and will be done, but lifecycle has not confirmed it in {OUTCOME_S:g} s",
+                f"the {command.verb} was accepted and will be done, but is not confirmed after {OUTCOME_S:g} s",
             ) from None
         finally:
             del self._waiting[ticket]

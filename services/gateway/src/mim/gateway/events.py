@@ -177,5 +177,3 @@ def _resume_after(request: web.Request) -> int | None:
 def types_wanted(given: str) -> frozenset[str]:
     """The `types=` filter: names such as `qr_ready` or `message.sent`, comma-separated."""
     return frozenset(part.strip() for part in given.split(",") if part.strip())
-
-

@@ -97,7 +97,7 @@ class Instances:
             start=body.start,
             webhook=Webhook(enabled=hook.enabled, url=hook.url, filters=hook.filters) if hook else None,
             sealed={
-                name: self.secrets.seal(body.user_id, instance_id, name, value)  # type: ignore[misc]
+                name: self.secrets.seal(body.user_id, instance_id, name, value)
                 for name, value in plain.items()
                 if value is not None
             },
@@ -231,7 +231,10 @@ class Instances:
         record = self.model.find(request.match_info["id"])
         if _is_beginning(record):
             try:
-                record = await self.model.wait(record.id, lambda now: now is None or not _is_beginning(now), QR_WAIT_S) or record
+                record = (
+                    await self.model.wait(record.id, lambda now: now is None or not _is_beginning(now), QR_WAIT_S)
+                    or record
+                )
             except TimeoutError:
                 record = self.model.get(record.id) or record
         left_s = (record.qr.expires_at - self.bus.now()).total_seconds() if record.qr else 0.0

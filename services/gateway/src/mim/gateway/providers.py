@@ -118,7 +118,8 @@ class MultiProvider:
         record = self.model.find(request.match_info["id"])
         if record.provider != request.match_info["provider"]:
             raise MimError(
-                ErrorCode.NOT_FOUND, f"the instance {record.id} is not of provider {request.match_info['provider'][:40]!r}"
+                ErrorCode.NOT_FOUND,
+                f"the instance {record.id} is not of provider {request.match_info['provider'][:40]!r}",
             )
         return record
 

@@ -70,4 +70,3 @@ def subscribe(bus: Bus, service: Lifecycle) -> None:
     )
     async def obey(command: AnyCommand) -> None:
         await service.obey(command)
-

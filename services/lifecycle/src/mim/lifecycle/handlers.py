@@ -47,7 +47,9 @@ LAPSE_S = 10.0
 class Lifecycle:
     """Decides what becomes of instances. `clock` is monotonic seconds."""
 
-    def __init__(self, bus: Bus, model: ReadModel, secrets: Secrets, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, bus: Bus, model: ReadModel, secrets: Secrets, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._bus = bus
         self._model = model
         self._secrets = secrets
@@ -114,7 +116,9 @@ class Lifecycle:
             except Conflict:
                 if not await self._model.moved_beyond(instance_id, record.instance_seq if record else 0, CATCH_UP_S):
                     if record is None:
-                        raise Rejected(ErrorCode.ALREADY_EXISTS, f"the id {instance_id} was used before; choose another") from None
+                        raise Rejected(
+                            ErrorCode.ALREADY_EXISTS, f"the id {instance_id} was used before; choose another"
+                        ) from None
                     raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind") from None
                 continue
             return record

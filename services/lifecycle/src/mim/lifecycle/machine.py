@@ -1,9 +1,9 @@
 """The rules of an instance, pure: how events fold into its record, what a command leads to, what is due next.
 
-    fold(record, event)      -> record          the read model is a fold of the events and nothing else
-    decide(record, command)  -> events          or Rejected with the reason
-    next_step(record, held)  -> Step            what lifecycle must do for wish and fact to meet
-    order_of(record)         -> SessionOrder    what the worker is told
+fold(record, event)      -> record          the read model is a fold of the events and nothing else
+decide(record, command)  -> events          or Rejected with the reason
+next_step(record, held)  -> Step            what lifecycle must do for wish and fact to meet
+order_of(record)         -> SessionOrder    what the worker is told
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ REASONS: dict[Status, tuple[str, str, UserAction]] = {
     Status.AUTHENTICATED: ("SYNCHRONISING", "Logged in; still synchronising", UserAction.WAIT),
     Status.CLIENT_READY: ("READY", "Messages can be sent and received", UserAction.NONE),
     Status.RECONNECTING: ("LINK_DROPPED", "The link dropped; trying again", UserAction.WAIT),
-    Status.LOGGED_OUT: (ErrorCode.LOGGED_OUT, "The messenger revoked the login; start and log in again", UserAction.SCAN_QR),
+    Status.LOGGED_OUT: (
+        ErrorCode.LOGGED_OUT,
+        "The messenger revoked the login; start and log in again",
+        UserAction.SCAN_QR,
+    ),
     Status.STOPPED: (ErrorCode.REQUESTED, "Stopped on request; start it to go on", UserAction.NONE),
     Status.ERROR: ("ERROR", "Given up; start it to try again", UserAction.RESTART),
     Status.DELETED: (ErrorCode.REQUESTED, "Deleted on request", UserAction.NONE),
@@ -115,24 +119,26 @@ def _apply(record: InstanceRecord, event: InstanceEvent, at: datetime) -> dict[s
             change["logged_in"] = False
     elif event.reason is not None:
         change["reason"] = event.reason
+    return change | _facts(event, at)
+
+
+def _facts(event: InstanceEvent, at: datetime) -> dict[str, object]:
     match event:
         case InstanceAllocated():
-            change |= {"ports": event.ports, "api_key_sha256": event.api_key_sha256}
-        case InstanceStarting():
-            change["desired"] = event.desired
-            if event.worker is not None:
-                change |= {"worker": event.worker, "boot": event.boot, "worker_epoch": event.epoch}
+            return {"ports": event.ports, "api_key_sha256": event.api_key_sha256}
+        case InstanceStarting() if event.worker is not None:
+            given = {"worker": event.worker, "boot": event.boot, "worker_epoch": event.epoch}
+            return {"desired": event.desired, **given}
+        case InstanceStarting() | InstanceUpdated():
+            return {"desired": event.desired}
         case QrReady():
-            change |= {"qr": QrCode(code=event.code, generated_at=at, expires_at=event.expires_at), "logged_in": False}
+            return {"qr": QrCode(code=event.code, generated_at=at, expires_at=event.expires_at), "logged_in": False}
         case Authenticated() | ClientReady():
-            change |= {"account": event.account, "logged_in": True, "observed_at": at, "last_seen": at}
-        case InstanceUpdated():
-            change["desired"] = event.desired
+            return {"account": event.account, "logged_in": True, "observed_at": at, "last_seen": at}
         case InstanceDeleted():
-            change["desired"] = Desired.DELETED
+            return {"desired": Desired.DELETED}
         case _:
-            pass
-    return change
+            return {}
 
 
 def _count(record: InstanceRecord, event: Event, at: datetime) -> dict[str, object]:
@@ -164,9 +170,14 @@ def create(record: InstanceRecord | None, command: CreateInstance, secrets: tupl
     Raises: Rejected if the id is in use for another instance.
     """
     if record is not None:
-        if (record.user_id, record.provider) == (command.user_id, command.provider) and record.status is not Status.DELETED:
+        if (record.user_id, record.provider) == (
+            command.user_id,
+            command.provider,
+        ) and record.status is not Status.DELETED:
             return []
-        raise Rejected(ErrorCode.ALREADY_EXISTS, f"the id {command.instance_id} is in use; choose another or leave it out")
+        raise Rejected(
+            ErrorCode.ALREADY_EXISTS, f"the id {command.instance_id} is in use; choose another or leave it out"
+        )
     return [
         InstanceCreated(
             instance_id=command.instance_id,

@@ -44,7 +44,7 @@ class ReadModel:
         self._seq = 0
         self._moved = asyncio.Event()
         self.ready = asyncio.Event()
-        self.changed: Callable[[str], None] = lambda instance_id: None
+        self.changed: Callable[[str], None] = lambda _instance_id: None
 
     def get(self, instance_id: str) -> InstanceRecord | None:
         """One record; None if there is none."""
@@ -110,7 +110,7 @@ class ReadModel:
             try:
                 envelope = unwrap(entry.data or b"")
             except Invalid as error:
-                log.error("event_unreadable", seq=entry.seq, subject=entry.subject, reason=error.message)
+                log.exception("event_unreadable", seq=entry.seq, subject=entry.subject, reason=error.message)
                 continue
             if envelope is None:
                 continue

@@ -46,7 +46,7 @@ class Kind(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Failure(Exception):
+class CallError(Exception):
     """A call that failed. `description` is Telegram's own word, or what kind of trouble there was on the way.
 
     `answer` is the JSON of an answer that aiogram could not make sense of.
@@ -76,21 +76,21 @@ _KINDS: tuple[tuple[type[TelegramAPIError], Kind], ...] = (
 )
 
 
-def classify(error: Exception, secret: str) -> Failure:
+def classify(error: Exception, secret: str) -> CallError:
     """Say what an error of an aiogram call means; `secret`, the part of the token after the colon, never shows."""
     if isinstance(error, TelegramRetryAfter):
-        return Failure(Kind.LIMITED, f"retry after {error.retry_after} s", retry_after_s=float(error.retry_after))
+        return CallError(Kind.LIMITED, f"retry after {error.retry_after} s", retry_after_s=float(error.retry_after))
     if isinstance(error, TelegramMigrateToChat):
-        return Failure(Kind.MIGRATED, "the group became a supergroup", migrated_to=error.migrate_to_chat_id)
+        return CallError(Kind.MIGRATED, "the group became a supergroup", migrated_to=error.migrate_to_chat_id)
     if isinstance(error, TelegramNetworkError) and not isinstance(error, TelegramEntityTooLarge):
         kind = Kind.NOT_REACHED if isinstance(error.__cause__, _NOT_SENT) else Kind.UNANSWERED
-        return Failure(kind, type(error.__cause__ or error).__name__)
+        return CallError(kind, type(error.__cause__ or error).__name__)
     if isinstance(error, ClientDecodeError):
-        return Failure(Kind.UNANSWERED, "an answer that is not the Bot API's", answer=error.data)
+        return CallError(Kind.UNANSWERED, "an answer that is not the Bot API's", answer=error.data)
     if isinstance(error, TelegramAPIError):
         kind = next(kind for known, kind in _KINDS if isinstance(error, known))
-        return Failure(kind, str(error.message).replace(secret, "<token>"))
-    return Failure(Kind.UNANSWERED, type(error).__name__)
+        return CallError(kind, str(error.message).replace(secret, "<token>"))
+    return CallError(Kind.UNANSWERED, type(error).__name__)
 
 
 def rejected() -> NeedsUser:
@@ -99,7 +99,7 @@ def rejected() -> NeedsUser:
     return NeedsUser(ErrorCode.TOKEN_REJECTED, message, status=Status.ERROR, user_action=UserAction.NEW_TOKEN)
 
 
-def end_of_session(failure: Failure) -> SessionEnded:
+def end_of_session(failure: CallError) -> SessionEnded:
     """Why a session cannot go on after this failure of getMe or getUpdates."""
     match failure.kind:
         case Kind.UNAUTHORIZED | Kind.NOT_FOUND:  # a token of a wrong form may be a path that does not exist
@@ -115,12 +115,12 @@ def end_of_session(failure: Failure) -> SessionEnded:
             return NotReady(ErrorCode.MESSENGER_REFUSED, f"Telegram refuses: {failure.description}")
 
 
-def unreachable(failure: Failure) -> str:
+def unreachable(failure: CallError) -> str:
     """An outage as a sentence for a person."""
     return f"Telegram does not answer ({failure.description}): trying again"
 
 
-def end_of_message(failure: Failure) -> MimError:
+def end_of_message(failure: CallError) -> MimError:
     """What became of a message whose sending failed.
 
     `NotReady`: certainly not sent; `Refused`: never will be; a plain `MimError` (UNCERTAIN): nobody knows.

@@ -19,7 +19,7 @@ from mim.contracts.states import Status, UserAction
 from mim.runtime.session import SentMessage, SessionContext
 from mim.telegram_adapter.connection import PRODUCTION_URL, Connections, shared
 from mim.telegram_adapter.failures import (
-    Failure,
+    CallError,
     Kind,
     classify,
     end_of_message,
@@ -36,7 +36,9 @@ CONNECT_S = 10.0  # past this without a connection, a message was certainly not 
 ANSWER_S = 10.0  # how long Telegram may take for an answer; a poll has this on top of its own time
 SEND_S = 30.0
 POLL_S = 25  # a dead link shows after POLL_S + ANSWER_S; Telegram allows 50 s
-FIRST_OFFSET = 1  # asks for everything, as 0 does; Telegram holds a poll for 3 s that repeats an offset within 3 s
+# Asks for everything, as 0 does, but differs from the 0 of an idle bot's earlier session: Telegram holds a poll for 3 s
+# that repeats the offset of one less than 3 s before (Client::process_get_updates_query in tdlib/telegram-bot-api).
+FIRST_OFFSET = 1
 TRIAL_S = 10  # a poll that lives so long after a conflict shows that the other program is gone
 
 # Bots that lost a poll to someone else, as (server, bot id). A session is new after every failure, and without this
@@ -68,18 +70,16 @@ class TelegramSession:
     async def run(self) -> None:
         """Log in, report, poll; see `mim.runtime.session.Session.run`.
 
-        Raises:
-            NeedsUser: no token, or Telegram rejects it, now or later (a send may be the first to notice).
-            NotReady: Telegram cannot be reached, asks to wait, or somebody else polls this bot.
-            Fatal: the proxy's URL cannot be used.
+        Raises: NeedsUser if there is no token or Telegram rejects it, now or later (a send may be the first to notice).
+        NotReady if Telegram cannot be reached, asks to wait, or somebody else polls this bot. Fatal if the proxy's URL
+        cannot be used.
         """
         self._check_secrets()
         try:
             async with self._until_rejected, shared(self._api_url, self._proxy) as connections:
                 self._bot = self._make_bot(connections)
-                await self._log_in()
-                await self._poll_forever()
-        except Failure as failure:
+                await self._poll_forever(await self._log_in())
+        except CallError as failure:
             ended: SessionEnded = self._end(failure)
         except Unavailable as error:
             ended = NotReady(error.code, error.message, error.retry_after_s)
@@ -96,15 +96,15 @@ class TelegramSession:
 
         A group that became a supergroup is followed. A wait that Telegram imposed on a chat is kept without asking.
         """
-        failure = await self._try_send(message, message.to)
-        if isinstance(failure, Failure) and failure.kind is Kind.MIGRATED:
-            failure = await self._try_send(message, str(failure.migrated_to))
-        if isinstance(failure, SentMessage):
-            return failure
-        if failure.kind is Kind.UNAUTHORIZED and self._rejection is None and self._bot is not None:
+        outcome = await self._try_send(message, message.to)
+        if isinstance(outcome, CallError) and outcome.kind is Kind.MIGRATED:
+            outcome = await self._try_send(message, str(outcome.migrated_to))
+        if isinstance(outcome, SentMessage):
+            return outcome
+        if outcome.kind is Kind.UNAUTHORIZED and self._rejection is None and self._bot is not None:
             self._rejection = rejected()
             self._until_rejected.reschedule(asyncio.get_running_loop().time())
-        raise end_of_message(failure)
+        raise end_of_message(outcome)
 
     async def logout(self) -> None:
         """Do nothing: a bot's login is its token, and only @BotFather revokes it.
@@ -124,13 +124,13 @@ class TelegramSession:
         try:
             return Bot(self._context.secrets["token"].strip(), session=connections)
         except TokenValidationError:
-            problem = Failure(Kind.UNAUTHORIZED, "not the form of a bot token")
+            problem = CallError(Kind.UNAUTHORIZED, "not the form of a bot token")
         raise problem
 
-    async def _log_in(self) -> None:
+    async def _log_in(self) -> Account:
         me = await self._ask(GetMe(), ANSWER_S)
-        self.account = Account(id=str(me.id), username=me.username, first_name=me.first_name)
-        await self._context.authenticated(self.account)
+        account = self.account = Account(id=str(me.id), username=me.username, first_name=me.first_name)
+        await self._context.authenticated(account)
         # Only where a webhook is set: getUpdates answers 409 as long as there is one. To delete without looking would
         # be one write a start for every bot, and would leave no trace of the program that is cut off by it.
         webhook = await self._ask(GetWebhookInfo(), ANSWER_S)
@@ -144,9 +144,10 @@ class TelegramSession:
         if self._offset == FIRST_OFFSET:
             self._offset = 0
         _contested.discard((self._api_url, me.id))
-        await self._context.client_ready(self.account)
+        await self._context.client_ready(account)
+        return account
 
-    async def _poll_forever(self) -> None:
+    async def _poll_forever(self, account: Account) -> None:
         """Poll until something ends the session.
 
         One poll that fails is bridged here: reported, proved over by getMe, and polling goes on. Two in a row, or a
@@ -158,15 +159,14 @@ class TelegramSession:
                 await self._poll(self._poll_s)
                 bridged = False
                 continue
-            except Failure as failure:
+            except CallError as failure:
                 if bridged or not failure.is_outage:
                     raise
                 problem = unreachable(failure)
             await self._context.reconnecting(ErrorCode.MESSENGER_UNREACHABLE, problem)
             await self._ask(GetMe(), ANSWER_S)
             bridged = True
-            assert self.account is not None
-            await self._context.client_ready(self.account)
+            await self._context.client_ready(account)
 
     async def _poll(self, timeout_s: int) -> None:
         """Wait up to `timeout_s` for updates and store them; only then move the offset, which deletes at Telegram."""
@@ -175,7 +175,7 @@ class TelegramSession:
             got: list[tuple[int, Update | None]] = [
                 (update.update_id, update) for update in await self._ask(method, timeout_s + ANSWER_S)
             ]
-        except Failure as failure:
+        except CallError as failure:
             readable = salvage(failure.answer)
             if readable is None:
                 raise
@@ -188,7 +188,7 @@ class TelegramSession:
                 self._context.log.warning("telegram_update_unreadable", update_id=update_id)
             self._offset = update_id + 1
 
-    async def _try_send(self, message: SendMessage, chat: str) -> SentMessage | Failure:
+    async def _try_send(self, message: SendMessage, chat: str) -> SentMessage | CallError:
         await self._pace(chat)
         preview = LinkPreviewOptions(is_disabled=True) if message.disable_web_page_preview else None
         method = SendText(
@@ -200,7 +200,7 @@ class TelegramSession:
         )
         try:
             sent = await self._ask(method, SEND_S)
-        except Failure as failure:
+        except CallError as failure:
             if failure.retry_after_s is not None:
                 self._pacer.hold(chat, asyncio.get_running_loop().time() + failure.retry_after_s)
             return failure
@@ -210,13 +210,13 @@ class TelegramSession:
         clock = asyncio.get_running_loop().time
         if held_s := self._pacer.held(chat, clock()):
             raise NotReady(ErrorCode.RATE_LIMITED, "Telegram asked to wait before the next message there", held_s)
-        while self._paced and (wait_s := self._pacer.take(chat, clock())) > 0:
+        while self._paced and (wait_s := self._pacer.take(chat, clock())) > 0:  # noqa: ASYNC110 - time is what it waits for
             await asyncio.sleep(wait_s)
 
     async def _ask(self, method: TelegramMethod[T], timeout_s: float) -> T:
         """Call a method of the Bot API.
 
-        Raises: Failure, never chained to the library's error (it may hold the token). NotReady if not connected.
+        Raises: CallError, never chained to the library's error (it may hold the token). NotReady if not connected.
         """
         bot = self._bot
         if bot is None:
@@ -232,7 +232,7 @@ class TelegramSession:
             return answer
         raise failure
 
-    def _end(self, failure: Failure) -> SessionEnded:
+    def _end(self, failure: CallError) -> SessionEnded:
         if failure.kind is Kind.CONFLICT and self.account is not None:
             _contested.add((self._api_url, int(self.account.id)))
         return end_of_session(failure)

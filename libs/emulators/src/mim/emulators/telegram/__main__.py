@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import signal
 import sys
 import time
@@ -41,10 +40,10 @@ def _verbs(emulator: Emulator) -> dict[str, Callable[..., Json | None]]:
     def inbox(chat: int | str) -> Json:
         return {"messages": emulator.inbox(chat)}
 
-    def fault(**fields: Any) -> None:  # noqa: ANN401 - Fault checks them
+    def fault(**fields: Any) -> None:
         emulator.fault(Fault(**fields))
 
-    def unreachable(bot: int, on: bool = True) -> None:  # noqa: FBT001, FBT002 - a JSON field
+    def unreachable(bot: int, on: bool = True) -> None:
         emulator.unreachable(bot, on=on)
 
     def revoke(bot: int) -> None:
@@ -86,14 +85,19 @@ async def _run(folder: Path, port: int) -> None:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         ports = {"api": int(emulator.url.rpartition(":")[2]), "control": runner.addresses[0][1]}
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / "ports.json.new"
-        unfinished.write_text(json.dumps(ports))
-        os.replace(unfinished, folder / "ports.json")
-        sys.stdout.write(json.dumps(ports) + "\n")
-        sys.stdout.flush()
+        _announce(folder, ports)
         await stop.wait()
         await runner.cleanup()
+
+
+def _announce(folder: Path, ports: dict[str, int]) -> None:
+    line = json.dumps(ports)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / "ports.json.new"
+    unfinished.write_text(line)
+    unfinished.replace(folder / "ports.json")  # whoever waits for the file must never read half of it
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def main() -> None:

@@ -169,6 +169,8 @@ class Bot:
         self.watchers = []
 
     def _confirm(self, offset: int) -> None:
+        if offset > self.update_id + 10:
+            return  # "in the future", TQueueImpl::get in tdlib/td: an offset from before a restart confirms nothing
         if offset < 0:
             del self.updates[:offset]
         elif self.updates and self.updates[0]["update_id"] < offset:

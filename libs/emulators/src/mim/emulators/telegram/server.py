@@ -46,7 +46,8 @@ async def _answer(emulator: Emulator, request: web.BaseRequest) -> web.StreamRes
     except ApiError as error:
         return _respond(error.code, error.body)
     transport = request.transport
-    assert transport is not None
+    if transport is None:  # the client is gone already
+        return web.Response()
     bot.connections.add(transport)
     try:
         response = await _carry_out(emulator, bot, method, request)

@@ -24,7 +24,7 @@ class Tunnel:
     def __init__(self, target: int) -> None:
         self._target = target
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.StreamWriter, asyncio.Event] = {}
 
     async def start(self, port: int) -> int:
         """Listen on loopback, on any free port if `port` is 0. Returns the port."""
@@ -36,18 +36,21 @@ class Tunnel:
         """Stop listening and cut what is open."""
         if self._server is not None:
             self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ended = list(self._clients.values())
+        for client in self._clients:
+            client.transport.abort()
+        for event in ended:
+            await event.wait()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await self._connect(reader, writer)
-        writer.close()
+        ended = self._clients[writer] = asyncio.Event()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                await self._connect(reader, writer)
+        finally:
+            writer.close()
+            del self._clients[writer]
+            ended.set()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0]

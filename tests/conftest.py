@@ -1,0 +1,141 @@
+"""What tests of every folder may use: a real nats-server of the test's own, and buses that are connected to it.
+
+    async def test_something(bus: Bus) -> None: ...                     a connected, provisioned bus
+    async def test_outage(bus: Bus, nats_server: NatsServer) -> None:
+        await nats_server.stop()                                        kill -9; the data stays
+        await nats_server.start()                                       the same port, the same data
+    async def test_two(connect_bus: ConnectBus) -> None:
+        one, two = await connect_bus("one"), await connect_bus("two")   one connection each
+
+A server is up in some 10 ms, so every test that asks for one gets a fresh one. For type hints:
+`if TYPE_CHECKING: from tests.conftest import ConnectBus, NatsServer` (never at run time).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import random
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from mim.runtime import bus as buses
+from mim.runtime import service, streams
+from mim.runtime.bus import Bus
+from mim.runtime.settings import Settings
+
+ConnectBus = Callable[..., Awaitable[Bus]]
+
+START_S = 10.0
+# Below Linux's ephemeral range: during an outage nobody's outgoing connection may take the port.
+PORTS = range(20_000, 32_000)
+
+
+class NatsServer:
+    """One nats-server process on a port that stays the same over `stop` and `start`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self._drain: asyncio.Task[None] | None = None
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process while it runs."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Start it; returns when JetStream is ready."""
+        binary = Path(sys.executable).with_name("nats-server")
+        self._process = process = await asyncio.create_subprocess_exec(
+            *(binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self._folder),
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=_die_with_parent,
+        )
+        assert process.stderr is not None
+        lines = []
+        async with asyncio.timeout(START_S):
+            while line := await process.stderr.readline():
+                lines.append(line.decode(errors="replace"))
+                if b"Server is ready" in line:
+                    self._drain = asyncio.create_task(_read_to_end(process.stderr))
+                    return
+        raise AssertionError("nats-server ended instead of starting:\n" + "".join(lines))
+
+    async def stop(self, signum: signal.Signals = signal.SIGKILL) -> None:
+        """End it, by default without a chance to say goodbye."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signum)
+        await process.wait()
+        if self._drain is not None:
+            await self._drain
+
+
+async def _read_to_end(stream: asyncio.StreamReader) -> None:
+    while await stream.read(65_536):
+        pass
+
+
+def _die_with_parent() -> None:
+    with suppress(OSError, AttributeError):  # prctl is Linux only
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on, outside the ephemeral range."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    """A real nats-server with JetStream, empty, only this test's."""
+    server = NatsServer(tmp_path / "nats")
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def settings(nats_server: NatsServer, tmp_path: Path) -> Settings:
+    """Settings of a service of this test: its own nats-server and data folder, host name `host-1`."""
+    return Settings(nats_url=nats_server.url, data_dir=tmp_path / "data", host_name="host-1")
+
+
+@pytest.fixture
+async def connect_bus(settings: Settings) -> AsyncIterator[ConnectBus]:
+    """Connect further buses: `await connect_bus(name)`; each a connection of its own, closed at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(name: str = "test") -> Bus:
+            bus = await stack.enter_async_context(buses.connect(settings, name, [service.dead_letters(name)]))
+            bus.broker.context.set_global("bus", bus)
+            await streams.provision(bus.js)
+            return bus
+
+        yield connect
+
+
+@pytest.fixture
+async def bus(connect_bus: ConnectBus) -> Bus:
+    """A connected bus with all streams and buckets. Not started: `await bus.broker.start()` begins its subscribers."""
+    return await connect_bus("test")
