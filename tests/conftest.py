@@ -123,7 +123,7 @@ def settings(nats_server: NatsServer, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def connect_bus(settings: Settings) -> AsyncIterator[ConnectBus]:
-    """Connect further buses: `await connect_bus(name)`; each a connection of its own, closed at the end."""
+    """Makes further buses (`await` it with a name); each has a connection of its own, closed at the end."""
     async with AsyncExitStack() as stack:
 
         async def connect(name: str = "test") -> Bus:

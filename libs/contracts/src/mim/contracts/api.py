@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 
 from mim.contracts.fields import Bool, MessageText, Model, Name, Recipient, UserId
 from mim.contracts.messages import MAX_SECRET, InstanceRecord, WebhookFilters
@@ -59,8 +59,8 @@ class CreateInstanceBody(Model):
     type_instance: Annotated[tuple[Interface, ...], Field(min_length=1, max_length=4)]
     name: Name | None = None
     start: Bool = True
-    token: SecretStr | None = None
     config: ProviderConfig | None = None
+    token: SecretStr | None = Field(default=None, validate_default=True)
     proxy: SecretStr | None = None
     api_webhook_schema: WebhookBody | None = None
 
@@ -83,15 +83,18 @@ class CreateInstanceBody(Model):
             raise ValueError("must be a URL such as http://user:password@proxy.example.com:3128 or socks5://…")
         return value
 
-    @model_validator(mode="after")
-    def _has_token(self) -> CreateInstanceBody:
-        if self.provider is Provider.TELEGRAM:
-            token = self.bot_token()
-            if token is None:
-                raise ValueError("token: is required for telegram; @BotFather gives it")
-            if not BOT_TOKEN.fullmatch(token):
-                raise ValueError("token: must look like 123456789:AAE… as @BotFather gives it")
-        return self
+    @field_validator("token")
+    @classmethod
+    def _is_bot_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if info.data.get("provider") is not Provider.TELEGRAM:
+            return value
+        older = info.data.get("config")
+        given = value or (older.bot_token if older else None)
+        if given is None:
+            raise ValueError("is required for telegram; @BotFather gives it")
+        if not BOT_TOKEN.fullmatch(given.get_secret_value().strip()):
+            raise ValueError("must look like 123456789:AAE… as @BotFather gives it")
+        return value
 
     def bot_token(self) -> str | None:
         """The bot token, wherever it was given."""

@@ -33,23 +33,28 @@ def _number_as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _iso(value: datetime) -> str:
     return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-InstanceId = Annotated[str, Chars(to_lower=True, pattern=UUID_PATTERN)]
+# A BeforeValidator stands after the constraints: if it came first, they would be checked before strip and lower.
+InstanceId = Annotated[str, Chars(pattern=UUID_PATTERN), BeforeValidator(_lower)]
 UserId = Annotated[
     str,
-    BeforeValidator(_number_as_text),
     Chars(strip_whitespace=True, min_length=1, max_length=128),
+    BeforeValidator(_number_as_text),
     AfterValidator(_one_line),
 ]
 Name = Annotated[str, Chars(strip_whitespace=True, min_length=1, max_length=128), AfterValidator(_one_line)]
 MessageText = Annotated[str, Chars(min_length=1, max_length=65_536), AfterValidator(_clean)]
 Recipient = Annotated[
     str,
-    BeforeValidator(_number_as_text),
     Chars(strip_whitespace=True, min_length=1, max_length=128),
+    BeforeValidator(_number_as_text),
     AfterValidator(_one_line),
 ]
 MessageId = Annotated[str, Chars(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

@@ -622,3 +622,9 @@ class InstanceRecord(Model):
     updated_at: Time
     event_seq: int
     instance_seq: int
+
+
+class FoldPosition(Model):
+    """KV `instances`, key `_fold`: every event up to `seq` is in the records that were written before."""
+
+    seq: int = 0

@@ -17,6 +17,7 @@ LOGS = "LOGS"
 DEAD = "DEAD"
 
 INSTANCES_BUCKET = "instances"  # the read model, key = instance id
+FOLD_POSITION_KEY = "_fold"  # in the same bucket: how far the event stream is folded
 PORTS_BUCKET = "ports"  # key = <host>.<port> and instance.<id>
 WORKERS_BUCKET = "workers"  # heartbeats, key = worker name
 ORDERS_BUCKET = "orders"  # session orders, key = <worker>.<instance id>

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     whatsapp_proxy_url: str = ""
     whatsapp_ca_file: str = ""
     whatsapp_child_wrapper: str = ""
+    whatsapp_ping_s: Annotated[float, Field(gt=0)] = 60.0
+    whatsapp_ping_within_s: Annotated[float, Field(gt=0)] = 20.0
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod
@@ -78,9 +80,8 @@ class Settings(BaseSettings):
 
     def adapter_settings(self) -> dict[str, str]:
         """What an adapter may know, by name."""
-        return {
-            name: getattr(self, name) for name in type(self).model_fields if name.startswith(("telegram_", "whatsapp_"))
-        }
+        names = [name for name in type(self).model_fields if name.startswith(("telegram_", "whatsapp_"))]
+        return {name: str(getattr(self, name)) for name in names}
 
 
 def is_loopback(host: str) -> bool:

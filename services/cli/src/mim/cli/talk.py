@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import httpx
 import typer
@@ -175,39 +175,56 @@ def qr(instance: InstanceArg) -> None:
     if found["is_ready_for_messages"]:
         console.print(f"the instance is logged in already, as {found['account']}")
         return
-    follow = _events(f"/api/v1/events?instance_id={found['id']}&last_event_id=0&types=qr_ready,{','.join(_FINAL)}")
-    with Live(console=console, auto_refresh=False) as live:
-        _draw(live, path)
-        seen = found["epoch"]
+    types = ",".join(("qr_ready", *_LOGGED_IN, *_OVER))
+    follow = _events(f"/api/v1/events?instance_id={found['id']}&last_event_id=0&types={types}")
+    with _Screen() as screen:
+        screen.show(_picture(path))
         for name, event in follow:
-            if event["data"]["epoch"] < seen:
+            if event["data"]["epoch"] < found["epoch"]:
                 continue
             if name == "qr_ready":
-                _draw(live, path)
-            elif name in ("authenticated", "client_ready"):
-                live.update(Text("logged in", style="bold green"), refresh=True)
+                screen.show(_picture(path))
+            elif name in _LOGGED_IN:
+                screen.show(Text("logged in", style="bold green"))
                 return
             else:
-                reason = (event["data"].get("reason") or {}).get("message", name)
-                live.update(Text(reason, style="bold red"), refresh=True)
+                screen.show(Text((event["data"].get("reason") or {}).get("message", name), style="bold red"))
                 raise typer.Exit(1)
 
 
-_FINAL = ("authenticated", "client_ready", "logged_out", "error", "deleted", "stopped")
+_LOGGED_IN = ("authenticated", "client_ready")
+_OVER = ("logged_out", "error", "deleted", "stopped")
 
 
-def _draw(live: Live, path: str) -> None:
+class _Screen:
+    """A place that is drawn over on a terminal; elsewhere every picture is printed."""
+
+    def __enter__(self) -> Self:
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, picture: Text) -> None:
+        """Show a picture."""
+        if self._live:
+            self._live.update(picture, refresh=True)
+        else:
+            console.print(picture, soft_wrap=True)
+
+
+def _picture(path: str) -> Text:
     with _client() as client:
-        picture = client.get(f"{path}/qr?format=ascii")
-        until = client.get(f"{path}/qr").json()
-    if picture.is_success and until.get("success"):
-        hint = (
-            "WhatsApp > Linked devices > Link a device. "
-            f"This code is good for {until['expires_in']} s; the next comes by itself."
-        )
-        live.update(Text(picture.text, no_wrap=True) + Text(hint), refresh=True)
-    else:
-        live.update(Text(until.get("error", "waiting for a QR code")), refresh=True)
+        answer = client.get(f"{path}/qr").json()
+        if not answer["success"]:
+            return Text(answer["error"])
+        picture = client.get(f"{path}/qr?format=ascii").text
+    hint = "WhatsApp > Linked devices > Link a device. "
+    return Text(picture, no_wrap=True) + Text(f"{hint}Good for {answer['expires_in']} s; the next one comes by itself.")
 
 
 def send(

@@ -322,9 +322,9 @@ def up(settings: Settings, *, external_nats: bool, console: Console) -> int:
             raise CannotStart(f"port {settings.port} is in use by another program; choose another with --port")
         free = shutil.disk_usage(settings.data_dir).free
         if free < MIN_FREE_BYTES:
+            need = f"{free // 1_000_000} MB free, {MIN_FREE_BYTES // 1_000_000} MB needed"
             raise CannotStart(
-                f"the disk of {settings.data_dir} is full: {free // 1_000_000} MB free, {MIN_FREE_BYTES // 1_000_000} MB "
-                "needed; free some space or choose another folder with --data-dir"
+                f"the disk of {settings.data_dir} is full: {need}; free some or choose another folder with --data-dir"
             )
         return raise_children(lambda nursery: _run(settings, external_nats, console, url, began, nursery))
 

@@ -1,6 +1,7 @@
 """The live stream of events: Server-Sent Events, resumable (https://html.spec.whatwg.org/#server-sent-events).
 
-One follower of the event stream fills a bounded ring; every subscriber reads from the ring at its own pace. Who asks
+One follower of the event stream fills a bounded ring, each event as soon as it shows in the read model, so that who
+hears of a change and asks sees it. Every subscriber reads from the ring at its own pace. Who asks
 for older events than the ring holds gets them from the stream first; who reads too slowly is let go and resumes with
 `Last-Event-ID`. The id of an event is its sequence in the stream.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import nats.errors
@@ -27,6 +28,7 @@ BATCH = 500
 PING_S = 15.0
 WRITE_S = 20.0
 MAX_SUBSCRIBERS = 2000
+FOLD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,15 @@ class Item:
 
 
 Wanted = Callable[[Item], bool]
+Folded = Callable[[int, float], Awaitable[None]]
 
 
 class EventStream:
     """Filled by `run`."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, folded: Folded) -> None:
         self._bus = bus
+        self._folded = folded
         self._ring: deque[Item] = deque(maxlen=RING)
         self._last = 0
         self._moved = asyncio.Event()
@@ -63,11 +67,14 @@ class EventStream:
         self._last = info
         self.ready.set()
         async for batch in self._bus.follow(subjects.EVENTS, subjects.ALL_EVENTS, after=info):
-            for entry in batch:
-                item = _item(entry.seq, entry.subject, entry.data or b"{}")
-                self._ring.append(item)
-                self._last = entry.seq
+            if not batch:
+                continue
+            items = [_item(entry.seq, entry.subject, entry.data or b"{}") for entry in batch]
+            for item in items:
                 on_item(item)
+            await self._folded(items[-1].seq, FOLD_S)
+            self._ring.extend(items)
+            self._last = items[-1].seq
             self._moved.set()
             self._moved = asyncio.Event()
 

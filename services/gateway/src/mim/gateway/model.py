@@ -13,7 +13,7 @@ from mim.contracts import subjects
 from mim.contracts.api import instance_view
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.fields import UUID_PATTERN
-from mim.contracts.messages import InstanceRecord
+from mim.contracts.messages import FoldPosition, InstanceRecord
 from mim.contracts.states import Status
 from mim.runtime.bus import Bus
 
@@ -29,6 +29,8 @@ class ReadModel:
         self._records: dict[str, InstanceRecord] = {}
         self._json: dict[str, bytes] = {}
         self._waiting: defaultdict[str, set[tuple[Wanted, asyncio.Future[InstanceRecord | None]]]] = defaultdict(set)
+        self._position = 0
+        self._moved = asyncio.Event()
         self.ready = asyncio.Event()
 
     def get(self, instance_id: str) -> InstanceRecord | None:
@@ -68,12 +70,25 @@ class ReadModel:
             if not self._waiting[instance_id]:
                 del self._waiting[instance_id]
 
+    async def folded(self, seq: int, timeout_s: float) -> None:
+        """Return when the event `seq` shows in the records, or after `timeout_s` if nobody folds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._position < seq:
+                    await self._moved.wait()
+        except TimeoutError:
+            return
+
     async def run(self) -> None:
         """Follow the bucket for ever."""
         async for batch in self._bus.follow_bucket(subjects.INSTANCES_BUCKET):
             for entry in batch:
                 if _UUID.fullmatch(entry.subject):
                     self._take(entry.subject, entry.data)
+                elif entry.subject == subjects.FOLD_POSITION_KEY and entry.data:
+                    self._position = FoldPosition.model_validate_json(entry.data).seq
+                    self._moved.set()
+                    self._moved = asyncio.Event()
             if not batch:
                 self.ready.set()
 

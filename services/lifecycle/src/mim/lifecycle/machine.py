@@ -221,7 +221,11 @@ def _is_underway(status: Status) -> bool:
 def _begin(record: InstanceRecord, actor: str) -> InstanceEvent:
     if record.status is Status.PENDING:  # ports and key come first; then next_step starts it
         return InstanceUpdated(instance_id=record.id, actor=actor, desired=Desired.RUNNING)
-    return InstanceStarting(instance_id=record.id, actor=actor, epoch=record.epoch + 1)
+    reason = None
+    if record.reason.code == ErrorCode.PORT_TAKEN:  # stays known until there are other ports
+        message = "Another program holds the instance's port; it gets another one"
+        reason = record.reason.model_copy(update={"message": message, "user_action": UserAction.WAIT})
+    return InstanceStarting(instance_id=record.id, actor=actor, epoch=record.epoch + 1, reason=reason)
 
 
 def _want(record: InstanceRecord, desired: Desired, done: Status, actor: str) -> list[InstanceEvent]:
@@ -266,6 +270,8 @@ def next_step(record: InstanceRecord, *, held: bool, purged: bool = False) -> Du
         return Due(Step.RELEASE) if purged or not held else Due(Step.NOTHING, order)
     if record.api_key_sha256 is None:
         return Due(Step.ALLOCATE)
+    if record.desired is Desired.STOPPED and record.status in (Status.LOGGED_OUT, Status.ERROR):
+        return Due(Step.SETTLE, order)  # no session is left that its worker could stop
     if record.status is Status.PENDING or not held or _is_unassigned(record):
         if record.desired is Desired.STOPPED:
             return Due(Step.NOTHING, order) if record.status is Status.STOPPED else Due(Step.SETTLE, order)

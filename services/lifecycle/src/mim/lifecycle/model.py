@@ -14,22 +14,14 @@ import structlog
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Unavailable
-from mim.contracts.fields import Model
-from mim.contracts.messages import InstanceRecord, unwrap
+from mim.contracts.messages import FoldPosition, InstanceRecord, unwrap
 from mim.lifecycle import machine
 from mim.runtime.bus import Bus, Conflict, Entry
 from mim.runtime.store import Store
 
 log = structlog.get_logger()
 
-POSITION_KEY = "_fold"
 WRITERS = 64
-
-
-class Position(Model):
-    """How far the stream is folded."""
-
-    seq: int = 0
 
 
 class ReadModel:
@@ -38,7 +30,7 @@ class ReadModel:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._store = Store(bus, subjects.INSTANCES_BUCKET, InstanceRecord)
-        self._position = Store(bus, subjects.INSTANCES_BUCKET, Position)
+        self._position = Store(bus, subjects.INSTANCES_BUCKET, FoldPosition)
         self._records: dict[str, InstanceRecord] = {}
         self._revisions: dict[str, int] = {}
         self._seq = 0
@@ -94,13 +86,13 @@ class ReadModel:
             await self._fold(batch)
 
     async def _load(self) -> None:
-        position, _ = await self._position.load(POSITION_KEY)
+        position, _ = await self._position.load(subjects.FOLD_POSITION_KEY)
         self._seq = position.seq if position else 0
         async for batch in self._bus.follow_bucket(subjects.INSTANCES_BUCKET):
             if not batch:
                 return
             for entry in batch:
-                if entry.data is not None and entry.subject != POSITION_KEY:
+                if entry.data is not None and entry.subject != subjects.FOLD_POSITION_KEY:
                     self._records[entry.subject] = InstanceRecord.model_validate_json(entry.data)
                     self._revisions[entry.subject] = entry.seq
 
@@ -136,7 +128,7 @@ class ReadModel:
                 await self._bus.surely(lambda: self._put(record))
 
         await asyncio.gather(*(write(record) for record in touched.values()))
-        await self._bus.surely(lambda: self._position.save(POSITION_KEY, Position(seq=self._seq)))
+        await self._bus.surely(lambda: self._position.save(subjects.FOLD_POSITION_KEY, FoldPosition(seq=self._seq)))
 
     async def _put(self, record: InstanceRecord) -> None:
         while True:

@@ -53,7 +53,7 @@ def login_ending(outcome: str, shown_for: timedelta) -> SessionEnded | None:
             return qr_expired()
         case "passkey-request" | "passkey-confirmation":
             return NeedsUser(
-                ErrorCode.MESSENGER_REFUSED,
+                ErrorCode.PASSKEY_REQUIRED,
                 "this account asks for a passkey to link a device, which only WhatsApp's own apps can answer: "
                 "turn the passkey off on the phone (Settings, Account, Passkeys), then start again",
                 status=Status.ACTION_REQUIRED,

@@ -1,0 +1,337 @@
+"""A whole system as a user has it: `mim up --sandbox` on free ports, with its data in a folder of its own.
+
+async def test_something(system: System) -> None: ...      shared by all tests that do it no harm
+async def test_harm(own_system: StartSystem) -> None:       a fresh one, for killing and restarting
+    system = await own_system()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import nats
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+
+READY_S = 60.0
+BOT_TOKEN = "1{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
+Json = dict[str, Any]
+
+
+class System:
+    """One running `mim up`."""
+
+    def __init__(self, folder: Path, sandbox: bool, env: dict[str, str]) -> None:
+        self.folder = folder
+        self.port, self.first_port = _free_range()
+        self.instance_ports = range(self.first_port, self.first_port + 40)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output = ""
+        self._sandbox = sandbox
+        self._env = env
+        self._bots = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._http: aiohttp.ClientSession | None = None
+
+    # ---------------------------------------------------------------------------------------- life and death
+
+    async def start(self, *more: str) -> None:
+        """Start it; returns when it says `ready`."""
+        self._ready.clear()
+        command = [sys.executable, "-m", "mim.cli", "up", "--data-dir", str(self.folder), "--port", str(self.port)]
+        command += ["--instance-ports", f"{self.instance_ports[0]}-{self.instance_ports[-1]}", *more]
+        self._process = await asyncio.create_subprocess_exec(
+            *command,
+            *(["--sandbox"] if self._sandbox else []),
+            env=os.environ | {"MIM_LOG_FORMAT": "json"} | self._env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            preexec_fn=_die_with_parent,
+        )
+        self._reader = asyncio.create_task(self._read(self._process))
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._ready.wait()
+        except TimeoutError:
+            raise AssertionError(f"not ready after {READY_S} s:\n{self.output}") from None
+        if self._http is None:
+            self._http = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=30))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            self.output += line.decode(errors="replace")
+            if line.startswith(b"ready "):
+                self._ready.set()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def processes(self) -> dict[str, int]:
+        """All processes below `mim up` by their short names."""
+        return {_name(pid): pid for pid in descendants(self.pid)}
+
+    def kill(self, name: str, signum: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to one service; returns its process id."""
+        pid = self.processes()[f"mim {name}"[:15]]
+        os.kill(pid, signum)
+        return pid
+
+    async def stop(self, signum: signal.Signals = signal.SIGTERM, timeout_s: float = 8.0) -> int:
+        """End it; returns its exit code."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signum)
+        code = await asyncio.wait_for(self._process.wait(), timeout_s)
+        assert self._reader is not None
+        await self._reader
+        return code
+
+    async def close(self) -> None:
+        """End it whatever happened."""
+        if self._http is not None:
+            await self._http.close()
+        if self._process is not None and self._process.returncode is None:
+            await self.stop()
+
+    # ------------------------------------------------------------------------------------------------- REST
+
+    async def call(self, method: str, path: str, body: Any = None, **arguments: Any) -> tuple[int, Json]:
+        """Call the gateway as curl does by default, with a form's content type; (status, JSON body)."""
+        status, _, raw = await self.raw(method, path, body, **arguments)
+        return status, json.loads(raw)
+
+    async def raw(self, method: str, path: str, body: Any = None, **arguments: Any) -> tuple[int, Any, bytes]:
+        """(status, headers, body as bytes)."""
+        assert self._http is not None
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
+        headers |= arguments.pop("headers", {})
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        async with self._http.request(method, path, data=data, headers=headers, **arguments) as response:
+            return response.status, response.headers, await response.read()
+
+    async def create(self, provider: str, **more: Any) -> Json:
+        """A new instance; the whole answer."""
+        if provider == "telegram" and "token" not in more:
+            self._bots += 1
+            more["token"] = BOT_TOKEN.format(self._bots)
+        body = {"user_id": "test", "provider": provider, "type_instance": ["api"], **more}
+        status, answer = await self.call("POST", "/api/v1/instances", body)
+        assert status == 201, answer
+        return answer
+
+    async def get(self, instance_id: str) -> Json:
+        """The `instance` object."""
+        status, answer = await self.call("GET", f"/api/v1/instances/{instance_id}")
+        assert status == 200, answer
+        return dict(answer["instance"])
+
+    async def until(self, instance_id: str, *statuses: str, timeout_s: float = 30.0) -> Json:
+        """The instance as soon as it has one of the statuses; follows the events, and only so."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                async with self.events(f"?instance_id={instance_id}&last_event_id=0") as events:
+                    now = await self.get(instance_id)
+                    while now["status"] not in statuses:
+                        await anext(events)
+                        now = await self.get(instance_id)
+                    return now
+        except TimeoutError:
+            raise AssertionError(f"not {statuses} after {timeout_s} s: {await self.get(instance_id)}") from None
+
+    def events(self, query: str = "") -> EventStream:
+        """The live events."""
+        assert self._http is not None
+        return EventStream(self._http, "/api/v1/events" + query)
+
+    async def ready_whatsapp(self, phone: str, **more: Any) -> Json:
+        """A WhatsApp instance that a phone has scanned; the answer of its creation."""
+        made = await self.create("whatsappweb", **more)
+        await self.until(made["instance_id"], "qr_ready")
+        _, code = await self.call("GET", f"/api/v1/instances/{made['instance_id']}/qr")
+        await self.control("whatsapp", "scan", qr=code["code"], phone=phone)
+        await self.until(made["instance_id"], "client_ready")
+        return made
+
+    async def ready_telegram(self, **more: Any) -> Json:
+        """A Telegram bot that is connected; the answer of its creation."""
+        made = await self.create("telegram", **more)
+        await self.until(made["instance_id"], "client_ready")
+        return made
+
+    async def port_call(
+        self, port: int, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> tuple[int, Json]:
+        """Call an instance's own port."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return await self.call(method, f"http://127.0.0.1:{port}{path}", body, headers=headers)
+
+    # ----------------------------------------------------------------------------------------- the other side
+
+    async def control(self, messenger: str, act: str, **body: Any) -> Any:
+        """Tell an emulator to do something."""
+        port = json.loads((self.folder / "sandbox" / messenger / "ports.json").read_text())["control"]
+        assert self._http is not None
+        async with self._http.post(f"http://127.0.0.1:{port}/{act}", json=body) as response:
+            answer = await response.json()
+            assert response.status == 200, answer
+            return answer
+
+    async def bus(self) -> Client:
+        """A connection as a program of the owner's has it."""
+        access = json.loads((self.folder / "nats" / "access.json").read_text())
+        return await nats.connect(
+            access["MIM_NATS_URL"], user=access["MIM_NATS_USER"], password=access["MIM_NATS_PASSWORD"]
+        )
+
+    async def cli(self, *arguments: str, code: int = 0) -> str:
+        """What a `mim` command prints."""
+        process = await self.cli_process(*arguments)
+        out, _ = await asyncio.wait_for(process.communicate(), 40)
+        assert process.returncode == code, out.decode()
+        return out.decode()
+
+    async def cli_process(self, *arguments: str) -> asyncio.subprocess.Process:
+        """A `mim` command as it runs."""
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "mim.cli", *arguments),
+            env=os.environ | {"MIM_URL": self.url, "MIM_DATA_DIR": str(self.folder), "COLUMNS": "200"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+
+class EventStream:
+    """Server-Sent Events as (id, name, envelope)."""
+
+    def __init__(self, session: aiohttp.ClientSession, path: str) -> None:
+        self._session = session
+        self._path = path
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        request = self._session.get(self._path, timeout=aiohttp.ClientTimeout(total=None, sock_connect=5))
+        self._response = await self._stack.enter_async_context(request)
+        assert self._response.status == 200, await self._response.text()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def __anext__(self) -> tuple[int, str, Json]:
+        fields: dict[str, str] = {}
+        while line := (await self._response.content.readline()).decode():
+            name, _, value = line.rstrip("\n").partition(": ")
+            if name:
+                fields[name] = value
+            elif "data" in fields:
+                return int(fields["id"]), fields["event"], json.loads(fields["data"])
+            else:
+                fields = {}
+        raise AssertionError("the event stream ended")
+
+
+StartSystem = Callable[..., Awaitable[System]]
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, found through /proc."""
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError, IndexError):
+                stat = (folder / "stat").read_text().rpartition(")")[2].split()
+                if stat[0] != "Z":
+                    parents[int(folder.name)] = int(stat[1])
+    found, fresh = [], {pid}
+    while fresh:
+        fresh = {child for child, parent in parents.items() if parent in fresh}
+        found += fresh
+    return found
+
+
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return (Path("/proc") / str(pid) / "comm").read_text().strip()
+    return ""
+
+
+def _free_range() -> tuple[int, int]:
+    """A port for the gateway and the first of forty for instances, below the system's ephemeral range."""
+    for first in range(20_000, 32_000, 50):
+        with suppress(OSError):
+            for port in (first, first + 1, first + 20, first + 40):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+            lock = Path(f"/tmp/mim-test-ports-{first}-{os.getpid()}")  # another system of this run may come next
+            if not lock.exists():
+                lock.touch()
+                _taken.append(lock)
+                return first, first + 1
+    raise AssertionError("no free ports")
+
+
+_taken: list[Path] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _give_ports_back() -> Iterator[None]:
+    yield
+    for lock in _taken:
+        lock.unlink(missing_ok=True)
+
+
+def _die_with_parent() -> None:
+    with suppress(OSError, AttributeError):  # prctl is Linux only
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all: the shared system lives in it."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_system(tmp_path: Path) -> AsyncIterator[StartSystem]:
+    """Makes systems that only this test uses."""
+    made: list[System] = []
+
+    async def start(*more: str, sandbox: bool = True, folder: Path | None = None, **env: str) -> System:
+        system = System(folder or tmp_path / f"data{len(made)}", sandbox, env)
+        made.append(system)
+        await system.start(*more)
+        return system
+
+    yield start
+    for system in made:
+        await system.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """One system for all tests that do it no harm."""
+    made = System(tmp_path_factory.mktemp("system"), sandbox=True, env={})
+    await made.start()
+    yield made
+    await made.close()

@@ -1,0 +1,280 @@
+"""What goes wrong by itself: the system says so, loses nothing and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import StartSystem, System
+
+from tests.conftest import NatsServer
+
+
+@pytest.mark.parametrize("service", ["gateway", "lifecycle", "allocator", "telegram-adapter", "whatsapp-adapter"])
+async def test_a_service_killed_in_the_middle_of_creates_loses_nothing(own_system: StartSystem, service: str) -> None:
+    system = await own_system()
+    client = await system.bus()
+    wanted = []
+    for number in range(6):
+        instance_id = f"00000000-0000-4000-8000-00000000000{number}"
+        token = f"90000000{number}:AAEabcdefghijklmnopqrstuvwxyz0123456"
+        provider = "telegram" if number % 2 else "whatsappweb"
+        body = {"instance_id": instance_id, "user_id": "u", "provider": provider, "token": token}
+        await client.jetstream().publish("mim.cmd.instance.create", json.dumps(body).encode())
+        wanted.append((instance_id, "client_ready" if number % 2 else "qr_ready"))
+        if number == 2:
+            system.kill(service)
+    await client.close()
+    seen = []
+    async with asyncio.timeout(60):
+        for instance_id, status in wanted:
+            now = await _until(system, instance_id, status)
+            seen.append(now["port"])
+    assert len(set(seen)) == 6  # no port twice
+    status, _ = await system.call("GET", "/health")
+    assert status in (200, 503)  # the restarted one may still be loading
+    _, listed = await system.call("GET", "/api/v1/instances")
+    assert listed["total"] == 6
+
+
+async def _until(system: System, instance_id: str, status: str) -> dict[str, object]:
+    """As `System.until`, but the gateway may be the one that was killed."""
+    while True:
+        with suppress(OSError, AssertionError, asyncio.IncompleteReadError):
+            return await system.until(instance_id, status, timeout_s=50)
+        await _answers(system)
+
+
+async def _answers(system: System) -> None:
+    """Return when the gateway accepts connections again."""
+    while True:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", system.port)
+            writer.close()
+            return
+        await asyncio.to_thread(_a_moment)
+
+
+def _a_moment() -> None:
+    """Wait for a hundredth of a second, as only polling a closed port can."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        nobody.listen()
+        nobody.settimeout(0.01)
+        with suppress(TimeoutError):
+            nobody.accept()
+
+
+async def test_everything_is_there_again_after_a_restart_and_no_qr_is_asked_for(own_system: StartSystem) -> None:
+    system = await own_system()
+    whatsapp, telegram = await system.ready_whatsapp("15551119001"), await system.ready_telegram()
+    stopped = await system.create("whatsappweb", start=False)
+    before = descendants_of(system)
+    began = time.monotonic()
+    assert await system.stop() == 0
+    assert time.monotonic() - began < 5
+    assert not [pid for pid in before if _alive(pid)]
+
+    await system.start()
+    for made in (whatsapp, telegram):
+        now = await system.until(made["instance_id"], "client_ready")
+        assert (now["port"], now["epoch"]) == (made["port"], 2)
+    assert (await system.get(stopped["instance_id"]))["status"] == "stopped"
+    body = {"number": "15552229001", "message": "again"}
+    status, _ = await system.port_call(whatsapp["port"], "POST", "/api/v1/send", body, whatsapp["api_key"])
+    assert status == 200
+    qr_codes = 0
+    async with asyncio.timeout(20), system.events(f"?instance_id={whatsapp['instance_id']}&last_event_id=0") as events:
+        name, epoch = "", 0
+        while (name, epoch) != ("client_ready", 2):
+            _, name, event = await anext(events)
+            epoch = event["data"]["epoch"]
+            qr_codes += name == "qr_ready"
+    assert qr_codes == 1
+
+
+def descendants_of(system: System) -> list[int]:
+    return [system.pid, *system.processes().values()]
+
+
+def _alive(pid: int) -> bool:
+    with suppress(OSError):
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+async def test_all_ports_taken_is_a_503_that_says_what_to_do(own_system: StartSystem) -> None:
+    system = await own_system()
+    with socket.socket() as foreign:
+        foreign.bind(("127.0.0.1", system.instance_ports[0]))
+        foreign.listen()
+        made = [await system.create("whatsappweb", start=False) for _ in range(39)]
+        assert system.instance_ports[0] not in [item["port"] for item in made]
+        assert f'"port": {system.instance_ports[0]}' in system.output  # the foreign one is reported
+        body = {"user_id": "u", "provider": "whatsappweb", "type_instance": ["api"]}
+        status, answer = await system.call("POST", "/api/v1/instances", body)
+        assert (status, answer["code"]) == (503, "PORTS_EXHAUSTED")
+        assert "--instance-ports" in answer["error"]
+    _, listed = await system.call("GET", "/api/v1/instances?limit=100")
+    assert listed["total"] == 39
+    await system.call("DELETE", f"/api/v1/instances/{made[0]['instance_id']}")
+    status, _ = await system.call("POST", "/api/v1/instances", body)
+    assert status == 201
+
+
+async def test_telegram_unreachable_is_reconnecting_and_heals_by_itself(own_system: StartSystem) -> None:
+    system = await own_system()
+    made = await system.ready_telegram()
+    bot = int((await system.get(made["instance_id"]))["account"].split("_")[1])
+    await system.control("telegram", "unreachable", bot=bot)
+    now = await system.until(made["instance_id"], "reconnecting")
+    assert now["reason"]["code"] == "MESSENGER_UNREACHABLE"
+    assert now["reason"]["user_action"] == "wait"
+    await system.control("telegram", "unreachable", bot=bot, on=False)
+    await system.until(made["instance_id"], "client_ready")
+
+
+async def test_the_bus_away_for_ten_seconds_is_a_503_and_what_was_accepted_is_done(
+    own_system: StartSystem, tmp_path: Path
+) -> None:
+    nats = NatsServer(tmp_path / "nats")
+    await nats.start()
+    system = await own_system("--nats", nats.url)
+    ready = await system.ready_telegram()
+    body = {"user_id": "u", "provider": "whatsappweb", "type_instance": ["api"]}
+    await nats.stop()
+    began = time.monotonic()
+    status, headers, raw = await system.raw("POST", "/api/v1/instances", body)
+    assert (status, json.loads(raw)["code"]) == (503, "BUS_UNAVAILABLE")
+    assert int(headers["Retry-After"]) > 0
+    assert time.monotonic() - began < 5
+    assert (await system.get(ready["instance_id"]))["id"] == ready["instance_id"]  # reading goes on from memory
+    async with asyncio.timeout(12):
+        with suppress(TimeoutError), socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            nobody.listen()
+            nobody.settimeout(10 - (time.monotonic() - began))
+            await asyncio.to_thread(nobody.accept)  # ten seconds without the bus
+    await nats.start()
+    async with asyncio.timeout(30):
+        while True:
+            status, answer = await system.call("POST", "/api/v1/instances", body)
+            if status in (201, 202):
+                break
+            await asyncio.to_thread(_a_moment)
+    await system.until(answer["instance_id"], "qr_ready")
+    await system.until(ready["instance_id"], "client_ready")
+    sent = {"chatId": "1", "message": "after"}
+    status, _ = await system.port_call(ready["port"], "POST", "/api/v1/telegram/send", sent, ready["api_key"])
+    assert status == 200
+    await system.stop()
+    await nats.stop()
+
+
+async def test_a_second_up_on_the_same_folder_says_who_holds_it(system: System) -> None:
+    code, said = _up(system.folder, "--port", "29999")
+    assert code == 1
+    assert f"process {system.pid}" in said
+    assert system.url in said
+
+
+async def test_a_folder_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "version.json").write_text('{"layout": 999}')
+    code, said = _up(tmp_path, "--port", "29998")
+    assert code == 1
+    assert "newer version" in said
+    assert "--data-dir" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "version.json"]
+
+
+async def test_a_listener_for_strangers_is_refused_without_credentials(tmp_path: Path) -> None:
+    code, said = _up(tmp_path, "--host", "0.0.0.0")
+    assert code == 1
+    assert "MIM_ADMIN_TOKEN" in said
+
+
+async def test_a_taken_gateway_port_and_bad_settings_are_said(system: System, tmp_path: Path) -> None:
+    code, said = _up(tmp_path, "--port", str(system.port))
+    assert code == 1
+    assert f"port {system.port} is in use" in said
+    code, said = _up(tmp_path, "--instance-ports", "40000-50000")
+    assert code == 2
+    assert "MIM_INSTANCE_PORTS" in said
+
+
+def _up(folder: Path, *more: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "mim.cli", "up", "--data-dir", str(folder), *more],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env=os.environ | {"MIM_LOG_FORMAT": "json"},
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+async def test_the_supervisor_and_nats_killed_leave_nothing_behind(own_system: StartSystem) -> None:
+    system = await own_system()
+    await system.ready_whatsapp("15551119002")
+    before = descendants_of(system)
+    os.kill(system.pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while any(_alive(pid) for pid in before):
+            await asyncio.to_thread(_a_moment)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A disk of 120 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=120m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"needs the right to mount a small disk: {mounted.stderr.decode().strip()}")
+    return folder
+
+
+async def test_a_full_disk_is_said_and_heals_when_there_is_room(own_system: StartSystem, small_disk: Path) -> None:
+    try:
+        system = await own_system(folder=small_disk / "data")
+        made = await system.ready_telegram()
+        filler = small_disk / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(b"x" * 65_536)
+                file.flush()
+        body = {"user_id": "u", "provider": "whatsappweb", "type_instance": ["api"]}
+        status, answer = 201, {}
+        for _ in range(200):  # what the server holds in its buffers may still fit
+            status, answer = await system.call("POST", "/api/v1/instances", body)
+            if status == 503:
+                break
+        assert status == 503, answer
+        assert answer["code"] in ("STORAGE_FULL", "BUS_UNAVAILABLE")
+        filler.unlink()
+        async with asyncio.timeout(60):
+            while True:
+                status, answer = await system.call("POST", "/api/v1/instances", body)
+                if status == 201:
+                    break
+                await asyncio.to_thread(_a_moment)
+        await system.until(answer["instance_id"], "qr_ready")
+        await system.until(made["instance_id"], "client_ready")
+        await system.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(small_disk)], check=False)
