@@ -56,10 +56,23 @@ def at(status: Status, desired: Desired | None = None, **more: Any) -> InstanceR
     """An instance that stands somewhere; unless told otherwise it is allocated and epoch 2 is held by worker `w`."""
     wish = {Status.STOPPED: Desired.STOPPED, Status.DELETED: Desired.DELETED}.get(status, Desired.RUNNING)
     plain: dict[str, Any] = {
-        **{"id": ID, "user_id": "u", "provider": Provider.TELEGRAM, "type_instance": (Interface.API,)},
-        **{"desired": desired or wish, "status": status, "reason": machine.default_reason(status, NOW)},
-        **{"epoch": 2, "worker": "w", "boot": "b", "worker_epoch": 2, "ports": Ports(api=3001)},
-        **{"api_key_sha256": "hash", "created_at": NOW, "updated_at": NOW, "event_seq": 10, "instance_seq": 10},
+        "id": ID,
+        "user_id": "u",
+        "provider": Provider.TELEGRAM,
+        "type_instance": (Interface.API,),
+        "desired": desired or wish,
+        "status": status,
+        "reason": machine.default_reason(status, NOW),
+        "epoch": 2,
+        "worker": "w",
+        "boot": "b",
+        "worker_epoch": 2,
+        "ports": Ports(api=3001),
+        "api_key_sha256": "hash",
+        "created_at": NOW,
+        "updated_at": NOW,
+        "event_seq": 10,
+        "instance_seq": 10,
     }
     return InstanceRecord(**plain | more)
 
@@ -67,10 +80,17 @@ def at(status: Status, desired: Desired | None = None, **more: Any) -> InstanceR
 def event(status: Status, epoch: int = 2, **more: Any) -> InstanceEvent:
     """The event that says this status."""
     kinds: dict[Status, type[InstanceEvent]] = {
-        **{Status.PENDING: InstanceCreated, Status.STARTING: InstanceStarting, Status.QR_READY: QrReady},
-        **{Status.ACTION_REQUIRED: ActionRequired, Status.AUTHENTICATED: Authenticated},
-        **{Status.CLIENT_READY: ClientReady, Status.RECONNECTING: Reconnecting, Status.LOGGED_OUT: LoggedOut},
-        **{Status.STOPPED: InstanceStopped, Status.ERROR: InstanceFailed, Status.DELETED: InstanceDeleted},
+        Status.PENDING: InstanceCreated,
+        Status.STARTING: InstanceStarting,
+        Status.QR_READY: QrReady,
+        Status.ACTION_REQUIRED: ActionRequired,
+        Status.AUTHENTICATED: Authenticated,
+        Status.CLIENT_READY: ClientReady,
+        Status.RECONNECTING: Reconnecting,
+        Status.LOGGED_OUT: LoggedOut,
+        Status.STOPPED: InstanceStopped,
+        Status.ERROR: InstanceFailed,
+        Status.DELETED: InstanceDeleted,
     }
     needs: dict[Status, dict[str, Any]] = {
         Status.PENDING: {"user_id": "u", "provider": "telegram", "type_instance": ("api",), "desired": "running"},

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -40,6 +42,16 @@ WRONG_LAST_SEQUENCE = 10071
 STORAGE_ERRORS = frozenset({10023, 10047, 10077})  # insufficient resources, no storage, maximum bytes of the stream
 
 
+STORAGE_FULL = "nothing can be stored: the disk is full; free space in the data folder"
+SILENT = "the message bus does not answer; try again in a moment"
+FULL_BYTES = 4_000_000
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Whether the disk of a folder has practically no room."""
+    return folder.exists() and shutil.disk_usage(folder).free < FULL_BYTES
+
+
 class Conflict(Exception):
     """Compare-and-set failed: something newer is stored."""
 
@@ -56,8 +68,9 @@ class Entry:
 class Bus:
     """Made by `connect`. `source` names this service or worker in the events it publishes."""
 
-    def __init__(self, broker: NatsBroker, source: str) -> None:
+    def __init__(self, broker: NatsBroker, source: str, folder: Path) -> None:
         self.broker = broker
+        self._folder = folder
         self.source = source
         self.closed = asyncio.Event()
         self.reconnects = 0
@@ -101,6 +114,9 @@ class Bus:
         if expect:
             head["Nats-Expected-Last-Subject-Sequence-Subject"] = expect[0]
             head["Nats-Expected-Last-Subject-Sequence"] = str(expect[1])
+        if disk_is_full(self._folder):
+            # A stream that meets a full disk refuses every write until its server is restarted: do not let it.
+            raise Unavailable(ErrorCode.STORAGE_FULL, STORAGE_FULL, 30.0)
         if not self.connected:
             # Publishing would wait in the client's buffer and the caller would wait with it.
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the message bus is away; try again in a moment")
@@ -109,9 +125,7 @@ class Bus:
         except APIError as error:
             raise _translate(error) from None
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise Unavailable(
-                ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer; try again in a moment"
-            ) from error
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT) from error
 
     async def emit(self, event: Event, *, id: str | None = None, expect: tuple[str, int] | None = None) -> int:
         """Publish an event in its envelope and return its sequence in the stream.
@@ -153,9 +167,7 @@ class Bus:
         except NotFoundError:
             return None, 0
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
-            raise Unavailable(
-                ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer; try again in a moment"
-            ) from error
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT) from error
         return (None if _is_tombstone(msg.headers) else msg.data or b""), msg.seq or 0
 
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
@@ -263,9 +275,7 @@ def _translate(error: APIError) -> Exception:
         return Conflict()
     text = (error.description or "").lower()
     if error.err_code in STORAGE_ERRORS or "no space" in text or "insufficient" in text or "maximum bytes" in text:
-        return Unavailable(
-            ErrorCode.STORAGE_FULL, "the message bus cannot store more: free disk space in the data folder", 30.0
-        )
+        return Unavailable(ErrorCode.STORAGE_FULL, STORAGE_FULL, 30.0)
     return Unavailable(
         ErrorCode.BUS_UNAVAILABLE, f"the message bus refused: {error.description}; try again in a moment"
     )
@@ -312,7 +322,7 @@ async def connect(
         closed_cb=closed,
         error_cb=failed,
     )
-    bus = Bus(broker, source)
+    bus = Bus(broker, source, settings.data_dir)
     bus.nc = await broker.connect()
     bus.js = bus.nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
     try:

@@ -1,0 +1,512 @@
+"""Lifecycle, its read model and the allocator together on a real bus, with scripted workers that obey orders."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mim.allocator import app as allocator_app
+from mim.allocator.handlers import Allocator
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode
+from mim.contracts.messages import (
+    Account,
+    ClientReady,
+    CloudEvent,
+    CreateInstance,
+    Event,
+    InstanceEvent,
+    InstanceFailed,
+    InstanceRecord,
+    InstanceStarting,
+    InstanceStopped,
+    LoggedOut,
+    OrderAction,
+    Outcome,
+    QrReady,
+    Reason,
+    SessionOrder,
+    WorkerHeartbeat,
+    unwrap,
+)
+from mim.contracts.states import Desired, Provider, Status, UserAction
+from mim.gateway.model import ReadModel as Copy
+from mim.lifecycle import app as lifecycle_app
+from mim.lifecycle import machine
+from mim.lifecycle.handlers import LAPSE_S, Lifecycle
+from mim.lifecycle.model import ReadModel
+from mim.runtime.bus import Bus
+from mim.runtime.secrets import Vault
+from mim.runtime.store import Secrets, Store
+
+if TYPE_CHECKING:
+    from tests.conftest import ConnectBus, NatsServer
+    from tests.services.conftest import Background, Story
+
+
+PORTS = range(3001, 3101)
+TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+
+
+def instance(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+ID = instance(1)
+
+
+class Clock:
+    """Monotonic seconds that tests may move on."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeWorker:
+    """Obeys its orders on the bus and says what a worker would say, as long as it lives."""
+
+    def __init__(self, bus: Bus, name: str) -> None:
+        self.name, self.boot, self.load = name, f"boot-{name}", 0
+        self.orders: list[SessionOrder] = []
+        self.epochs: dict[str, int] = {}
+        self.ports_taken: set[int] = set()
+        self._bus = bus
+        self._store = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
+
+    async def beat(self) -> None:
+        base: dict[str, Any] = {"provider": Provider.TELEGRAM, "host": "host-1", "capacity": 100}
+        beat = WorkerHeartbeat(worker=self.name, boot=self.boot, load=self.load, **base)
+        await Store(self._bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).save(self.name, beat)
+
+    async def live(self) -> None:
+        async for batch in self._store.follow(subjects.orders_of(self.name)):
+            for _, order in batch:
+                if order is not None and order.boot == self.boot:
+                    self.orders.append(order)
+                    await self._obey(order)
+
+    async def _obey(self, order: SessionOrder) -> None:
+        match order.action:
+            case OrderAction.RUN if order.ports.api in self.ports_taken:
+                reason = Reason(code="PORT_TAKEN", message="taken", user_action="restart", since=self._bus.now())
+                await self._say(InstanceFailed, order, reason=reason)
+            case OrderAction.RUN if order.epoch > self.epochs.get(order.instance_id, 0):
+                self.epochs[order.instance_id] = order.epoch
+                await self._say(ClientReady, order, account=Account(id="42"))
+            case OrderAction.HOLD if order.status is Status.STARTING:
+                await self._say(InstanceStopped, order)
+            case OrderAction.LOGOUT:
+                await self._say(LoggedOut, order)
+            case OrderAction.PURGE:
+                await self._store.remove(subjects.order_key(self.name, order.instance_id))
+            case _:
+                pass
+
+    async def _say(self, kind: type[InstanceEvent], order: SessionOrder, **more: Any) -> None:
+        await self._bus.emit_surely(kind(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, **more))
+
+
+class System:
+    """One allocator, any number of lifecycles and workers, and the callers' side."""
+
+    def __init__(self, bus: Bus, connect: ConnectBus, background: Background, story: Story[CloudEvent[Event]]) -> None:
+        self.bus, self.connect, self.background, self.story = bus, connect, background, story
+        self.clock = Clock()
+        self.copy = Copy(bus)
+        self.lifecycles: list[Lifecycle] = []
+
+    async def start(self) -> None:
+        self.background(self.copy.run())
+        bus = await self.connect("allocator")
+        secrets = Secrets(bus, Vault(bytes(32)))
+        allocator = Allocator(bus, secrets, host="host-1", ports=PORTS, probe=lambda _: True, clock=self.clock)
+        allocator_app.subscribe(bus, allocator)
+        self.background(allocator.watch_ports())
+        self.background(allocator.watch_workers())
+        await bus.broker.start()
+        await bus.nc.flush()
+
+    async def lifecycle(self, name: str = "lifecycle") -> list[asyncio.Task[None]]:
+        """As `mim.lifecycle.app`, with the test's clock; returns what to cancel to kill it."""
+        bus = await self.connect(name)
+        model = ReadModel(bus)
+        service = Lifecycle(bus, model, Secrets(bus, Vault(bytes(32))), self.clock)
+        model.changed = service.touch
+        bus.on_reconnect(service.bus_returned)
+        lifecycle_app.subscribe(bus, service)
+        tasks = [self.background(model.run())]
+        async with asyncio.timeout(5):
+            await model.ready.wait()
+        tasks += [self.background(service.watch_workers()), self.background(service.watch_orders())]
+        tasks += [self.background(service.reconcile()), self.background(service.sweep())]
+        service.touch_all()
+        await bus.broker.start()
+        self.lifecycles.append(service)
+        return tasks
+
+    async def worker(self, name: str) -> tuple[FakeWorker, asyncio.Task[None]]:
+        worker = FakeWorker(await self.connect(name), name)
+        await worker.beat()
+        return worker, self.background(worker.live())
+
+    async def ask(self, subject: str, body: bytes = b"{}") -> Outcome:
+        """Give a command as a service on the bus does, and wait for its outcome."""
+        inbox = self.bus.nc.new_inbox()
+        answers = await self.bus.nc.subscribe(inbox, max_msgs=1)
+        await self.bus.publish(subject, body, headers={"Mim-Reply-To": inbox})
+        return Outcome.model_validate_json((await answers.next_msg(timeout=5)).data)
+
+    async def create(self, number: int = 1, **more: Any) -> Outcome:
+        body: dict[str, Any] = {"user_id": "u", "provider": "telegram"}
+        command = CreateInstance(instance_id=instance(number), **body | more)
+        return await self.ask(subjects.CREATE_COMMAND, command.model_dump_json().encode())
+
+    async def command(self, verb: str, number: int = 1) -> Outcome:
+        return await self.ask(subjects.instance_command(instance(number), verb))
+
+    async def until(
+        self, status: Status | None, number: int = 1, also: Callable[[InstanceRecord], bool] = lambda _: True
+    ) -> InstanceRecord:
+        """The record as callers see it once it stands at `status` (None: it is gone)."""
+
+        def there(record: InstanceRecord | None) -> bool:
+            return (
+                record is None if status is None else (record is not None and record.status is status and also(record))
+            )
+
+        try:
+            record = await self.copy.wait(instance(number), there, 10)
+        except TimeoutError:
+            pytest.fail(f"not {status} but {self.copy.get(instance(number))}; {self.names(number)}")
+        return record  # type: ignore[return-value]
+
+    def names(self, number: int = 1) -> list[str]:
+        """The names of all events of one instance so far."""
+        return [told.data.name for told in self.story.items if told.subject == instance(number)]
+
+
+@pytest.fixture
+async def system(bus: Bus, connect_bus: ConnectBus, background: Background, events: Any) -> System:
+    system = System(bus, connect_bus, background, events)
+    await system.start()
+    return system
+
+
+async def test_a_created_instance_is_allocated_started_and_ready(system: System) -> None:
+    await system.lifecycle()
+    worker, _ = await system.worker("one")
+    outcome = await system.create()
+    assert outcome.ok
+    ready = await system.until(Status.CLIENT_READY)
+    assert (ready.worker, ready.epoch, ready.ports.api, ready.logged_in) == ("one", 1, 3001, True)
+    assert system.names() == ["created", "allocated", "starting", "client_ready"]
+    assert [order.action for order in worker.orders] == [OrderAction.RUN]
+
+
+async def test_the_same_create_twice_happens_once_and_another_one_with_its_id_is_refused(system: System) -> None:
+    await system.lifecycle()
+    await system.worker("one")
+    first, again = await asyncio.gather(system.create(), system.create())
+    assert (first.ok, again.ok) == (True, True)
+    await system.until(Status.CLIENT_READY)
+    assert Counter(system.names())["created"] == 1
+    refused = await system.create(user_id="somebody else")
+    assert (refused.ok, refused.code) == (False, ErrorCode.ALREADY_EXISTS)
+    assert (await system.until(Status.CLIENT_READY)).user_id == "u"
+
+
+async def test_secrets_in_a_command_are_sealed_before_anything_is_said(system: System) -> None:
+    await system.lifecycle()
+    await system.create(token=TOKEN)
+    record = await system.until(Status.PENDING, also=lambda seen: seen.reason.code == "NO_WORKER")
+    assert record.secrets == ("token",)
+    assert await Secrets(system.bus, Vault(bytes(32))).open("u", "telegram", ID, "token")
+    assert not any(TOKEN in told.model_dump_json() for told in system.story.items)
+
+
+async def test_without_a_worker_it_waits_and_says_why_and_goes_on_when_there_is_one(system: System) -> None:
+    await system.lifecycle()
+    await system.create()
+    waiting = await system.until(Status.PENDING, also=lambda record: record.reason.code == "NO_WORKER")
+    assert waiting.reason.user_action is UserAction.WAIT
+    await system.worker("one")
+    await system.until(Status.CLIENT_READY)
+    assert Counter(system.names())["updated"] == 1  # said once, however often it tried
+
+
+async def test_created_not_to_start_it_is_stopped_and_starts_on_command(system: System) -> None:
+    await system.lifecycle()
+    await system.worker("one")
+    await system.create(start=False)
+    stopped = await system.until(Status.STOPPED)
+    assert stopped.ports.api == 3001
+    await system.command("start")
+    assert (await system.until(Status.CLIENT_READY)).epoch == 1
+
+
+async def test_the_whole_life_stop_start_restart_logout_start_delete(system: System) -> None:
+    await system.lifecycle()
+    worker, _ = await system.worker("one")
+    await system.create()
+    first = await system.until(Status.CLIENT_READY)
+    for _ in range(2):  # a repeat is no error and changes nothing
+        assert (await system.command("stop")).ok
+        assert (await system.until(Status.STOPPED)).logged_in
+    for _ in range(2):
+        assert (await system.command("start")).ok
+        assert (await system.until(Status.CLIENT_READY)).epoch == 2
+    await system.command("restart")
+    await system.until(Status.CLIENT_READY, also=lambda record: record.epoch == 3)
+    for _ in range(2):
+        assert (await system.command("logout")).ok
+        assert not (await system.until(Status.LOGGED_OUT)).logged_in
+    await system.command("start")
+    ready = await system.until(Status.CLIENT_READY)
+    assert (ready.ports, ready.api_key_sha256) == (first.ports, first.api_key_sha256)
+    assert Counter(system.names()) == Counter(
+        {"created": 1, "allocated": 1, "starting": 7, "client_ready": 4, "stopped": 1, "logged_out": 1, "updated": 2}
+    )
+    assert (await system.command("delete")).ok
+    await system.until(None)
+    assert (await system.command("start")).code == ErrorCode.NOT_FOUND
+    assert worker.orders[-1].action is OrderAction.PURGE
+
+
+async def test_of_a_deleted_instance_nothing_is_left_but_its_events(system: System, eventually: Any) -> None:
+    await system.lifecycle()
+    await system.worker("one")
+    await system.create(token=TOKEN)
+    await system.until(Status.CLIENT_READY)
+    await system.command("delete")
+
+    async def left() -> list[str]:
+        found = []
+        for bucket in ("instances", "ports", "secrets", "orders"):
+            async for batch in system.bus.follow_bucket(bucket):
+                if not batch:
+                    break
+                found += [entry.subject for entry in batch if entry.data is not None and entry.subject != "_fold"]
+        return found
+
+    async def nothing() -> bool:
+        return await left() == []
+
+    await eventually(nothing)
+    await system.create(2)
+    assert (await system.until(Status.CLIENT_READY, 2)).ports.api == 3001
+
+
+@pytest.mark.parametrize("ending", [LoggedOut, InstanceFailed])
+async def test_an_instance_whose_session_ended_by_itself_can_be_stopped(
+    system: System, ending: type[InstanceEvent]
+) -> None:
+    await system.lifecycle()
+    await system.worker("one")
+    await system.create()
+    record = await system.until(Status.CLIENT_READY)
+    await system.bus.emit(ending(instance_id=ID, epoch=record.epoch, actor="one"))
+    await system.until(ending.status)  # type: ignore[arg-type]
+    await system.command("stop")
+    assert (await system.until(Status.STOPPED)).desired is Desired.STOPPED
+
+
+async def test_after_port_taken_a_start_gets_another_port(system: System) -> None:
+    await system.lifecycle()
+    worker, _ = await system.worker("one")
+    worker.ports_taken.add(3001)
+    await system.create()
+    failed = await system.until(Status.ERROR)
+    assert (failed.reason.code, failed.reason.user_action) == ("PORT_TAKEN", "restart")
+    await system.command("start")
+    ready = await system.until(Status.CLIENT_READY)
+    assert (ready.ports.api, ready.api_key_sha256) == (3002, failed.api_key_sha256)
+
+
+async def test_when_all_ports_are_taken_a_new_instance_is_not_kept_half_made(system: System) -> None:
+    await system.lifecycle()
+    for port in PORTS:
+        await system.bus.publish(f"$KV.ports.host-1.{port}", b'{"instance_id": "x"}')
+    await system.create()
+    await system.story.until(lambda told: told[-1].data.name == "deleted")
+    assert system.names() == ["created", "error", "deleted"]
+    await system.until(None)
+
+
+# --------------------------------------------------------------------------------------------- many at once
+
+
+async def test_two_lifecycles_at_once_do_no_harm(system: System) -> None:
+    await system.lifecycle("first")
+    await system.lifecycle("second")
+    worker, _ = await system.worker("one")
+    numbers = range(1, 21)
+    assert all(outcome.ok for outcome in await asyncio.gather(*(system.create(number) for number in numbers)))
+    for number in numbers:
+        ready = await system.until(Status.CLIENT_READY, number)
+        assert ready.epoch == 1
+    for number in numbers:
+        assert system.names(number) == ["created", "allocated", "starting", "client_ready"]
+    runs = {(order.instance_id, order.epoch) for order in worker.orders}
+    assert len(runs) == 20
+    assert {order.action for order in worker.orders} == {OrderAction.RUN}
+
+
+async def test_a_lifecycle_that_dies_is_replaced_by_one_that_goes_on(system: System) -> None:
+    tasks = await system.lifecycle("first")
+    await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    for task in tasks:
+        task.cancel()
+    await system.bus.publish(subjects.instance_command(ID, "stop"), b"")
+    await system.lifecycle("second")
+    await system.until(Status.STOPPED)
+    assert system.names().count("starting") == 1
+
+
+async def test_commands_to_one_instance_from_all_sides_end_in_one_clear_state(system: System) -> None:
+    await system.lifecycle("first")
+    await system.lifecycle("second")
+    await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    verbs = ["stop", "start", "restart", "logout", "start", "restart", "stop", "restart"]
+    assert all(outcome.ok for outcome in await asyncio.gather(*(system.command(verb) for verb in verbs)))
+    await system.command("stop")
+    await system.until(Status.STOPPED)
+    epochs = [told.data.epoch for told in system.story.items if isinstance(told.data, InstanceStarting)]
+    assert epochs == sorted(epochs)
+
+
+async def test_the_read_model_is_a_fold_of_the_events_and_nothing_else(system: System) -> None:
+    await system.lifecycle("first")
+    await system.lifecycle("second")
+    await system.worker("one")
+    await asyncio.gather(*(system.create(number) for number in range(1, 6)))
+    for number, verb in zip(range(1, 5), ["stop", "restart", "logout", "start"], strict=True):
+        await system.until(Status.CLIENT_READY, number)
+        await system.command(verb, number)
+    await system.until(Status.STOPPED, 1)
+    await system.until(Status.CLIENT_READY, 2, lambda record: record.epoch == 2)
+    await system.until(Status.LOGGED_OUT, 3)
+    await system.until(Status.CLIENT_READY, 5)
+    fresh: dict[str, InstanceRecord | None] = {}
+    async for batch in system.bus.follow(subjects.EVENTS, subjects.ALL_EVENTS, after=0):
+        if not batch:
+            break
+        for entry in batch:
+            envelope = unwrap(entry.data or b"")
+            assert envelope is not None
+            fresh[envelope.subject] = machine.fold(fresh.get(envelope.subject), envelope, entry.seq)
+    stored = Store(system.bus, subjects.INSTANCES_BUCKET, InstanceRecord)
+    for instance_id, record in fresh.items():
+        assert (await stored.load(instance_id))[0] == InstanceRecord.model_validate_json(
+            record.model_dump_json() if record else b""
+        )
+    assert len(fresh) == 5
+
+
+# -------------------------------------------------------------------------------------------------- workers
+
+
+async def test_when_a_worker_falls_silent_its_instances_get_a_new_epoch_at_another(system: System) -> None:
+    await system.lifecycle()
+    _, life = await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    other, _ = await system.worker("two")
+    life.cancel()
+    system.clock.now += LAPSE_S + 1
+    await other.beat()
+    moved = await system.until(Status.CLIENT_READY, also=lambda record: record.worker == "two")
+    assert (moved.epoch, moved.worker_epoch, moved.ports.api) == (2, 2, 3001)
+    late = ClientReady(instance_id=ID, epoch=1, actor="one", account=Account(id="late"))
+    seq = await system.bus.emit(late)
+    seen = await system.until(Status.CLIENT_READY, also=lambda record: record.event_seq >= seq)
+    assert (seen.epoch, seen.account) == (2, Account(id="42"))
+
+
+async def test_a_worker_that_says_goodbye_is_replaced_without_waiting(system: System) -> None:
+    await system.lifecycle()
+    one, life = await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    await system.worker("two")
+    life.cancel()
+    await Store(system.bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).remove(one.name)
+    await system.until(Status.CLIENT_READY, also=lambda record: record.worker == "two")
+
+
+async def test_a_worker_that_was_restarted_gets_its_instances_back_under_a_new_epoch(system: System) -> None:
+    await system.lifecycle()
+    worker, _ = await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    worker.boot, worker.epochs = "second-boot", {}
+    await worker.beat()
+    again = await system.until(Status.CLIENT_READY, also=lambda record: record.boot == "second-boot")
+    assert (again.epoch, again.worker) == (2, "one")
+
+
+async def test_when_the_last_worker_falls_silent_the_instance_says_so(system: System) -> None:
+    await system.lifecycle()
+    _, life = await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    life.cancel()
+    system.clock.now += LAPSE_S + 1
+    lost = await system.until(Status.RECONNECTING)
+    assert (lost.reason.code, lost.logged_in) == ("NO_WORKER", True)
+    await system.worker("two")
+    await system.until(Status.CLIENT_READY, also=lambda record: record.worker == "two")
+
+
+async def test_silence_while_the_bus_was_away_proves_nothing(system: System, nats_server: NatsServer) -> None:
+    await system.lifecycle()
+    worker, _ = await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    await nats_server.stop()
+    system.clock.now += 10 * LAPSE_S
+    await nats_server.start()
+    await worker._bus.surely(worker.beat)
+    await system.bus.surely(lambda: system.bus.publish(subjects.instance_command(ID, "stop"), b"{}", msg_id="s"))
+    stopped = await system.until(Status.STOPPED)
+    assert (stopped.epoch, stopped.worker) == (1, "one")
+    assert "starting" not in system.names()[4:]
+
+
+async def test_reports_of_a_session_do_not_rewrite_its_order(system: System) -> None:
+    await system.lifecycle()
+    worker, _ = await system.worker("one")
+    await system.create()
+    record = await system.until(Status.CLIENT_READY)
+    for name, epoch in itertools.product(("a", "b", "c"), [record.epoch]):
+        account = Account(id="42", username=name)
+        await system.bus.emit(ClientReady(instance_id=ID, epoch=epoch, actor="one", account=account))
+    await system.until(Status.CLIENT_READY, also=lambda seen: seen.account == Account(id="42", username="c"))
+    await system.command("stop")
+    await system.until(Status.STOPPED)
+    assert [order.action for order in worker.orders[:2]] == [OrderAction.RUN, OrderAction.HOLD]
+
+
+async def test_a_qr_code_reaches_the_read_model_and_goes_when_it_was_scanned(system: System) -> None:
+    await system.lifecycle()
+    worker, _ = await system.worker("one")
+    worker.epochs[ID] = 1  # as if it were at it already: the test speaks for it
+    await system.create()
+    await system.until(Status.STARTING)
+    base: dict[str, Any] = {"instance_id": ID, "epoch": 1, "actor": "one"}
+    await system.bus.emit(QrReady(**base, code="2@one", expires_at=system.bus.now()))
+    waiting = await system.until(Status.QR_READY)
+    assert waiting.qr is not None
+    assert waiting.qr.code == "2@one"
+    await system.bus.emit(LoggedOut(**base))
+    assert (await system.until(Status.LOGGED_OUT)).qr is None
