@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -85,6 +87,35 @@ async def test_a_bucket_is_followed_as_it_is_and_as_it_changes(bus: Bus, backgro
         await bus.publish(key + "c", b"new")
         (entry,) = await anext(batches)
     assert (entry.subject, entry.data) == ("host.c", b"new")
+
+
+async def test_a_follower_of_a_bucket_goes_on_when_a_crash_took_what_was_not_flushed_yet(
+    nats_server: NatsServer, bus: Bus, background: Background, tmp_path: Path
+) -> None:
+    # Buckets with `persist_mode: async` lose their tail in a kill -9 (seen: last_seq 20 before, 0 after).
+    key, seen = f"$KV.{subjects.INSTANCES_BUCKET}.a", asyncio.Queue[bytes | None]()
+
+    async def follow() -> None:
+        async for batch in bus.follow_bucket(subjects.INSTANCES_BUCKET):
+            for entry in batch:
+                seen.put_nowait(entry.data)
+
+    background(follow())
+    await nats_server.stop()
+    shutil.copytree(tmp_path / "nats", tmp_path / "before")
+    await nats_server.start()
+    async with asyncio.timeout(10):
+        for number in range(20):
+            await bus.surely(lambda number=number: bus.publish(key, b"%d" % number))
+        while await seen.get() != b"19":
+            pass
+        await nats_server.stop()
+        shutil.rmtree(tmp_path / "nats")
+        shutil.copytree(tmp_path / "before", tmp_path / "nats")
+        await nats_server.start()
+        await bus.surely(lambda: bus.publish(key, b"after"))
+        while await seen.get() != b"after":
+            pass
 
 
 # ----------------------------------------------------------------------------------------------- publishing

@@ -119,6 +119,8 @@ class System:
     def __init__(self, bus: Bus, connect: ConnectBus, background: Background, story: Story[CloudEvent[Event]]) -> None:
         self.bus, self.connect, self.background, self.story = bus, connect, background, story
         self.clock = Clock()
+        self.foreign: set[int] = set()
+        """Ports that other programs hold."""
         self.copy = Copy(bus)
         self.lifecycles: list[Lifecycle] = []
 
@@ -126,7 +128,9 @@ class System:
         self.background(self.copy.run())
         bus = await self.connect("allocator")
         secrets = Secrets(bus, Vault(bytes(32)))
-        allocator = Allocator(bus, secrets, host="host-1", ports=PORTS, probe=lambda _: True, clock=self.clock)
+        allocator = Allocator(
+            bus, secrets, host="host-1", ports=PORTS, probe=lambda port: port not in self.foreign, clock=self.clock
+        )
         allocator_app.subscribe(bus, allocator)
         self.background(allocator.watch_ports())
         self.background(allocator.watch_workers())
@@ -320,8 +324,11 @@ async def test_an_instance_whose_session_ended_by_itself_can_be_stopped(
 async def test_after_port_taken_a_start_gets_another_port(system: System) -> None:
     await system.lifecycle()
     worker, _ = await system.worker("one")
-    worker.ports_taken.add(3001)
-    await system.create()
+    worker.ports_taken = system.foreign
+    await system.create(start=False)
+    assert (await system.until(Status.STOPPED)).ports.api == 3001
+    system.foreign.add(3001)
+    await system.command("start")
     failed = await system.until(Status.ERROR)
     assert (failed.reason.code, failed.reason.user_action) == ("PORT_TAKEN", "restart")
     await system.command("start")

@@ -76,11 +76,11 @@ class CreateInstanceBody(Model):
     def _is_proxy(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is None:
             return None
-        if info.data.get("provider") is Provider.TELEGRAM:
-            raise ValueError("is not possible for Telegram bots: all bots of a worker share one connection pool")
+        telegram = info.data.get("provider") is Provider.TELEGRAM
+        schemes = ("http",) if telegram else PROXY_SCHEMES
         parts = urlsplit(value.get_secret_value())
-        if parts.scheme not in PROXY_SCHEMES or not parts.hostname:
-            raise ValueError("must be a URL such as http://user:password@proxy.example.com:3128 or socks5://…")
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"must be a {' or '.join(schemes)} URL such as http://user:password@proxy.example.com:3128")
         return value
 
     @field_validator("token")

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     """How the embedded nats-server flushes to disk; `always` survives a power cut."""
 
     telegram_api_url: str = "https://api.telegram.org"
+    telegram_poll_s: Annotated[int, Field(ge=1, le=50)] = 25
     telegram_pacing: Literal["on", "off"] = "on"
     whatsapp_proxy_url: str = ""
     whatsapp_ca_file: str = ""

@@ -78,10 +78,36 @@ def run(service: Annotated[str, typer.Argument(help="allocator, lifecycle, gatew
     raise typer.Exit(services.run(service, _settings({})))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+CHECKS = (
+    ("ruff", "check"),
+    ("ruff", "format", "--check"),
+    ("mypy", "libs", "services", "benchmarks"),
+    ("lint-imports",),
+    ("uv", "lock", "--check"),
+)
+
+
+@app.command(context_settings=_PASS_ON)
 def test(context: typer.Context) -> None:
     """Run the tests; further arguments go to pytest."""
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *context.args], cwd=ROOT))  # noqa: S603
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *context.args], cwd=ROOT))
+
+
+@app.command(context_settings=_PASS_ON)
+def bench(context: typer.Context) -> None:
+    """Run the benchmarks; further arguments go to them, such as --smoke."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "benchmarks", *context.args], cwd=ROOT))
+
+
+@app.command()
+def check() -> None:
+    """Run all static checks: style, types, import rules, lock file."""
+    for tool, *arguments in CHECKS:
+        typer.secho(f"{tool} {' '.join(arguments)}", bold=True)
+        code = subprocess.call([Path(sys.executable).with_name(tool), *arguments], cwd=ROOT)
+        if code != 0:
+            raise typer.Exit(code)
 
 
 def _settings(chosen: dict[str, str]) -> Settings:

@@ -1,0 +1,451 @@
+"""A worker on a real bus with scripted sessions: orders, failures, the outbox, the fence, its ports."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Refused, SessionEnded
+from mim.contracts.messages import (
+    Account,
+    CloudEvent,
+    Event,
+    MessageFailed,
+    MessageSent,
+    OrderAction,
+    Ports,
+    Reason,
+    SendMessage,
+    SessionOrder,
+)
+from mim.contracts.states import Provider, Status, UserAction
+from mim.runtime.bus import Bus
+from mim.runtime.session import SentMessage, SessionContext
+from mim.runtime.settings import Settings
+from mim.runtime.store import Store
+from mim.runtime.worker import FENCE_S, Worker
+
+if TYPE_CHECKING:
+    from tests.conftest import ConnectBus, NatsServer
+    from tests.services.conftest import Background, Eventually, Story
+
+ID = "5f0c1d3e-0000-4000-8000-000000000042"
+ME = Account(id="42")
+
+
+class World:
+    """The messenger in the test's hands. `plan` says how the next sessions end; without a plan they stay ready."""
+
+    def __init__(self) -> None:
+        self.plan: deque[SessionEnded | Exception] = deque()
+        self.open = 0
+        self.most_open = 0
+        self.runs = 0
+        self.logouts = 0
+        self.sent: list[str] = []
+        self.answers: deque[Exception] = deque()
+        self.hold: asyncio.Event | None = None
+        self.moved = asyncio.Condition()
+
+    async def tell(self) -> None:
+        async with self.moved:
+            self.moved.notify_all()
+
+    async def until(self, done: Callable[[], bool], timeout_s: float = 15.0) -> None:
+        async with asyncio.timeout(timeout_s), self.moved:
+            await self.moved.wait_for(done)
+
+
+class ScriptedSession:
+    """One link to the world."""
+
+    def __init__(self, world: World, context: SessionContext) -> None:
+        self._world, self._context = world, context
+
+    async def run(self) -> None:
+        world = self._world
+        world.runs += 1
+        world.open += 1
+        world.most_open = max(world.most_open, world.open)
+        try:
+            await world.tell()
+            (self._context.data_dir / "login").write_text("yes")
+            if world.plan:
+                raise world.plan.popleft()
+            await self._context.client_ready(ME)
+            await asyncio.Event().wait()
+        finally:
+            world.open -= 1
+            await asyncio.shield(asyncio.create_task(world.tell()))
+
+    async def send(self, message: SendMessage) -> SentMessage:
+        world = self._world
+        if world.answers:
+            raise world.answers.popleft()
+        world.sent.append(message.id)
+        await world.tell()
+        if world.hold is not None:
+            await world.hold.wait()
+        return SentMessage(messenger_id=f"m-{message.id}")
+
+    async def logout(self) -> None:
+        self._world.logouts += 1
+
+
+class Rig:
+    """A worker, and what lifecycle and callers would do to it."""
+
+    def __init__(self, bus: Bus, settings: Settings, story: Story[CloudEvent[Event]], port: int) -> None:
+        self.bus, self.settings, self.story, self.port = bus, settings, story, port
+        self.world = World()
+        self.orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
+        self.worker: Worker
+
+    async def start(self, bus: Bus, background: Background) -> list[asyncio.Task[None]]:
+        """A new life of the worker, on its own connection."""
+        world = self.world
+        self.worker = Worker(
+            bus, self.settings, Provider.TELEGRAM, lambda context: ScriptedSession(world, context), "/api/v1", {}
+        )
+        await self.worker.start()
+        return [background(self.worker.beat()), background(self.worker.follow_orders())]
+
+    async def order(self, action: OrderAction = OrderAction.RUN, epoch: int = 1, **more: Any) -> None:
+        reason = Reason(code="CONNECTING", message="m", since=self.bus.now())
+        plain: dict[str, Any] = {
+            "instance_id": ID,
+            "user_id": "u",
+            "provider": Provider.TELEGRAM,
+            "action": action,
+            "boot": self.worker.boot,
+            "epoch": epoch,
+            "ports": Ports(api=self.port),
+            "api_key_sha256": "hash",
+            "status": Status.STARTING,
+            "reason": reason,
+        }
+        await self.orders.save(subjects.order_key(self.worker.name, ID), SessionOrder(**plain | more))
+
+    async def send(self, *ids: str, life_s: float = 60, **more: Any) -> None:
+        for id in ids:
+            base: dict[str, Any] = {"instance_id": ID, "provider": Provider.TELEGRAM, "to": "1", "text": f"text {id}"}
+            until = self.bus.now() + timedelta(seconds=life_s)
+            body = SendMessage(**{"id": id, "expires_at": until} | base | more).model_dump_json().encode()
+            await self.bus.publish(subjects.message_command("telegram", ID), body)
+
+    async def said(self, *names: str, timeout_s: float = 15.0) -> CloudEvent[Event]:
+        """Wait until exactly these events were said, in order; returns the last one."""
+        items = await self.story.until(lambda told: len(told) >= len(names), timeout_s)
+        assert [told.data.name for told in items] == list(names)
+        return items[-1]
+
+    async def outcomes(self, count: int) -> dict[str, str]:
+        """What became of the messages: id → sent, or the code of the failure; each was told once."""
+
+        def told(items: list[CloudEvent[Event]]) -> list[MessageSent | MessageFailed]:
+            return [item.data for item in items if isinstance(item.data, MessageSent | MessageFailed)]
+
+        found = told(await self.story.until(lambda items: len(told(items)) >= count))
+        assert len({outcome.id for outcome in found}) == len(found)
+        return {outcome.id: getattr(outcome, "code", "sent") for outcome in found}
+
+
+@pytest.fixture
+async def rig(
+    bus: Bus, connect_bus: ConnectBus, settings: Settings, background: Background, events: Any
+) -> AsyncIterator[Rig]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    rig = Rig(bus, settings, events, port)
+    await rig.start(await connect_bus("telegram-1"), background)
+    yield rig
+    await rig.worker.drain()
+    assert rig.world.open == 0, "sessions outlive their worker"
+    assert rig.world.most_open <= 1, "an account was connected twice"
+
+
+# --------------------------------------------------------------------------------------------------- orders
+
+
+async def test_run_connects_once_and_a_higher_epoch_connects_anew(rig: Rig) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    await rig.order(reason=Reason(code="X", message="another reason", since=rig.bus.now()))
+    await rig.order(epoch=2)
+    ready = await rig.said("client_ready", "client_ready")
+    assert (ready.data.epoch, rig.world.runs) == (2, 2)
+
+
+async def test_hold_ends_the_session_and_says_stopped_once(rig: Rig) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    await rig.order(OrderAction.HOLD)
+    await rig.said("client_ready", "stopped")
+    assert rig.world.open == 0
+    await rig.order(OrderAction.HOLD, status=Status.STOPPED)
+    await rig.order(epoch=2)
+    await rig.said("client_ready", "stopped", "client_ready")
+    assert (rig.settings.data_dir / "sessions" / "telegram" / ID / "login").exists()
+
+
+async def test_logout_revokes_the_login_and_forgets_it(rig: Rig) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    await rig.order(OrderAction.LOGOUT)
+    out = await rig.said("client_ready", "logged_out")
+    assert (out.data.reason.code, rig.world.logouts, rig.world.open) == ("REQUESTED", 1, 0)  # type: ignore[union-attr]
+    assert not (rig.settings.data_dir / "sessions" / "telegram" / ID).exists()
+
+
+async def test_purge_removes_everything_and_then_its_order(rig: Rig, eventually: Eventually) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    await rig.order(OrderAction.PURGE, status=Status.DELETED)
+
+    async def gone() -> bool:
+        return (await rig.orders.load(subjects.order_key(rig.worker.name, ID)))[0] is None
+
+    await eventually(gone)
+    assert (rig.world.logouts, rig.world.open) == (1, 0)
+    assert not (rig.settings.data_dir / "sessions" / "telegram" / ID).exists()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await health(rig.port)
+    await rig.said("client_ready")
+
+
+async def test_an_order_for_an_earlier_life_is_not_obeyed(rig: Rig) -> None:
+    await rig.order(boot="an-earlier-one")
+    await rig.order(epoch=2)
+    assert (await rig.said("client_ready")).data.epoch == 2
+    assert rig.world.runs == 1
+
+
+async def test_when_the_order_is_taken_away_the_session_ends_without_a_word(rig: Rig) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    await rig.orders.remove(subjects.order_key(rig.worker.name, ID))
+    await rig.world.until(lambda: rig.world.open == 0)
+    await rig.said("client_ready")
+
+
+# ------------------------------------------------------------------------------------------------- failures
+
+
+async def test_not_ready_is_reconnecting_with_a_wait_and_then_ready(rig: Rig) -> None:
+    rig.world.plan.append(NotReady(ErrorCode.MESSENGER_UNREACHABLE, "no route"))
+    began = time.monotonic()
+    await rig.order()
+    lost = (await rig.said("reconnecting")).data
+    assert (lost.reason.code, lost.reason.user_action) == ("MESSENGER_UNREACHABLE", "wait")  # type: ignore[union-attr]
+    await rig.said("reconnecting", "client_ready")
+    assert time.monotonic() - began > 0.8
+
+
+async def test_a_session_that_breaks_unexpectedly_is_tried_again(rig: Rig) -> None:
+    rig.world.plan.append(RuntimeError("a bug"))
+    await rig.order()
+    ready = await rig.said("reconnecting", "client_ready")
+    crashed = rig.story.items[0].data
+    assert crashed.reason.code == "SESSION_CRASHED"  # type: ignore[union-attr]
+    assert "a bug" not in crashed.reason.message  # type: ignore[union-attr]
+    assert ready.data.epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "name"), [(Status.LOGGED_OUT, "logged_out"), (Status.ACTION_REQUIRED, "action_required")]
+)
+async def test_needs_user_becomes_its_status_and_waits_for_the_next_start(rig: Rig, status: Status, name: str) -> None:
+    needs = NeedsUser(ErrorCode.LOGGED_OUT, "log in again", status=status, user_action=UserAction.SCAN_QR)
+    rig.world.plan.append(needs)
+    await rig.order()
+    told = (await rig.said(name)).data
+    assert (told.reason.message, told.reason.user_action) == ("log in again", "scan_qr")  # type: ignore[union-attr]
+    kept = (rig.settings.data_dir / "sessions" / "telegram" / ID).exists()
+    assert kept is (status is not Status.LOGGED_OUT)
+    await rig.order(epoch=2)
+    await rig.said(name, "client_ready")
+
+
+async def test_fatal_is_error_and_waits_for_the_next_start(rig: Rig) -> None:
+    rig.world.plan.append(Fatal(ErrorCode.TOKEN_MISSING, "no token"))
+    await rig.order()
+    told = (await rig.said("error")).data
+    assert (told.reason.code, told.reason.user_action) == ("TOKEN_MISSING", "restart")  # type: ignore[union-attr]
+    await rig.order(epoch=2)
+    await rig.said("error", "client_ready")
+
+
+# --------------------------------------------------------------------------------------------------- outbox
+
+
+async def test_messages_are_sent_in_order_and_each_once(rig: Rig) -> None:
+    await rig.order()
+    ids = [f"id-{number}" for number in range(30)]
+    await rig.send(*ids)
+    assert await rig.outcomes(30) == dict.fromkeys(ids, "sent")
+    assert rig.world.sent == ids
+
+
+async def test_a_message_waits_for_its_session_and_is_sent_then(rig: Rig) -> None:
+    rig.world.plan.append(NotReady(ErrorCode.MESSENGER_UNREACHABLE, "no route"))
+    await rig.send("early")
+    await rig.order()
+    assert await rig.outcomes(1) == {"early": "sent"}
+
+
+async def test_a_message_that_waited_too_long_fails_and_says_why(rig: Rig) -> None:
+    rig.world.plan.append(Fatal(ErrorCode.TOKEN_MISSING, "no token"))
+    await rig.order()
+    await rig.said("error")
+    await rig.send("late", life_s=0.1)
+    assert await rig.outcomes(1) == {"late": "NOT_READY"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "sent"),
+    [
+        (Refused(ErrorCode.RECIPIENT_UNKNOWN, "nobody"), "RECIPIENT_UNKNOWN", []),
+        (NotReady(ErrorCode.RATE_LIMITED, "slower", retry_after_s=0.05), "sent", ["x"]),
+        (NotReady(ErrorCode.RATE_LIMITED, "much slower", retry_after_s=1e6), "RATE_LIMITED", []),
+        (ConnectionResetError(), "UNCERTAIN", []),
+    ],
+    ids=["refused", "slow down", "come back next week", "nobody knows"],
+)
+async def test_what_the_messenger_answers_decides(rig: Rig, answer: Exception, outcome: str, sent: list[str]) -> None:
+    await rig.order()
+    rig.world.answers.append(answer)
+    await rig.send("x", "next")
+    assert await rig.outcomes(2) == {"x": outcome, "next": "sent"}
+    assert rig.world.sent == [*sent, "next"]
+
+
+async def test_a_malformed_message_is_parked_and_delays_nobody(rig: Rig, entries: Any) -> None:
+    await rig.order()
+    dead = entries(subjects.DEAD, subjects.ALL_DEAD)
+    await rig.bus.publish(subjects.message_command("telegram", ID), b'{"id": "x"')
+    await rig.send("other", instance_id="00000000-0000-4000-8000-000000000001")
+    await rig.send("good")
+    assert await rig.outcomes(1) == {"good": "sent"}
+    await dead.until(lambda items: len(items) == 2)
+
+
+async def test_a_stop_in_the_middle_of_a_send_leaves_it_sent_or_uncertain_and_the_rest_waits(rig: Rig) -> None:
+    rig.world.hold = asyncio.Event()
+    await rig.order()
+    await rig.send("one", "two")
+    await rig.world.until(lambda: rig.world.sent == ["one"])
+    await rig.order(OrderAction.HOLD)
+    assert await rig.outcomes(1) == {"one": "UNCERTAIN"}
+    rig.world.hold.set()
+    await rig.order(epoch=2)
+    assert await rig.outcomes(2) == {"one": "UNCERTAIN", "two": "sent"}
+    assert rig.world.sent == ["one", "two"]
+
+
+async def test_after_a_crash_in_the_middle_of_a_send_the_message_is_uncertain_and_never_sent_again(
+    rig: Rig, connect_bus: ConnectBus, background: Background
+) -> None:
+    doomed, crashing = await connect_bus("crashing"), World()
+    await rig.worker.drain()  # its place is taken by one that will crash
+    healthy, rig.world = rig.world, crashing
+    crashing.hold = asyncio.Event()
+    life = await rig.start(doomed, background)
+    crashed = rig.worker
+    await rig.order()
+    await rig.send("one", "two")
+    await crashing.until(lambda: crashing.sent == ["one"])
+    await doomed.nc.close()  # as if the process were gone: nothing more is heard of it
+    for task in life:
+        task.cancel()
+    rig.world = healthy
+    await crashed._ports.stop()  # the kernel closes the listeners of a dead process
+    await rig.start(await connect_bus("telegram-1-again"), background)
+    await rig.order(epoch=2)
+    assert await rig.outcomes(2) == {"one": "UNCERTAIN", "two": "sent"}
+    assert (crashing.sent, healthy.sent) == (["one"], ["two"])
+
+
+# ---------------------------------------------------------------------------------------------------- fence
+
+
+async def test_without_the_bus_for_too_long_the_session_is_closed_and_comes_back_with_it(
+    rig: Rig, nats_server: NatsServer
+) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    await nats_server.stop()
+    began = time.monotonic()
+    await rig.world.until(lambda: rig.world.open == 0, FENCE_S + 5)
+    assert FENCE_S - 1.5 < time.monotonic() - began < FENCE_S + 3
+    await nats_server.start()
+    await rig.world.until(lambda: rig.world.open == 1)
+    await rig.said("client_ready", "client_ready")
+
+
+async def test_a_short_outage_leaves_the_session_alone_and_what_it_said_is_told_afterwards(
+    rig: Rig, nats_server: NatsServer
+) -> None:
+    await nats_server.stop()
+    await nats_server.start()
+    await rig.bus.surely(rig.order)
+    await rig.said("client_ready")
+    await rig.bus.surely(lambda: rig.send("x"))
+    assert await rig.outcomes(1) == {"x": "sent"}
+    assert rig.world.runs == 1
+
+
+# ---------------------------------------------------------------------------------------------------- ports
+
+
+async def health(port: int) -> int:
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/api/v1/health") as answer:
+        return answer.status
+
+
+async def test_the_instance_answers_on_its_port_and_moves_with_its_order(rig: Rig) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    assert await health(rig.port) == 200
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        other = probe.getsockname()[1]
+    await rig.order(epoch=2, ports=Ports(api=other))
+    await rig.said("client_ready", "client_ready")
+    assert await health(other) == 200
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await health(rig.port)
+
+
+async def test_a_port_that_another_program_holds_is_an_error_that_says_restart(rig: Rig) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", rig.port))
+        other.listen()
+        await rig.order()
+        told = (await rig.said("error")).data
+        assert (told.reason.code, told.reason.user_action) == ("PORT_TAKEN", "restart")  # type: ignore[union-attr]
+        assert str(rig.port) in told.reason.message  # type: ignore[union-attr]
+        assert rig.world.runs == 0
+    await rig.order(epoch=2)
+    await rig.said("error", "client_ready")
+
+
+async def test_what_a_deleted_instance_left_is_swept_at_the_next_start_and_nothing_else(
+    rig: Rig, connect_bus: ConnectBus, background: Background, bus: Bus
+) -> None:
+    root: Path = rig.settings.data_dir / "sessions" / "telegram"
+    for name in (ID, "00000000-0000-4000-8000-000000000001", "not an id"):
+        (root / name).mkdir(parents=True)
+    await bus.publish(subjects.instance_event(ID, "deleted"), b"{}")
+    await rig.start(await connect_bus("telegram-1-again"), background)
+    assert sorted(entry.name for entry in root.iterdir()) == ["00000000-0000-4000-8000-000000000001", "not an id"]
