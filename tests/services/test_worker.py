@@ -137,10 +137,15 @@ class Rig:
         await self.orders.save(subjects.order_key(self.worker.name, ID), SessionOrder(**plain | more))
 
     async def send(self, *ids: str, life_s: float = 60, **more: Any) -> None:
-        for id in ids:
-            base: dict[str, Any] = {"instance_id": ID, "provider": Provider.TELEGRAM, "to": "1", "text": f"text {id}"}
+        for message_id in ids:
+            base: dict[str, Any] = {
+                "instance_id": ID,
+                "provider": Provider.TELEGRAM,
+                "to": "1",
+                "text": f"text {message_id}",
+            }
             until = self.bus.now() + timedelta(seconds=life_s)
-            body = SendMessage(**{"id": id, "expires_at": until} | base | more).model_dump_json().encode()
+            body = SendMessage(**{"id": message_id, "expires_at": until} | base | more).model_dump_json().encode()
             await self.bus.publish(subjects.message_command("telegram", ID), body)
 
     async def said(self, *names: str, timeout_s: float = 15.0) -> CloudEvent[Event]:

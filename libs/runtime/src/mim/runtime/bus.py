@@ -228,9 +228,10 @@ class Bus:
         self, stream: str, subject: str, after: int | None, callback: Callable[[Msg], Awaitable[None]]
     ) -> JetStreamContext.PushSubscription:
         config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT)
-        if after is not None:
-            config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
         try:
+            # A stream with asynchronous persistence is shorter after a crash of its server, and counts on from there.
+            if after is not None and (await self.js.stream_info(stream)).state.last_seq >= after:
+                config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
             return await self.js.subscribe(
                 subject, stream=stream, ordered_consumer=True, config=config, cb=callback, idle_heartbeat=5.0
             )

@@ -118,7 +118,7 @@ class Runner:
     def _start(self) -> None:
         self._ran_epoch = self.order.epoch
         self.status, self.reason = Status.STARTING, self.order.reason
-        self._task = asyncio.create_task(self._life(self.order), name=f"session {self.order.instance_id}")
+        self._task = asyncio.create_task(self._live(self.order), name=f"session {self.order.instance_id}")
 
     async def end(self) -> None:
         """Close the session, if there is one; after this nothing of it runs."""
@@ -147,6 +147,16 @@ class Runner:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     # --------------------------------------------------------------------------------------------- session
+
+    async def _live(self, order: SessionOrder) -> None:
+        try:
+            await self._life(order)
+        except Exception:
+            # A defect of ours must not leave a status that nobody keeps true.
+            self._log.exception("runner_crashed")
+            self._ready.clear()
+            message = "something broke in the worker; its log says what. Start the instance to try again"
+            await self._say(self._event(InstanceFailed, ErrorCode.INTERNAL, message, UserAction.RESTART))
 
     async def _life(self, order: SessionOrder) -> None:
         loop = asyncio.get_running_loop()

@@ -1,8 +1,8 @@
 """Which streams and buckets exist. This module alone makes them; every service calls `provision` when it starts.
 
 Persistence (measured, nats-server 2.15, one node): with `sync_interval: always` a publish costs about 0.45 ms more.
-What can be made again from the events (read model), or lapses anyway (heartbeats, log lines), is written with
-`persist_mode: async` and does not pay it.
+What lapses anyway (heartbeats, log lines) is written with `persist_mode: async` and does not pay it; a crash of the
+server loses the newest of it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ STREAMS: tuple[api.StreamConfig, ...] = (
         subjects.LOGS, subjects.ALL_LOGS, max_bytes=512 * MB, max_age=7 * DAY_S, max_msgs_per_subject=1000, **ASYNC
     ),
     _stream(subjects.DEAD, subjects.ALL_DEAD, max_bytes=256 * MB, max_age=30 * DAY_S),
-    _bucket(subjects.INSTANCES_BUCKET, **ASYNC),
+    _bucket(subjects.INSTANCES_BUCKET),
     _bucket(subjects.WORKERS_BUCKET, max_age=60.0, duplicate_window=60.0, max_bytes=16 * MB, **ASYNC),
     _bucket(subjects.ORDERS_BUCKET),
     _bucket(subjects.PORTS_BUCKET),

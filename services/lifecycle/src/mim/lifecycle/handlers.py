@@ -57,7 +57,7 @@ class Lifecycle:
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._workers: dict[str, tuple[WorkerHeartbeat, float]] = {}
-        self._known_orders: dict[str, SessionOrder] = {}
+        self._known_orders: defaultdict[str, dict[str, SessionOrder]] = defaultdict(dict)  # by instance, by worker
         self._purged: set[str] = set()
         self._due: set[str] = set()
         self._busy: set[str] = set()
@@ -81,6 +81,7 @@ class Lifecycle:
                     instance_seq=record.instance_seq if record else 0,
                     message=f"the instance is {status}",
                 )
+        self._forget(command.instance_id)
         log.info("command_done", instance_id=command.instance_id, actor=command.actor, ok=outcome.ok, code=outcome.code)
         if command.reply_to:
             await self._bus.nc.publish(subjects.reply_subject(command.reply_to), outcome.model_dump_json().encode())
@@ -160,10 +161,10 @@ class Lifecycle:
         """Know which orders stand, and which workers have finished removing an instance."""
         async for batch in self._orders.follow():
             for key, order in batch:
-                instance_id = key.rpartition(".")[2]
+                worker, _, instance_id = key.partition(".")
                 if order is not None:
-                    self._known_orders[key] = order
-                elif self._known_orders.pop(key, None) is not None:
+                    self._known_orders[instance_id][worker] = order
+                elif self._known_orders[instance_id].pop(worker, None) is not None:
                     record = self._model.get(instance_id)
                     if record is not None and record.status is Status.DELETED:
                         self._purged.add(instance_id)
@@ -196,8 +197,12 @@ class Lifecycle:
                 self._wake.set()
             if again:
                 self._due.add(instance_id)
-            if self._model.get(instance_id) is None:
-                self._locks.pop(instance_id, None)
+            self._forget(instance_id)
+
+    def _forget(self, instance_id: str) -> None:
+        """Keep nothing of ids that no instance has; a lock that is held is somebody's still."""
+        if self._model.get(instance_id) is None and not self._locks[instance_id].locked():
+            del self._locks[instance_id]
 
     async def sweep(self) -> None:
         """Once a second: retry what failed, and notice workers that fell silent."""
@@ -210,7 +215,7 @@ class Lifecycle:
                 log.warning("workers_lapsed", workers=silent)
                 self.touch_all()
             for record in self._model.records():
-                if record.status is Status.PENDING or not self._is_held(record):
+                if machine.next_step(record, held=self._is_held(record)).step is not Step.NOTHING:
                     self._due.add(record.id)
             if self._due:
                 self._wake.set()
@@ -264,20 +269,20 @@ class Lifecycle:
 
     async def _release(self, record: InstanceRecord) -> None:
         await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
-        for key in [key for key in self._known_orders if key.endswith("." + record.id)]:
-            await self._orders.remove(key)
+        for worker in tuple(self._known_orders.pop(record.id, ())):
+            await self._orders.remove(subjects.order_key(worker, record.id))
         await self._secrets.remove_all(record.provider, record.id, (*record.secrets, "api_key"))
         await self._model.remove(record.id)
         self._purged.discard(record.id)
         log.info("instance_released", instance_id=record.id)
 
     async def _order(self, record: InstanceRecord, order: SessionOrder | None) -> None:
-        key = subjects.order_key(record.worker, record.id) if record.worker else None
-        for other in [key_ for key_ in self._known_orders if key_.endswith("." + record.id) and key_ != key]:
-            await self._orders.remove(other)
-        if key is not None and order is not None and self._known_orders.get(key) != order:
-            await self._orders.save(key, order)
-            self._known_orders[key] = order
+        known = self._known_orders[record.id]
+        for former in [worker for worker in known if worker != record.worker]:
+            await self._orders.remove(subjects.order_key(former, record.id))
+        if record.worker is not None and order is not None and known.get(record.worker) != order:
+            await self._orders.save(subjects.order_key(record.worker, record.id), order)
+            known[record.worker] = order
 
     async def _ask(self, subject: str, request: AllocationRequest | Release) -> Reply:
         data = await self._bus.request(subject, request.model_dump_json().encode(), ALLOCATE_TIMEOUT_S)
