@@ -17,6 +17,7 @@ from rich.text import Text
 
 URL = os.environ.get("MIM_URL", "http://127.0.0.1:3000")
 console = Console(highlight=False)
+WIDE = 140
 instances = typer.Typer(help="Create, list and steer instances.", no_args_is_help=True)
 InstanceArg = Annotated[str, typer.Argument(help="The instance's id, or an unambiguous beginning of it.")]
 
@@ -27,11 +28,22 @@ def _client(timeout_s: float | None = 30.0) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         with httpx.Client(base_url=URL, headers=headers, timeout=timeout_s, trust_env=False) as client:
+            client.event_hooks["response"] = [_say_sandbox]
             yield client
     except httpx.ConnectError:
         fail(f"nobody answers at {URL}; start the system with ./mim up, or set MIM_URL")
     except httpx.TimeoutException:
         fail(f"no answer from {URL} in time")
+
+
+def _say_sandbox(response: httpx.Response) -> None:
+    """Nobody shall take an emulated account for a real one."""
+    if (what := response.headers.get("X-Mim-Sandbox")) and not _said:
+        _said.append(what)
+        typer.secho(f"SANDBOX: {what}", fg="yellow", err=True)
+
+
+_said: list[str] = []
 
 
 def fail(message: str) -> None:
@@ -79,10 +91,19 @@ def list_instances(
     table = Table()
     for column in ("id", "provider", "user", "status", "account", "port", "what to do"):
         table.add_column(column, overflow="fold", no_wrap=column in ("id", "provider", "status", "port"))
+    short = None if console.width >= WIDE else 8  # every command takes an unambiguous beginning
     for item in body["instances"]:
         reason = item["reason"]
         todo = reason["message"] if reason["user_action"] != "none" else ""
-        cells = (item["id"], item["provider"], item["user_id"], item["status"], item["account"], item["port"], todo)
+        cells = (
+            item["id"][:short],
+            item["provider"],
+            item["user_id"],
+            item["status"],
+            item["account"],
+            item["port"],
+            todo,
+        )
         table.add_row(*(Text(str(cell or "")) for cell in cells))
     console.print(table)
 

@@ -268,42 +268,44 @@ def _free_port() -> int:
 # ------------------------------------------------------------------------------------------------ sandbox
 
 
-_KINDS = ("telegram", "whatsapp")
-
-
 class Sandbox:
     """The two messenger emulators, and the settings that point the adapters at them."""
 
     def __init__(self, folder: Path, nursery: Nursery) -> None:
         self.folder = folder
-        self.children = [
-            Child(f"{kind}-emulator", partial(nursery.fork, f"mim.emulators.{kind}", [str(folder / kind)], {}))
-            for kind in _KINDS
-        ]
-
-    async def start(self) -> dict[str, str]:
-        """Start both; returns the adapters' settings. Raises: CannotStart."""
-        for kind in _KINDS:
-            (self.folder / kind).mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.folder / kind / "ports.json").unlink(missing_ok=True)
-        await asyncio.gather(*(child.start() for child in self.children))
-        telegram, whatsapp = await asyncio.gather(
-            *(self._ports(child, self.folder / kind) for child, kind in zip(self.children, _KINDS, strict=True))
-        )
-        folder = self.folder / "whatsapp"
-        return {
-            "MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{telegram['api']}",
-            "MIM_WHATSAPP_PROXY_URL": f"http://127.0.0.1:{whatsapp['proxy']}",
-            "MIM_WHATSAPP_CA_FILE": str(folder / "ca.pem"),
-            "MIM_WHATSAPP_CHILD_WRAPPER": f"-m mim.emulators.whatsapp.trust {folder / 'root.pub'}",
+        self.children = {
+            kind: Child(f"{kind}-emulator", partial(nursery.fork, f"mim.emulators.{kind}", [str(folder / kind)], {}))
+            for kind in ("telegram", "whatsapp")
         }
 
-    async def _ports(self, child: Child, folder: Path) -> dict[str, int]:
-        path = folder / "ports.json"
+    async def start(self) -> None:
+        """Start both."""
+        for kind, child in self.children.items():
+            (self.folder / kind).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.folder / kind / "ports.json").unlink(missing_ok=True)
+            await child.start()
+
+    async def settings(self, service: str) -> dict[str, str]:
+        """What a service has to know; waits for the emulator that it needs. Raises: CannotStart."""
+        if service == "telegram-adapter":
+            ports = await self._ports("telegram")
+            return {"MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{ports['api']}"}
+        if service == "whatsapp-adapter":
+            ports = await self._ports("whatsapp")
+            folder = self.folder / "whatsapp"
+            return {
+                "MIM_WHATSAPP_PROXY_URL": f"http://127.0.0.1:{ports['proxy']}",
+                "MIM_WHATSAPP_CA_FILE": str(folder / "ca.pem"),
+                "MIM_WHATSAPP_CHILD_WRAPPER": f"-m mim.emulators.whatsapp.trust {folder / 'root.pub'}",
+            }
+        return {}
+
+    async def _ports(self, kind: str) -> dict[str, int]:
+        path = self.folder / kind / "ports.json"
         deadline = time.monotonic() + SANDBOX_START_S
         while not path.exists():
-            if time.monotonic() > deadline or child.pid is None:
-                raise CannotStart(f"the {child.name} did not start; look at its lines above")
+            if time.monotonic() > deadline:
+                raise CannotStart(f"the {kind} emulator did not start; look at its lines above")
             await asyncio.sleep(0.02)
         ports: dict[str, int] = json.loads(path.read_text())
         return ports
@@ -345,15 +347,19 @@ async def _run(
     nats = None if external_nats else NatsServer(settings)
     sandbox = Sandbox(settings.data_dir / "sandbox", nursery) if settings.sandbox else None
     watchers: list[asyncio.Task[Any]] = []
-    # `env` is filled below, before the first of them starts.
-    services = [Child(name, partial(nursery.fork, "mim.cli", ["run", name], env)) for name in SERVICES]
-    others = [*([nats.child] if nats else []), *(sandbox.children if sandbox else [])]
+
+    async def fork(name: str) -> Process:
+        more = await sandbox.settings(name) if sandbox else {}
+        return await nursery.fork("mim.cli", ["run", name], env | more)
+
+    services = [Child(name, partial(fork, name)) for name in SERVICES]
+    others = [*([nats.child] if nats else []), *(sandbox.children.values() if sandbox else [])]
     try:
         if nats is not None:
             await nats.child.start()
             env |= nats.env()
         if sandbox is not None:
-            env |= await sandbox.start()
+            await sandbox.start()
         watchers += [asyncio.create_task(child.supervise()) for child in (*services, *others)]
         if nats is not None:
             await nats.wait_ready()

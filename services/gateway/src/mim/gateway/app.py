@@ -110,6 +110,8 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         middlewares=[http.errors, guard, credentials(settings, model), _body_deadline],
         client_max_size=http.MAX_BODY_BYTES,
     )
+    if settings.sandbox:
+        app.on_response_prepare.append(_say_sandbox)
     app.add_routes([web.get("/health", health.serve), web.get("/api/v1/events", stream)])
     app.add_routes([*instances.routes(), *providers.routes()])
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=75)
@@ -124,6 +126,10 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
             yield
         finally:
             await runner.cleanup()
+
+
+async def _say_sandbox(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["X-Mim-Sandbox"] = "emulated messengers, no real accounts"
 
 
 def _resolve(sender: Sender, item: Item) -> None:

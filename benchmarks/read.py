@@ -1,0 +1,53 @@
+"""Reading one instance from the gateway, against the smallest server aiohttp can be."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from statistics import median
+
+from benchmarks.processes import end, helper, python
+from benchmarks.report import BrokenError, Row, median_ratio
+from benchmarks.system import running
+
+CONNECTIONS = 16
+LEAST = 0.8
+BUSY = 0.9
+
+
+async def measure(smoke: bool) -> AsyncIterator[Row]:
+    """Requests a second of `GET /api/v1/instances/{id}`, one process and one core each, keep-alive, no pipelining.
+
+    Rounds of both alternate. The note says how much of the time the load generator was computing: near 1, it and not
+    the server would be what is measured.
+    """
+    rounds, seconds = (3, 0.7) if smoke else (9, 2.0)
+    ours, bare, cpu = [], [], []
+    hello = await python("-m", "benchmarks.baselines.hello")
+    try:
+        port = int(await hello.stdout.readline()) if hello.stdout else 0
+        async with running() as system, helper("benchmarks.load") as load:
+            [(instance_id, _)] = await system.ready_bots(load, 1)
+            read = [["GET", f"/api/v1/instances/{instance_id}", ""]]
+            for number in range(rounds + 1):
+                for at, requests, rates in ((port, [["GET", "/", ""]], bare), (system.port, read, ours)):
+                    done = await load.ask(
+                        port=at, requests=requests, expect='":', connections=CONNECTIONS, seconds=seconds
+                    )
+                    if done["wrong"]:
+                        raise BrokenError(f"a read failed: {done['wrong'][0]}")
+                    if number:  # the first round warms both up
+                        rates.append(len(done["latencies"]) / done["seconds"])
+                        cpu.append(done["cpu"])
+    finally:
+        await end(hello)
+    ratio = median_ratio(ours, bare)
+    doubt = "; the load generator was too busy for this to be sure" if max(cpu) > BUSY else ""
+    yield Row(
+        "read: GET one instance",
+        f"{median(ours):.0f}/s",
+        f"{median(bare):.0f}/s aiohttp",
+        ratio,
+        f">= {LEAST} of its rate",
+        ratio >= LEAST,
+        f"load generator computing {max(cpu):.0%} of the time at most{doubt}",
+    )

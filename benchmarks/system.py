@@ -1,0 +1,192 @@
+"""A running system to measure: `mim up` on free ports, with its data in a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from benchmarks.processes import Helper, Json, command_of, end, name_of, python, tree
+from benchmarks.report import BrokenError
+
+READY_S = 60.0
+INSTANCE_PORTS = 1500
+PORTS = range(10_000, 30_000)
+_bots = count(10_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One event as a subscriber saw it; `delay_s` is how long after the time that it carries."""
+
+    name: str
+    instance_id: str
+    at: float
+    delay_s: float
+
+
+class System:
+    """Made by `running`."""
+
+    def __init__(self, pid: int, port: int, folder: Path, took_s: float, session: aiohttp.ClientSession) -> None:
+        self.pid = pid
+        self.port = port
+        self.folder = folder
+        self.took_s = took_s
+        self._session = session
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:
+        """One call of the gateway; its JSON. Raises: BrokenError unless it succeeds."""
+        return await self._ask(method, f"http://127.0.0.1:{self.port}{path}", body)
+
+    async def _ask(self, method: str, url: str, body: object) -> Any:
+        async with self._session.request(method, url, json=body) as response:
+            answer = await response.json()
+            if response.status >= 300:
+                raise BrokenError(f"{method} {url}: {response.status} {answer}")
+            return answer
+
+    def emulator(self, messenger: str) -> dict[str, int]:
+        """The ports of an emulator."""
+        ports: dict[str, int] = json.loads((self.folder / "sandbox" / messenger / "ports.json").read_text())
+        return ports
+
+    async def control(self, messenger: str, act: str, **body: object) -> Any:
+        """Let the other side do something."""
+        return await self._ask("POST", f"http://127.0.0.1:{self.emulator(messenger)['control']}/{act}", body)
+
+    async def scan(self, instance_id: str, phone: str) -> None:
+        """Scan the QR code that an instance shows."""
+        code = (await self.call("GET", f"/api/v1/instances/{instance_id}/qr"))["code"]
+        await self.control("whatsapp", "scan", qr=code, phone=phone)
+
+    async def ready_bots(self, load: Helper, number: int, rate: float = 50.0) -> list[tuple[str, str]]:
+        """Make Telegram bots and wait until all can send; (instance id, token) of each."""
+        before = {made["id"] for made in await self._list()}
+        requests = [create_request() for _ in range(number)]
+        done = await load.ask(port=self.port, requests=requests, expect='"api_key":"mim_', rate=rate)
+        if done["wrong"]:
+            raise BrokenError(f"a create failed: {done['wrong'][0]}")
+        await self.until_ready(len(before) + number)
+        # Only the end of a token is told; a bot's number is its account's id.
+        return [(made["id"], made["name"]) for made in await self._list() if made["id"] not in before]
+
+    async def _list(self) -> list[Json]:
+        found: list[Json] = (await self.call("GET", "/api/v1/instances?limit=5000&provider=telegram"))["instances"]
+        return found
+
+    async def until_ready(self, number: int, provider: str = "telegram", within_s: float = 60.0) -> None:
+        """Wait until so many instances are ready. Raises: BrokenError."""
+        until = time.monotonic() + within_s
+        ready = 0
+        while time.monotonic() < until:
+            ready = (await self.call("GET", "/api/v1/multi-provider/stats"))["stats"][provider]["ready"]
+            if ready >= number:
+                return
+            await asyncio.sleep(0.2)
+        raise BrokenError(f"only {ready} of {number} instances became ready within {within_s:g} s")
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[asyncio.Queue[Seen]]:
+        """Subscribe to Server-Sent Events; they come with the time of their arrival."""
+        queue: asyncio.Queue[Seen] = asyncio.Queue()
+        url = f"http://127.0.0.1:{self.port}/api/v1/events"
+        async with self._session.get(url, timeout=aiohttp.ClientTimeout()) as response:
+            await response.content.readuntil(b": connected\n\n")
+            reader = asyncio.create_task(_read(response.content, queue))
+            try:
+                yield queue
+            finally:
+                reader.cancel()
+                with suppress(asyncio.CancelledError, aiohttp.ClientError):
+                    await reader
+
+    def process(self, service: str) -> int:
+        """The process id of a service, `nats-server` among them. Raises: BrokenError."""
+        for pid in tree(self.pid):
+            if name_of(pid) in (service, f"mim {service}"[:15]):
+                return pid
+        raise BrokenError(f"no process of {service} was found")
+
+    def children_of_whatsapp(self) -> list[int]:
+        """The processes of the WhatsApp sessions."""
+        return [pid for pid in tree(self.pid) if "mim.whatsapp_adapter.child" in command_of(pid)]
+
+
+async def _read(lines: aiohttp.StreamReader, queue: asyncio.Queue[Seen]) -> None:
+    async for raw in lines:
+        if raw.startswith(b"data: "):
+            at = time.time()
+            event = json.loads(raw[6:])
+            delay_s = at - datetime.fromisoformat(event["time"]).timestamp()
+            queue.put_nowait(Seen(event["type"].split(".")[2], event["subject"], at, delay_s))
+
+
+async def next_event(queue: asyncio.Queue[Seen], name: str, instance_id: str, within_s: float = 30.0) -> Seen:
+    """The next event of this name and instance; others are dropped. Raises: BrokenError."""
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                seen = await queue.get()
+                if seen.name == name and seen.instance_id == instance_id:
+                    return seen
+    except TimeoutError:
+        raise BrokenError(f"no {name} of {instance_id} within {within_s:g} s") from None
+
+
+def create_request() -> list[str]:
+    """The request that makes and starts one Telegram bot; its token is also its name."""
+    token = f"{next(_bots)}:benchmarkbenchmarkbenchmarkbenchmark"
+    body = {"user_id": "bench", "provider": "telegram", "type_instance": ["api"], "token": token, "name": token}
+    return ["POST", "/api/v1/instances", json.dumps(body)]
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(*, sandbox: bool = True, pacing: bool = True) -> AsyncIterator[System]:
+    """Run a system until the end of the block. Raises: BrokenError if it does not become ready."""
+    port, first = free_port(), random.choice(PORTS)
+    with tempfile.TemporaryDirectory(prefix="mim-bench-") as name:
+        folder = Path(name)
+        options = [f"--data-dir={folder / 'data'}", f"--port={port}"]
+        options += [f"--instance-ports={first}-{first + INSTANCE_PORTS}", *(["--sandbox"] if sandbox else [])]
+        env = {} if pacing else {"MIM_TELEGRAM_PACING": "off"}
+        with (folder / "up.log").open("wb") as errors:
+            began = time.perf_counter()
+            process = await python("-m", "mim.cli", "up", *options, stderr=errors, env=env)
+        try:
+            await _until_ready(process, folder)
+            took_s = time.perf_counter() - began
+            async with aiohttp.ClientSession() as session:
+                yield System(process.pid, port, folder / "data", took_s, session)
+        finally:
+            await end(process, 15.0)
+
+
+async def _until_ready(process: asyncio.subprocess.Process, folder: Path) -> None:
+    try:
+        async with asyncio.timeout(READY_S):
+            while process.stdout and (line := await process.stdout.readline()):
+                if line.startswith(b"ready "):
+                    return
+    except TimeoutError:
+        pass
+    raise BrokenError(f"mim up did not become ready: {(folder / 'up.log').read_text()[-2000:]}")

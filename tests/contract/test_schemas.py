@@ -1,0 +1,241 @@
+"""What travels over the bus and the REST bodies, as JSON Schema snapshots: a change of the contract is never an accident.
+
+Within a version fields are only ever added. To accept a change that you mean to make:
+
+    MIM_UPDATE_SNAPSHOTS=1 ./mim test tests/contract
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from mim.contracts import api, messages
+from mim.contracts.fields import Model
+from mim.contracts.messages import (
+    INSTANCE_EVENTS,
+    MESSAGE_EVENTS,
+    Account,
+    Allocation,
+    AllocationRequest,
+    ChangeInstance,
+    Contact,
+    CreateInstance,
+    DeadLetter,
+    Event,
+    IncomingMessage,
+    InstanceRecord,
+    Outcome,
+    Ports,
+    QrCode,
+    Reason,
+    Release,
+    Reply,
+    Restriction,
+    SendMessage,
+    SessionOrder,
+    Webhook,
+    WorkerHeartbeat,
+    envelope_of,
+    event_subject,
+    parse_command,
+    unwrap,
+    wrap,
+)
+
+FOLDER = Path(__file__).with_name("schemas")
+ACCEPT = "MIM_UPDATE_SNAPSHOTS=1 ./mim test tests/contract"
+UPDATE = os.environ.get("MIM_UPDATE_SNAPSHOTS") == "1"
+
+EVENTS: tuple[type[Event], ...] = (*INSTANCE_EVENTS, *MESSAGE_EVENTS)
+BUS: tuple[type[Model], ...] = (
+    *(CreateInstance, ChangeInstance, Outcome, SendMessage, SessionOrder, WorkerHeartbeat),
+    *(AllocationRequest, Release, Reply, DeadLetter, InstanceRecord),
+)
+REST: tuple[type[Model], ...] = (
+    *(api.CreateInstanceBody, api.SendMessageBody, api.TelegramSendBody, api.WhatsAppSendBody),
+)
+
+
+def family(event: type[Event]) -> str:
+    return "message" if event in MESSAGE_EVENTS else "instance"
+
+
+SCHEMAS: dict[str, type[BaseModel]] = (
+    {f"event.{family(event)}.{event.name}": envelope_of(event) for event in EVENTS}
+    | {f"bus.{model.__name__}": model for model in BUS}
+    | {f"rest.{model.__name__}": model for model in REST}
+)
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(mode="validation")
+
+
+# ------------------------------------------------------------------------------------------------ snapshots
+
+
+@pytest.mark.parametrize(("name", "model"), SCHEMAS.items(), ids=SCHEMAS.keys())
+def test_a_schema_is_as_it_was_agreed(name: str, model: type[BaseModel]) -> None:
+    path = FOLDER / f"{name}.json"
+    present = schema_of(model)
+    if UPDATE:
+        path.write_text(json.dumps(present, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    agreed = json.loads(path.read_text()) if path.exists() else None
+    assert present == agreed, f"the schema of {name} changed; if that is meant: {ACCEPT}"
+
+
+def test_every_snapshot_belongs_to_a_message() -> None:
+    left_over = {path.stem for path in FOLDER.glob("*.json")} - set(SCHEMAS)
+    assert not left_over, f"no message has these snapshots any more; remove the files: {sorted(left_over)}"
+
+
+@pytest.mark.parametrize(("name", "model"), SCHEMAS.items(), ids=SCHEMAS.keys())
+def test_nothing_that_was_agreed_was_taken_away_or_made_necessary(name: str, model: type[BaseModel]) -> None:
+    agreed, present = json.loads((FOLDER / f"{name}.json").read_text()), schema_of(model)
+    places = {"": (agreed, present)}
+    for definition, schema in agreed.get("$defs", {}).items():
+        assert definition in present.get("$defs", {}), f"{definition} is gone"
+        places[definition] = (schema, present["$defs"][definition])
+    for where, (old, new) in places.items():
+        gone = set(old.get("properties", {})) - set(new.get("properties", {}))
+        assert not gone, f"{where}: consumers still read {sorted(gone)}"
+        needed = set(new.get("required", [])) - set(old.get("required", []))
+        assert not needed, f"{where}: producers do not send {sorted(needed)} yet"
+        lost = set(old.get("enum", [])) - set(new.get("enum", []))
+        assert not lost, f"{where}: {sorted(lost)} is still in the stream"
+
+
+# -------------------------------------------------------------------------------------------------- samples
+
+ID = "5f0c1d3e-0000-4000-8000-000000000042"
+NOW = datetime(2026, 11, 24, 12, 0, 0, 123_000, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=20)
+REASON = Reason(code="TOKEN_REJECTED", message="Пожалуйста 🎉", user_action="new_token", since=NOW)
+ACCOUNT = Account(id="42", username="u", first_name="Имя", phone_number="+49170", lid="7@lid")
+CONTACT = Contact(id="1", name="n", username="u", phone_number="+49170", lid="7@lid")
+PORTS = Ports(api=3001, mcp=3002)
+HOOK = Webhook(enabled=False, url="https://example.com", filters={"allowGroups": False, "allowPrivate": True})
+INCOMING = IncomingMessage(
+    id="7", chat_id="1", from_me=True, body="b\n", type="image", is_group=True, timestamp=NOW, contact=CONTACT
+)
+COMMON: dict[str, Any] = {"instance_id": ID, "user_id": "u", "provider": "telegram", "type_instance": ("api", "mcp")}
+# A value for every field that any event has; each event takes its own.
+FIELDS: dict[str, Any] = COMMON | {
+    "epoch": 3, "actor": "me", "reason": REASON, "display_name": "Имя", "desired": "stopped", "webhook": HOOK,
+    "secrets": ("token", "proxy"), "token_hint": "abcd", "ports": PORTS, "api_key_sha256": "h", "worker": "w",
+    "boot": "b", "code": "2@x", "expires_at": LATER, "account": ACCOUNT, "id": "m-1", "to": "1",
+    "messenger_id": "9", "chat_id": "1",
+}
+REQUEST = AllocationRequest(**COMMON, worker="w", lost_ports=(3001,))
+ALLOCATION = Allocation(ports=PORTS, api_key_sha256="h", worker="w", boot="b")
+QR = QrCode(code="2@x", generated_at=NOW, expires_at=LATER)
+SAMPLES: tuple[Model, ...] = (
+    CreateInstance(**COMMON, actor="me", reply_to="mim.reply.x", name="Имя", start=False, webhook=HOOK,
+                   sealed={"token": "v1.x"}, token_hint="abcd"),
+    ChangeInstance(instance_id=ID, verb="stop", actor="me", reply_to="mim.reply.x"),
+    Outcome(instance_id=ID, ok=False, status="error", instance_seq=7, code="X", message="m"),
+    SendMessage(id="m", instance_id=ID, provider="telegram", to="1", text="👋🏽\n", parse_mode="HTML",
+                disable_web_page_preview=True, disable_notification=True, expires_at=LATER, actor="me"),
+    SessionOrder(instance_id=ID, user_id="u", provider="telegram", action="hold", boot="b", epoch=3, ports=PORTS,
+                 api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON),
+    WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3),
+    REQUEST,
+    Release(instance_id=ID, provider="telegram"),
+    Reply(allocation=ALLOCATION, code="X", message="m"),
+    DeadLetter(service="s", subject="x", reason="r", code="X", time=NOW, payload="eA==", headers={"a": "b"}),
+    InstanceRecord(
+        **{key: value for key, value in (COMMON | FIELDS).items() if key in InstanceRecord.model_fields} | {"id": ID},
+        status="qr_ready", logged_in=True, worker_epoch=2, qr=QR, restriction=Restriction(kind="k", scope="s", until=NOW),
+        message_stats={"sent_count": 1, "received_count": 2, "daily_sent": 3, "daily_received": 4, "daily_reset_at": NOW},
+        observed_at=NOW, last_seen=NOW, created_at=NOW, updated_at=NOW, event_seq=9, instance_seq=8,
+    ),
+)  # fmt: skip
+
+
+def sample_of(event: type[Event]) -> Event:
+    own = {name: FIELDS[name] for name in event.model_fields if name in FIELDS}
+    own |= (
+        {"message": INCOMING if event is messages.MessageReceived else "why"} if "message" in event.model_fields else {}
+    )
+    return event(**own)
+
+
+def test_there_is_a_sample_of_every_message_that_leaves_no_field_at_its_default() -> None:
+    assert {type(sample) for sample in SAMPLES} == set(BUS)
+    for sample in (*SAMPLES, *(sample_of(event) for event in EVENTS)):
+        plain = {"token", "proxy"} if isinstance(sample, CreateInstance) else set()  # never written by us
+        missing = set(type(sample).model_fields) - sample.model_fields_set - plain
+        assert not missing, f"give {type(sample).__name__} a sample value for {sorted(missing)}"
+
+
+def with_unknown(value: Any) -> Any:
+    """The JSON with a field of a later version in every object."""
+    if isinstance(value, dict):
+        return {key: with_unknown(item) for key, item in value.items()} | {"from_a_later_version": {"x": 1}}
+    return [with_unknown(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
+def test_a_message_survives_the_bus_whole(sample: Model) -> None:
+    assert type(sample).model_validate_json(sample.model_dump_json().encode()) == sample
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
+def test_fields_of_a_later_version_are_ignored(sample: Model) -> None:
+    doc = sample.model_dump(mode="json")
+    maps = {"sealed", "headers"}  # maps from names to values: a new key there is data, not a field
+    wider = {key: value if key in maps else with_unknown(value) for key, value in doc.items()} | {"later": [1]}
+    assert type(sample).model_validate_json(json.dumps(wider)) == sample
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{family(event)}.{event.name}")
+def test_an_event_survives_its_envelope_and_a_later_version(event: type[Event]) -> None:
+    envelope = wrap(sample_of(event), id="1", source="test", time=NOW)
+    raw = envelope.model_dump_json().encode()
+    assert unwrap(raw) == envelope
+    assert unwrap(json.dumps(with_unknown(json.loads(raw))).encode()) == envelope
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{family(event)}.{event.name}")
+def test_an_envelope_is_a_cloud_event_that_names_its_kind_and_instance(event: type[Event]) -> None:
+    told = sample_of(event)
+    doc = json.loads(wrap(told, id="1", source="test", time=NOW).model_dump_json())
+    assert doc["specversion"] == "1.0"
+    assert doc["type"] == f"mim.{family(event)}.{event.name}.v1"
+    assert (doc["id"], doc["source"], doc["subject"]) == ("1", "test", ID)
+    assert doc["time"] == "2026-11-24T12:00:00.123Z"
+    assert doc["datacontenttype"] == "application/json"
+    assert event_subject(told) == f"mim.evt.{family(event)}.{ID}.{event.name}"
+
+
+def test_an_event_of_an_unknown_kind_is_passed_over_and_a_broken_one_refused() -> None:
+    assert unwrap(b'{"type": "mim.instance.teleported.v1"}') is None
+    for raw in (b"", b"{", b"[]", b"{}", b'{"type": "mim.instance.created.v1"}'):
+        with pytest.raises(messages.Invalid):
+            unwrap(raw)
+
+
+def test_a_command_needs_no_body_and_its_subject_has_the_last_word() -> None:
+    command = parse_command(f"mim.cmd.instance.{ID.upper()}.stop", b"")
+    assert command == ChangeInstance(instance_id=ID, verb="stop", actor="nats")
+    told = {"instance_id": "another", "verb": "delete", "actor": "me", "later": 1}
+    assert parse_command(f"mim.cmd.instance.{ID}.stop", json.dumps(told).encode()) == ChangeInstance(
+        instance_id=ID, verb="stop", actor="me"
+    )
+
+
+def test_secrets_in_a_command_are_never_written_out() -> None:
+    command = CreateInstance(**COMMON, token="hunter2", proxy="http://u:hunter3@p:1")
+    assert "hunter" not in command.model_dump_json() + repr(command)
+
+
+def test_models_cannot_be_changed_after_they_were_checked() -> None:
+    with pytest.raises(ValidationError):
+        SAMPLES[1].actor = "x"  # type: ignore[attr-defined]
