@@ -12,6 +12,8 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 
+import uvloop
+
 from benchmarks import bus, create, events, memory, qr, read, send, start
 from benchmarks.report import HEAD, WIDTHS, Row, line, show
 
@@ -57,7 +59,7 @@ def main() -> int:
     began = time.monotonic()
     for name in options.names or ALL:
         at = time.monotonic()
-        worked &= asyncio.run(_run(name, options.smoke))
+        worked &= uvloop.run(_run(name, options.smoke))
         print(f"    {name} took {time.monotonic() - at:.0f} s", file=sys.stderr, flush=True)
     print(f"{time.monotonic() - began:.0f} s in all" + (" (smoke sizes: figures mean little)" if options.smoke else ""))
     return 0 if worked else 1

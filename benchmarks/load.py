@@ -17,6 +17,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Sequence
+from typing import cast
 
 from benchmarks.processes import Json, serve_lines
 
@@ -35,8 +36,7 @@ class Connection(asyncio.Protocol):
         self._size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one, but not by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting is not None and not self._waiting.done():

@@ -13,6 +13,8 @@ from typing import Any
 
 import uvloop
 
+from benchmarks.report import BrokenError
+
 ROOT = Path(__file__).resolve().parents[1]
 ANSWER_S = 180.0
 LINE_BYTES = 1 << 26
@@ -63,7 +65,10 @@ class Helper:
         """Give it a job and wait for what came of it."""
         self._in.write(json.dumps(job).encode() + b"\n")
         async with asyncio.timeout(ANSWER_S):
-            answer: Json = json.loads(await self._out.readline())
+            line = await self._out.readline()
+        if not line:
+            raise BrokenError("a helper process ended; its error stands above")
+        answer: Json = json.loads(line)
         return answer
 
 

@@ -21,7 +21,9 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
     the server would be what is measured.
     """
     rounds, seconds = (3, 0.7) if smoke else (9, 2.0)
-    ours, bare, cpu = [], [], []
+    ours: list[float] = []
+    bare: list[float] = []
+    cpu: list[float] = []
     hello = await python("-m", "benchmarks.baselines.hello")
     try:
         port = int(await hello.stdout.readline()) if hello.stdout else 0

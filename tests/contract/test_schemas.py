@@ -1,4 +1,4 @@
-"""What travels over the bus and the REST bodies, as JSON Schema snapshots: a change of the contract is never an accident.
+"""What travels over the bus, and the REST bodies, as JSON Schema snapshots: nobody changes the contract by accident.
 
 Within a version fields are only ever added. To accept a change that you mean to make:
 
@@ -152,8 +152,10 @@ SAMPLES: tuple[Model, ...] = (
     DeadLetter(service="s", subject="x", reason="r", code="X", time=NOW, payload="eA==", headers={"a": "b"}),
     InstanceRecord(
         **{key: value for key, value in (COMMON | FIELDS).items() if key in InstanceRecord.model_fields} | {"id": ID},
-        status="qr_ready", logged_in=True, worker_epoch=2, qr=QR, restriction=Restriction(kind="k", scope="s", until=NOW),
-        message_stats={"sent_count": 1, "received_count": 2, "daily_sent": 3, "daily_received": 4, "daily_reset_at": NOW},
+        status="qr_ready", logged_in=True, worker_epoch=2, qr=QR,
+        restriction=Restriction(kind="k", scope="s", until=NOW),
+        message_stats={"sent_count": 1, "received_count": 2, "daily_sent": 3, "daily_received": 4,
+                       "daily_reset_at": NOW},
         observed_at=NOW, last_seen=NOW, created_at=NOW, updated_at=NOW, event_seq=9, instance_seq=8,
     ),
 )  # fmt: skip

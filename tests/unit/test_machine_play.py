@@ -308,6 +308,10 @@ class Play(RuleBasedStateMachine):
         if self.record is None:
             return
         self.everything_comes_to_rest()
+        if self.record.status is not Status.DELETED:  # whatever happened before, a stop leads to stopped
+            self.say(machine.decide(self.record, ChangeInstance(instance_id=ID, verb=Verb.STOP)))
+            self.everything_comes_to_rest()
+            assert self.record.status is Status.STOPPED
         assert self.folded(self.events, lambda seq: [seq]) == self.record
         assert self.folded(self.events, lambda seq: [seq, seq, max(1, seq - 1)]) == self.record
 

@@ -40,7 +40,7 @@ def up(
     """Run the whole system on this machine."""
     from rich.console import Console
 
-    from mim.cli.up import CannotStart
+    from mim.cli.processes import CannotStart
     from mim.cli.up import up as run_up
     from mim.runtime import logs
 

@@ -1,0 +1,252 @@
+"""The processes of `mim up`: each service as a supervised child, the embedded nats-server, the messenger emulators."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import structlog
+
+from mim.cli.nursery import PR_SET_PDEATHSIG, Forked, Nursery
+from mim.runtime.backoff import Backoff
+from mim.runtime.bus import disk_is_full
+from mim.runtime.secrets import load_vault
+from mim.runtime.settings import Settings
+
+log = structlog.get_logger()
+
+RESTART = Backoff(first_s=0.2, most_s=10.0, give_up_s=float("inf"))
+STEADY_S = 30.0
+SANDBOX_START_S = 20.0
+
+
+class CannotStart(Exception):
+    """Why `mim up` does not start, and what to do."""
+
+
+Process = asyncio.subprocess.Process | Forked
+
+
+def _die_with_parent() -> None:
+    with suppress(OSError, AttributeError):  # prctl is Linux only
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@dataclass
+class Child:
+    """One supervised process; `start` makes it."""
+
+    name: str
+    start_one: Callable[[], Coroutine[Any, Any, Process]]
+    process: Process | None = None
+    restarts: int = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self.process.pid if self.process and self.process.returncode is None else None
+
+    async def start(self) -> Process:
+        """Start the process once."""
+        self.process = await self.start_one()
+        return self.process
+
+    async def supervise(self) -> None:
+        """Start it whenever it ends, for ever, with backoff."""
+        attempt = 0
+        while True:
+            began = time.monotonic()
+            process = self.process
+            if process is None or process.returncode is not None:
+                process = await self.start()
+            code = await process.wait()
+            attempt = 1 if time.monotonic() - began > STEADY_S else attempt + 1
+            wait_s = RESTART.wait_s(attempt, 0, random.random()) or 1.0  # noqa: S311
+            self.restarts += 1
+            log.warning("child_ended", child=self.name, code=code, restart_in_s=round(wait_s, 2))
+            await asyncio.sleep(wait_s)
+
+    async def stop(self, timeout_s: float) -> None:
+        """Ask it to end, then make it."""
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), timeout_s)
+        except TimeoutError:
+            log.warning("child_killed", child=self.name)
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGKILL)
+            await process.wait()
+
+
+class NatsServer:
+    """The embedded nats-server: loopback, random credentials, streams encrypted on disk."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data_dir / "nats"
+        self._sync = settings.sync_interval
+        self._key = load_vault(settings).derived("jetstream")
+        self.port, self.monitor = _free_port(), _free_port()
+        self.user = settings.nats_user or "mim"
+        given = settings.nats_password
+        self.password = given.get_secret_value() if given else secrets.token_urlsafe(24)
+        self._config = self._write()
+        self.child = Child("nats", self._start)
+
+    async def _start(self) -> Process:
+        return await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("nats-server"),
+            *("-c", str(self._config)),
+            env=os.environ | {"MIM_NATS_STORE_KEY": self._key},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sys.stderr,
+            preexec_fn=_die_with_parent,
+            start_new_session=True,
+        )
+
+    def env(self) -> dict[str, str]:
+        """What services need to connect."""
+        return {
+            "MIM_NATS_URL": f"nats://127.0.0.1:{self.port}",
+            "MIM_NATS_USER": self.user,
+            "MIM_NATS_PASSWORD": self.password,
+        }
+
+    def _write(self) -> Path:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / "nats.conf"
+        text = f"""server_name: mim
+listen: "127.0.0.1:{self.port}"
+http: "127.0.0.1:{self.monitor}"
+log_file: "{self._folder / "nats.log"}"
+logfile_size_limit: 10MB
+logfile_max_num: 2
+max_payload: 1MB
+ping_interval: "5s"
+ping_max: 2
+authorization {{
+  user: "{self.user}"
+  password: "{self.password}"
+}}
+jetstream {{
+  store_dir: "{self._folder}"
+  sync_interval: {self._sync}
+  cipher: aes
+  key: $MIM_NATS_STORE_KEY
+  max_file_store: 64GB
+  max_memory_store: 64MB
+}}
+"""
+        _write_private(path, text)
+        # For programs of the owner's that command and watch: see docs/bus.md.
+        _write_private(self._folder / "access.json", json.dumps(self.env(), indent=2))
+        return path
+
+    async def wait_ready(self) -> None:
+        """Wait until JetStream works. Raises: CannotStart."""
+        async with aiohttp.ClientSession() as session:
+            for _ in range(400):
+                if await self._healthy(session):
+                    return
+                if self.child.process is not None and self.child.process.returncode is not None:
+                    break
+                await asyncio.sleep(0.025)
+        raise CannotStart(f"nats-server did not start; look at its lines above and at {self._folder}")
+
+    async def watch(self) -> None:
+        """Start it anew when there is room again on a disk that was full.
+
+        A stream that met a full disk refuses every write until the server restarts, room or not, while its health
+        check says that all is well (nats-server 2.15.1, measured).
+        """
+        was_full = False
+        while True:
+            await asyncio.sleep(0.25)
+            full = disk_is_full(self._folder)
+            if full and not was_full:
+                log.error("disk_full", folder=str(self._folder), action="free some space; nothing is stored until then")
+            if was_full and not full and self.child.pid is not None:
+                log.warning("nats_restarted", reason="the disk has room again")
+                with suppress(ProcessLookupError):
+                    os.kill(self.child.pid, signal.SIGKILL)
+            was_full = full
+
+    async def _healthy(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self.monitor}/healthz?js-enabled-only=true"
+            async with session.get(url, timeout=aiohttp.ClientTimeout(total=1)) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Sandbox:
+    """The two messenger emulators, and the settings that point the adapters at them."""
+
+    def __init__(self, folder: Path, nursery: Nursery) -> None:
+        self.folder = folder
+        self.children = {
+            kind: Child(f"{kind}-emulator", partial(nursery.fork, f"mim.emulators.{kind}", [str(folder / kind)], {}))
+            for kind in ("telegram", "whatsapp")
+        }
+
+    async def start(self) -> None:
+        """Start both."""
+        for kind, child in self.children.items():
+            (self.folder / kind).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.folder / kind / "ports.json").unlink(missing_ok=True)
+            await child.start()
+
+    async def settings(self, service: str) -> dict[str, str]:
+        """What a service has to know; waits for the emulator that it needs. Raises: CannotStart."""
+        if service == "telegram-adapter":
+            ports = await self._ports("telegram")
+            return {"MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{ports['api']}"}
+        if service == "whatsapp-adapter":
+            ports = await self._ports("whatsapp")
+            folder = self.folder / "whatsapp"
+            return {
+                "MIM_WHATSAPP_PROXY_URL": f"http://127.0.0.1:{ports['proxy']}",
+                "MIM_WHATSAPP_CA_FILE": str(folder / "ca.pem"),
+                "MIM_WHATSAPP_CHILD_WRAPPER": f"-m mim.emulators.whatsapp.trust {folder / 'root.pub'}",
+            }
+        return {}
+
+    async def _ports(self, kind: str) -> dict[str, int]:
+        path = self.folder / kind / "ports.json"
+        deadline = time.monotonic() + SANDBOX_START_S
+        while not path.exists():
+            if time.monotonic() > deadline:
+                raise CannotStart(f"the {kind} emulator did not start; look at its lines above")
+            await asyncio.sleep(0.02)
+        ports: dict[str, int] = json.loads(path.read_text())
+        return ports
