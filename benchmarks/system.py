@@ -89,10 +89,11 @@ class System:
 
     async def until_ready(self, number: int, provider: str = "telegram", within_s: float = 60.0) -> None:
         """Wait until so many instances are ready. Raises: BrokenError."""
+        query = f"/api/v1/instances?limit=1&status=client_ready&provider={provider}"
         until = time.monotonic() + within_s
         ready = 0
         while time.monotonic() < until:
-            ready = (await self.call("GET", "/api/v1/multi-provider/stats"))["stats"][provider]["ready"]
+            ready = (await self.call("GET", query))["total"]
             if ready >= number:
                 return
             await asyncio.sleep(0.2)

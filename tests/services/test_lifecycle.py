@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,7 +122,6 @@ class System:
         self.foreign: set[int] = set()
         """Ports that other programs hold."""
         self.copy = Copy(bus)
-        self.lifecycles: list[Lifecycle] = []
 
     async def start(self) -> None:
         self.background(self.copy.run())
@@ -137,8 +136,8 @@ class System:
         await bus.broker.start()
         await bus.nc.flush()
 
-    async def lifecycle(self, name: str = "lifecycle") -> list[asyncio.Task[None]]:
-        """As `mim.lifecycle.app`, with the test's clock; returns what to cancel to kill it."""
+    async def lifecycle(self, name: str = "lifecycle") -> Callable[[], Awaitable[None]]:
+        """As `mim.lifecycle.app`, with the test's clock; returns how to kill it."""
         bus = await self.connect(name)
         model = ReadModel(bus)
         service = Lifecycle(bus, model, Secrets(bus, Vault(bytes(32))), self.clock)
@@ -152,8 +151,13 @@ class System:
         tasks += [self.background(service.reconcile()), self.background(service.sweep())]
         service.touch_all()
         await bus.broker.start()
-        self.lifecycles.append(service)
-        return tasks
+
+        async def kill() -> None:
+            await bus.nc.close()
+            for task in tasks:
+                task.cancel()
+
+        return kill
 
     async def worker(self, name: str) -> tuple[FakeWorker, asyncio.Task[None]]:
         worker = FakeWorker(await self.connect(name), name)
@@ -342,7 +346,7 @@ async def test_when_all_ports_are_taken_a_new_instance_is_not_kept_half_made(sys
         await system.bus.publish(f"$KV.ports.host-1.{port}", b'{"instance_id": "x"}')
     await system.create()
     await system.story.until(lambda told: told[-1].data.name == "deleted")
-    assert system.names() == ["created", "error", "deleted"]
+    assert system.names() == ["created", "deleted"]
     await system.until(None)
 
 
@@ -366,12 +370,11 @@ async def test_two_lifecycles_at_once_do_no_harm(system: System) -> None:
 
 
 async def test_a_lifecycle_that_dies_is_replaced_by_one_that_goes_on(system: System) -> None:
-    tasks = await system.lifecycle("first")
+    kill = await system.lifecycle("first")
     await system.worker("one")
     await system.create()
     await system.until(Status.CLIENT_READY)
-    for task in tasks:
-        task.cancel()
+    await kill()
     await system.bus.publish(subjects.instance_command(ID, "stop"), b"")
     await system.lifecycle("second")
     await system.until(Status.STOPPED)

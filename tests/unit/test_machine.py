@@ -423,7 +423,7 @@ def test_a_stop_that_nobody_can_carry_out_is_settled_once() -> None:
 def test_an_instance_that_got_nothing_is_not_kept_half_made() -> None:
     fresh = at(Status.PENDING, ports=Ports(), api_key_sha256=None)
     told = machine.refused(fresh, "PORTS_EXHAUSTED", "all ports are taken", NOW)
-    assert [said.name for said in told] == ["error", "deleted"]
+    assert [said.name for said in told] == ["deleted"]
     gone = after(fresh, *told)
     assert (gone.status, gone.reason.code) == (Status.DELETED, "PORTS_EXHAUSTED")
     (kept,) = machine.refused(at(Status.STARTING), "PORTS_EXHAUSTED", "all ports are taken", NOW)

@@ -136,18 +136,18 @@ class NatsServer:
         text = f"""server_name: mim
 listen: "127.0.0.1:{self.port}"
 http: "127.0.0.1:{self.monitor}"
-log_file: "{self._folder / "nats.log"}"
+log_file: {json.dumps(str(self._folder / "nats.log"))}
 logfile_size_limit: 10MB
 logfile_max_num: 2
 max_payload: 1MB
 ping_interval: "5s"
 ping_max: 2
 authorization {{
-  user: "{self.user}"
-  password: "{self.password}"
+  user: {json.dumps(self.user)}
+  password: {json.dumps(self.password)}
 }}
 jetstream {{
-  store_dir: "{self._folder}"
+  store_dir: {json.dumps(str(self._folder))}
   sync_interval: {self._sync}
   cipher: aes
   key: $MIM_NATS_STORE_KEY
@@ -169,7 +169,7 @@ jetstream {{
                 if self.child.process is not None and self.child.process.returncode is not None:
                     break
                 await asyncio.sleep(0.025)
-        raise CannotStart(f"nats-server did not start; look at its lines above and at {self._folder}")
+        raise CannotStart(f"nats-server did not start; {self._folder / 'nats.log'} says why")
 
     async def watch(self) -> None:
         """Start it anew when there is room again on a disk that was full.

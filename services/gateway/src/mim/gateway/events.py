@@ -161,8 +161,11 @@ class EventStream:
                         found.append(_item(seq, msg.subject, msg.data))
             finally:
                 await pull.unsubscribe()
-        except (nats.errors.Error, APIError, TimeoutError, OSError):
-            pass
+        except nats.errors.TimeoutError:
+            return found  # there are no more
+        except (nats.errors.Error, APIError, OSError) as error:
+            # Going on would leave a gap that the subscriber cannot see; it resumes with the id it has.
+            raise ConnectionError("the stream cannot be read now") from error
         return found
 
 

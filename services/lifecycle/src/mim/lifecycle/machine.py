@@ -373,7 +373,6 @@ def settled(record: InstanceRecord | None, *, held: bool) -> list[InstanceEvent]
 def refused(record: InstanceRecord, code: str, message: str, now: datetime) -> list[InstanceEvent]:
     """What is said when the allocator has nothing to give: a new instance is not kept half-made, it goes again."""
     reason = Reason(code=code, message=message, user_action=UserAction.RESTART, since=now)
-    failed = InstanceFailed(instance_id=record.id, epoch=record.epoch, actor="lifecycle", reason=reason)
-    if record.status is not Status.PENDING:
-        return [failed]
-    return [failed, InstanceDeleted(instance_id=record.id, epoch=record.epoch + 1, actor="lifecycle", reason=reason)]
+    if record.status is Status.PENDING:
+        return [InstanceDeleted(instance_id=record.id, epoch=record.epoch + 1, actor="lifecycle", reason=reason)]
+    return [InstanceFailed(instance_id=record.id, epoch=record.epoch, actor="lifecycle", reason=reason)]
