@@ -80,7 +80,9 @@ class CreateInstanceBody(Model):
         schemes = ("http",) if telegram else PROXY_SCHEMES
         parts = urlsplit(value.get_secret_value())
         if parts.scheme not in schemes or not parts.hostname:
-            raise ValueError(f"must be a {' or '.join(schemes)} URL such as http://user:password@proxy.example.com:3128")
+            raise ValueError(
+                f"must be a {' or '.join(schemes)} URL such as http://user:password@proxy.example.com:3128"
+            )
         return value
 
     @field_validator("token")

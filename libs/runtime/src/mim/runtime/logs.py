@@ -12,9 +12,11 @@ from structlog.typing import EventDict, WrappedLogger
 
 from mim.runtime.settings import Settings
 
-ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-# A Telegram bot token, also inside a URL (https://core.telegram.org/bots/api#authorizing-your-bot), and our API keys.
-SECRET = re.compile(r"\b\d{5,}:[A-Za-z0-9_-]{30,}|\bmim_[A-Za-z0-9_-]{20,}|(?<=Bearer )\S+")
+# CSI, OSC, two-character sequences and the C1 controls of ECMA-48, complete or cut off.
+ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -~]?|[\x80-\x9f]")
+# A Telegram bot token, also inside a URL (https://core.telegram.org/bots/api#authorizing-your-bot), our API keys,
+# bearer tokens, and the user and password of a URL.
+SECRET = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}|mim_[A-Za-z0-9_-]{20,}|(?<=Bearer )\S+|(?<=://)[^\s/@\"']{1,256}(?=@)")
 
 
 def clean(text: str) -> str:
@@ -27,14 +29,14 @@ def scrub(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {key: scrub(item) for key, item in value.items()}
+        return {clean(str(key)): scrub(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [scrub(item) for item in value]
     return value if isinstance(value, (int, float, bool, type(None))) else clean(str(value))
 
 
 def _scrub_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: value if key.startswith("_") else scrub(value) for key, value in event.items()}
+    return {clean(str(key)): value if key.startswith("_") else scrub(value) for key, value in event.items()}
 
 
 def configure(settings: Settings, service: str) -> None:

@@ -151,7 +151,7 @@ class Runner:
     async def _live(self, order: SessionOrder) -> None:
         try:
             await self._life(order)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged, and told in the status
             # A defect of ours must not leave a status that nobody keeps true.
             self._log.exception("runner_crashed")
             self._ready.clear()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -35,7 +36,10 @@ from mim.runtime.settings import Settings
 log = structlog.get_logger()
 MAX_DELIVERIES = 20
 RETRY_S = 1.0
-SECRET_FIELDS = ("token", "proxy", "password", "headers")
+CANCELS = 3
+SECRET_FIELDS = ("token", "bot_token", "proxy", "password", "headers")
+# The same in text that is no JSON: the value up to its closing quote or brace, or to its end where it has neither.
+_SECRET_FIELD = re.compile(r"""["'](%s)["']\s*:\s*("[^"]*"?|'[^']*'?|\{[^}]*\}?|[^,}\s]+)""" % "|".join(SECRET_FIELDS))
 
 Build = Callable[[Bus, Settings], AbstractAsyncContextManager[None]]
 
@@ -135,19 +139,25 @@ def _letter(service: str, msg: Msg, error: Exception) -> DeadLetter:
         ),
         time=datetime.now(UTC),
         payload=base64.b64encode(redacted(msg.data)).decode(),
-        headers=msg.headers or {},
+        headers={logs.clean(name): logs.clean(value) for name, value in (msg.headers or {}).items()},
     )
 
 
 def redacted(payload: bytes) -> bytes:
-    """A message as it came, but with the values of secret fields taken out."""
+    """A message as it came, but with the values of secret fields taken out, at any depth."""
     try:
-        body = orjson.loads(payload)
+        return orjson.dumps(logs.scrub(_without_secrets(orjson.loads(payload))))
     except orjson.JSONDecodeError:
-        return logs.clean(payload.decode(errors="replace")).encode()
-    if isinstance(body, dict):
-        body = {key: "[redacted]" if key in SECRET_FIELDS and value else value for key, value in body.items()}
-    return orjson.dumps(logs.scrub(body))
+        return logs.clean(_SECRET_FIELD.sub(r'"\1": "[redacted]"', payload.decode(errors="replace"))).encode()
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, dict):
+        return {
+            key: "[redacted]" if key in SECRET_FIELDS and item else _without_secrets(item)
+            for key, item in value.items()
+        }
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 def _unexpected(error: Exception) -> Exception | None:
@@ -165,10 +175,13 @@ class Tasks:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        # More than once: `asyncio.wait_for` of Python 3.11 can swallow a cancellation that meets its result.
+        for _attempt in range(CANCELS):
+            for task in self._tasks:
+                task.cancel()
+            if not self._tasks or not (await asyncio.wait(self._tasks, timeout=1.0))[1]:
+                return
+        log.error("tasks_do_not_end", tasks=[task.get_name() for task in self._tasks])
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run `work` in the background."""

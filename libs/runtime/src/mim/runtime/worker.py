@@ -140,6 +140,9 @@ class Worker:
     def _want(self, instance_id: str, order: SessionOrder | None) -> None:
         if order is not None and order.boot != self.boot:
             return  # meant for an earlier life of this worker; lifecycle will give a new one
+        runner = self._runners.get(instance_id)
+        if order is not None and runner is not None and order.epoch < runner.order.epoch:
+            return  # from a lifecycle that lags behind another
         self._wanted[instance_id] = order
         if instance_id not in self._obeying and not self._fenced:
             task = asyncio.create_task(self._obey(instance_id))
