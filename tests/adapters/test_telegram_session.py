@@ -18,8 +18,9 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramNetworkError
 
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused, Unavailable
-from mim.contracts.messages import Account, IncomingMessage, SendMessage
+from mim.contracts.messages import SendMessage
 from mim.contracts.states import Provider, Status, UserAction
+from mim.contracts.values import Account, IncomingMessage
 from mim.emulators.telegram import Emulator, Fault, serve
 from mim.telegram_adapter.connection import Connections
 from mim.telegram_adapter.failures import classify, end_of_message

@@ -21,8 +21,9 @@ import pytest
 import structlog
 
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused
-from mim.contracts.messages import Account, IncomingMessage, SendMessage
+from mim.contracts.messages import SendMessage
 from mim.contracts.states import Provider, Status, UserAction
+from mim.contracts.values import Account, IncomingMessage
 from mim.emulators.whatsapp import WhatsAppEmulator, serve
 from mim.emulators.whatsapp.messages import Fault
 from mim.emulators.whatsapp.phones import Phone

@@ -21,33 +21,28 @@ from mim.contracts.fields import Model
 from mim.contracts.messages import (
     INSTANCE_EVENTS,
     MESSAGE_EVENTS,
-    Account,
-    Allocation,
-    AllocationRequest,
     ChangeInstance,
-    Contact,
     CreateInstance,
-    DeadLetter,
     Event,
-    IncomingMessage,
-    InstanceRecord,
     Outcome,
-    Ports,
-    QrCode,
-    Reason,
-    Release,
-    Reply,
-    Restriction,
     SendMessage,
-    SessionOrder,
-    Webhook,
-    WorkerHeartbeat,
     envelope_of,
     event_subject,
     parse_command,
     unwrap,
     wrap,
 )
+from mim.contracts.records import (
+    Allocation,
+    AllocationRequest,
+    DeadLetter,
+    InstanceRecord,
+    Release,
+    Reply,
+    SessionOrder,
+    WorkerHeartbeat,
+)
+from mim.contracts.values import Account, Contact, IncomingMessage, Ports, QrCode, Reason, Restriction, Webhook
 
 FOLDER = Path(__file__).with_name("schemas")
 ACCEPT = "MIM_UPDATE_SNAPSHOTS=1 ./mim test tests/contract"
@@ -128,10 +123,25 @@ INCOMING = IncomingMessage(
 COMMON: dict[str, Any] = {"instance_id": ID, "user_id": "u", "provider": "telegram", "type_instance": ("api", "mcp")}
 # A value for every field that any event has; each event takes its own.
 FIELDS: dict[str, Any] = COMMON | {
-    "epoch": 3, "actor": "me", "reason": REASON, "display_name": "Имя", "desired": "stopped", "webhook": HOOK,
-    "secrets": ("token", "proxy"), "token_hint": "abcd", "ports": PORTS, "api_key_sha256": "h", "worker": "w",
-    "boot": "b", "code": "2@x", "expires_at": LATER, "account": ACCOUNT, "id": "m-1", "to": "1",
-    "messenger_id": "9", "chat_id": "1",
+    "epoch": 3,
+    "actor": "me",
+    "reason": REASON,
+    "display_name": "Имя",
+    "desired": "stopped",
+    "webhook": HOOK,
+    "secrets": ("token", "proxy"),
+    "token_hint": "abcd",
+    "ports": PORTS,
+    "api_key_sha256": "h",
+    "worker": "w",
+    "boot": "b",
+    "code": "2@x",
+    "expires_at": LATER,
+    "account": ACCOUNT,
+    "id": "m-1",
+    "to": "1",
+    "messenger_id": "9",
+    "chat_id": "1",
 }
 REQUEST = AllocationRequest(**COMMON, worker="w", lost_ports=(3001,))
 ALLOCATION = Allocation(ports=PORTS, api_key_sha256="h", worker="w", boot="b")

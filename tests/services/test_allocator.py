@@ -15,7 +15,7 @@ from mim.allocator.app import subscribe
 from mim.allocator.handlers import LAPSE_S, Allocator, can_listen
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode
-from mim.contracts.messages import Allocation, AllocationRequest, Release, Reply, WorkerHeartbeat
+from mim.contracts.records import Allocation, AllocationRequest, Release, Reply, WorkerHeartbeat
 from mim.contracts.states import Provider
 from mim.runtime.bus import Bus
 from mim.runtime.secrets import Vault

@@ -18,7 +18,8 @@ import pytest
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Unavailable
-from mim.contracts.messages import AnyCommand, DeadLetter, Outcome
+from mim.contracts.messages import AnyCommand, Outcome
+from mim.contracts.records import DeadLetter
 from mim.lifecycle.app import subscribe
 from mim.runtime import streams
 from mim.runtime.bus import PUBLISH_TIMEOUT_S, Bus, Conflict, Entry

@@ -15,26 +15,22 @@ from mim.allocator.handlers import Allocator
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode
 from mim.contracts.messages import (
-    Account,
     ClientReady,
     CloudEvent,
     CreateInstance,
     Event,
     InstanceEvent,
     InstanceFailed,
-    InstanceRecord,
     InstanceStarting,
     InstanceStopped,
     LoggedOut,
-    OrderAction,
     Outcome,
     QrReady,
-    Reason,
-    SessionOrder,
-    WorkerHeartbeat,
     unwrap,
 )
+from mim.contracts.records import InstanceRecord, OrderAction, SessionOrder, WorkerHeartbeat
 from mim.contracts.states import Desired, Provider, Status, UserAction
+from mim.contracts.values import Account, Reason
 from mim.gateway.model import ReadModel as Copy
 from mim.lifecycle import app as lifecycle_app
 from mim.lifecycle import machine

@@ -16,19 +16,10 @@ import pytest
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Refused, SessionEnded
-from mim.contracts.messages import (
-    Account,
-    CloudEvent,
-    Event,
-    MessageFailed,
-    MessageSent,
-    OrderAction,
-    Ports,
-    Reason,
-    SendMessage,
-    SessionOrder,
-)
+from mim.contracts.messages import CloudEvent, Event, MessageFailed, MessageSent, SendMessage
+from mim.contracts.records import OrderAction, SessionOrder
 from mim.contracts.states import Provider, Status, UserAction
+from mim.contracts.values import Account, Ports, Reason
 from mim.runtime.bus import Bus
 from mim.runtime.session import SentMessage, SessionContext
 from mim.runtime.settings import Settings

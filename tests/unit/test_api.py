@@ -10,8 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from mim.contracts.api import CreateInstanceBody, SendMessageBody, TelegramSendBody, WhatsAppSendBody, instance_view
-from mim.contracts.messages import Account, InstanceRecord, Ports, Webhook
+from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Status
+from mim.contracts.values import Account, Ports, Webhook
 from mim.lifecycle.machine import default_reason
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -9,22 +9,17 @@ import pytest
 
 from mim.contracts.errors import ErrorCode, Rejected
 from mim.contracts.messages import (
-    Account,
     ActionRequired,
-    Allocation,
     Authenticated,
     ChangeInstance,
     ClientReady,
-    Contact,
     CreateInstance,
     Event,
-    IncomingMessage,
     InstanceAllocated,
     InstanceCreated,
     InstanceDeleted,
     InstanceEvent,
     InstanceFailed,
-    InstanceRecord,
     InstanceStarting,
     InstanceStopped,
     InstanceUpdated,
@@ -32,15 +27,14 @@ from mim.contracts.messages import (
     MessageFailed,
     MessageReceived,
     MessageSent,
-    OrderAction,
-    Ports,
     QrReady,
-    Reason,
     Reconnecting,
     Verb,
     wrap,
 )
+from mim.contracts.records import Allocation, InstanceRecord, OrderAction
 from mim.contracts.states import Desired, Interface, Provider, Status, UserAction, can_move
+from mim.contracts.values import Account, Contact, IncomingMessage, Ports, Reason
 from mim.lifecycle import machine
 from mim.lifecycle.machine import REASONS, Step, fold, next_step, order_of
 

@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mim.contracts.messages import (
-    Account,
-    Allocation,
     Authenticated,
     ChangeInstance,
     ClientReady,
@@ -26,20 +24,17 @@ from mim.contracts.messages import (
     Event,
     InstanceEvent,
     InstanceFailed,
-    InstanceRecord,
     InstanceStarting,
     InstanceStopped,
     LoggedOut,
-    OrderAction,
-    Ports,
     QrReady,
-    Reason,
     Reconnecting,
-    SessionOrder,
     Verb,
     wrap,
 )
+from mim.contracts.records import Allocation, InstanceRecord, OrderAction, SessionOrder
 from mim.contracts.states import Desired, Provider, Status, can_move
+from mim.contracts.values import Account, Ports, Reason
 from mim.lifecycle import machine
 from mim.lifecycle.machine import Step, fold
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mim.allocator.pool import choose_port, choose_worker
-from mim.contracts.messages import WorkerHeartbeat
+from mim.contracts.records import WorkerHeartbeat
 from mim.contracts.states import Provider
 
 PORTS = range(3001, 3021)

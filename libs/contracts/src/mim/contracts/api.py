@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 
 from mim.contracts.fields import Bool, MessageText, Model, Name, Recipient, UserId
-from mim.contracts.messages import MAX_SECRET, InstanceRecord, WebhookFilters
+from mim.contracts.messages import MAX_SECRET
+from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Interface, Provider, auth_status
+from mim.contracts.values import WebhookFilters
 
 # https://core.telegram.org/bots/api#authorizing-your-bot
 BOT_TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{30,64}")

@@ -19,11 +19,9 @@ from structlog.typing import FilteringBoundLogger
 
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused, SessionEnded
 from mim.contracts.messages import (
-    Account,
     ActionRequired,
     Authenticated,
     ClientReady,
-    IncomingMessage,
     InstanceEvent,
     InstanceFailed,
     InstanceStopped,
@@ -31,14 +29,13 @@ from mim.contracts.messages import (
     MessageFailed,
     MessageReceived,
     MessageSent,
-    OrderAction,
     QrReady,
-    Reason,
     Reconnecting,
     SendMessage,
-    SessionOrder,
 )
+from mim.contracts.records import OrderAction, SessionOrder
 from mim.contracts.states import Status, UserAction
+from mim.contracts.values import Account, IncomingMessage, Reason
 from mim.runtime.backoff import RECONNECT
 from mim.runtime.bus import Bus
 from mim.runtime.outbox import Outbox

@@ -27,7 +27,8 @@ from pydantic import ValidationError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.messages import DeadLetter, problems
+from mim.contracts.messages import problems
+from mim.contracts.records import DeadLetter
 from mim.runtime import bus as buses
 from mim.runtime import logs, streams
 from mim.runtime.bus import Bus
@@ -39,7 +40,9 @@ RETRY_S = 1.0
 CANCELS = 3
 SECRET_FIELDS = ("token", "bot_token", "proxy", "password", "headers")
 # The same in text that is no JSON: the value up to its closing quote or brace, or to its end where it has neither.
-_SECRET_FIELD = re.compile(r"""["'](%s)["']\s*:\s*("[^"]*"?|'[^']*'?|\{[^}]*\}?|[^,}\s]+)""" % "|".join(SECRET_FIELDS))
+_SECRET_FIELD = re.compile(
+    r"""["'](""" + "|".join(SECRET_FIELDS) + r""")["']\s*:\s*("[^"]*"?|'[^']*'?|\{[^}]*\}?|[^,}\s]+)"""
+)
 
 Build = Callable[[Bus, Settings], AbstractAsyncContextManager[None]]
 

@@ -27,7 +27,8 @@ from typing import Protocol
 from structlog.typing import FilteringBoundLogger
 
 from mim.contracts.errors import ErrorCode
-from mim.contracts.messages import Account, IncomingMessage, SendMessage
+from mim.contracts.messages import SendMessage
+from mim.contracts.values import Account, IncomingMessage
 
 
 @dataclass(frozen=True, slots=True)

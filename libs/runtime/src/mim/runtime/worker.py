@@ -18,8 +18,10 @@ import structlog
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.messages import InstanceDeleted, InstanceFailed, OrderAction, Reason, SessionOrder, WorkerHeartbeat
+from mim.contracts.messages import InstanceDeleted, InstanceFailed
+from mim.contracts.records import OrderAction, SessionOrder, WorkerHeartbeat
 from mim.contracts.states import Provider, UserAction
+from mim.contracts.values import Reason
 from mim.runtime.bus import Bus
 from mim.runtime.instance_port import InstancePorts, SendRoute
 from mim.runtime.outbox import Outbox

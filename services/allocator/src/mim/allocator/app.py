@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from mim.allocator.handlers import Allocator, can_listen
 from mim.contracts import subjects
-from mim.contracts.messages import AllocationRequest, Release, Reply
+from mim.contracts.records import AllocationRequest, Release, Reply
 from mim.runtime.bus import Bus
 from mim.runtime.secrets import load_vault
 from mim.runtime.service import Tasks

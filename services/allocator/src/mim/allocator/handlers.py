@@ -21,8 +21,9 @@ from mim.allocator import pool
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Rejected, Unavailable
 from mim.contracts.fields import Model
-from mim.contracts.messages import Allocation, AllocationRequest, Ports, Release, Reply, WorkerHeartbeat
+from mim.contracts.records import Allocation, AllocationRequest, Release, Reply, WorkerHeartbeat
 from mim.contracts.states import Interface
+from mim.contracts.values import Ports
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.secrets import SecretsUnreadable
 from mim.runtime.store import Secrets, Store

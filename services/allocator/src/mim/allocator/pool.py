@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from mim.contracts.messages import WorkerHeartbeat
+from mim.contracts.records import WorkerHeartbeat
 
 
 def choose_port(ports: range, taken: Collection[int], is_free: Callable[[int], bool]) -> tuple[int | None, list[int]]:

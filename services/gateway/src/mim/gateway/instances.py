@@ -10,8 +10,10 @@ from aiohttp import web
 
 from mim.contracts.api import CreateInstanceBody, instance_view, whatsapp_state
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.messages import ChangeInstance, CreateInstance, InstanceRecord, Verb, Webhook
+from mim.contracts.messages import ChangeInstance, CreateInstance, Verb
+from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Provider, Status, auth_status
+from mim.contracts.values import Webhook
 from mim.gateway import qr
 from mim.gateway.commands import Commands
 from mim.gateway.idempotency import Idempotency, Seed

@@ -13,7 +13,7 @@ from mim.contracts import subjects
 from mim.contracts.api import instance_view
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.fields import UUID_PATTERN
-from mim.contracts.messages import FoldPosition, InstanceRecord
+from mim.contracts.records import FoldPosition, InstanceRecord
 from mim.contracts.states import Status
 from mim.runtime.bus import Bus
 

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from mim.contracts.api import SendMessageBody, instance_view
 from mim.contracts.errors import ErrorCode, MimError
-from mim.contracts.messages import InstanceRecord, MessageSent, SendMessage
+from mim.contracts.messages import MessageSent, SendMessage
+from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Provider
 from mim.gateway.idempotency import Idempotency, Seed
 from mim.gateway.instances import filtered

@@ -16,18 +16,8 @@ from pydantic import ValidationError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Rejected, Unavailable
-from mim.contracts.messages import (
-    AllocationRequest,
-    AnyCommand,
-    CreateInstance,
-    InstanceEvent,
-    InstanceRecord,
-    Outcome,
-    Release,
-    Reply,
-    SessionOrder,
-    WorkerHeartbeat,
-)
+from mim.contracts.messages import AnyCommand, CreateInstance, InstanceEvent, Outcome
+from mim.contracts.records import AllocationRequest, InstanceRecord, Release, Reply, SessionOrder, WorkerHeartbeat
 from mim.contracts.states import Status
 from mim.lifecycle import machine
 from mim.lifecycle.machine import Step

@@ -14,7 +14,6 @@ from enum import StrEnum, auto
 
 from mim.contracts.errors import ErrorCode, Rejected
 from mim.contracts.messages import (
-    Allocation,
     Authenticated,
     ChangeInstance,
     ClientReady,
@@ -26,22 +25,18 @@ from mim.contracts.messages import (
     InstanceDeleted,
     InstanceEvent,
     InstanceFailed,
-    InstanceRecord,
     InstanceStarting,
     InstanceStopped,
     InstanceUpdated,
     MessageReceived,
     MessageSent,
-    MessageStats,
-    OrderAction,
-    QrCode,
     QrReady,
-    Reason,
     Reconnecting,
-    SessionOrder,
     Verb,
 )
+from mim.contracts.records import Allocation, InstanceRecord, OrderAction, SessionOrder
 from mim.contracts.states import Desired, Status, UserAction, can_move
+from mim.contracts.values import MessageStats, QrCode, Reason
 
 # What stands beside a status when the event itself gives no reason: (code, sentence, user_action).
 REASONS: dict[Status, tuple[str, str, UserAction]] = {

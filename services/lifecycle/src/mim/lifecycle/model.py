@@ -14,7 +14,8 @@ import structlog
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Unavailable
-from mim.contracts.messages import FoldPosition, InstanceRecord, unwrap
+from mim.contracts.messages import unwrap
+from mim.contracts.records import FoldPosition, InstanceRecord
 from mim.lifecycle import machine
 from mim.runtime.bus import Bus, Conflict, Entry
 from mim.runtime.store import Store

@@ -9,7 +9,7 @@ from aiogram.enums import ContentType
 from aiogram.types import Message, Update
 from pydantic import ValidationError
 
-from mim.contracts.messages import Contact, IncomingMessage
+from mim.contracts.values import Contact, IncomingMessage
 
 UPDATE_KINDS = ["message", "channel_post"]
 """What is asked of Telegram (`allowed_updates`); other kinds that still come are passed over."""

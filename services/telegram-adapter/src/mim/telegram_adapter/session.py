@@ -14,8 +14,9 @@ from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientError, ClientTimeout
 
 from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, SessionEnded, Unavailable
-from mim.contracts.messages import Account, SendMessage
+from mim.contracts.messages import SendMessage
 from mim.contracts.states import Status, UserAction
+from mim.contracts.values import Account
 from mim.runtime.session import SentMessage, SessionContext
 from mim.telegram_adapter.connection import PRODUCTION_URL, Connections, shared
 from mim.telegram_adapter.failures import (

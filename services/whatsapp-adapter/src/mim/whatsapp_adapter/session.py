@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mim.contracts.errors import ErrorCode, MimError, NotReady, SessionEnded
-from mim.contracts.messages import Account, Contact, IncomingMessage, SendMessage
+from mim.contracts.messages import SendMessage
+from mim.contracts.values import Account, Contact, IncomingMessage
 from mim.runtime.session import SentMessage, SessionContext
 from mim.whatsapp_adapter.endings import FIRST_QR, NEXT_QR, ending, login_ending, qr_expired, unreachable
 from mim.whatsapp_adapter.messages import recipient, send_failure

@@ -1,0 +1,143 @@
+"""What is kept in buckets and passes between our own services: read model, orders, heartbeats, allocations."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from mim.contracts.fields import InstanceId, Model, Time
+from mim.contracts.states import Desired, Interface, Provider, Status
+from mim.contracts.values import Account, MessageStats, Ports, QrCode, Reason, Restriction, Webhook
+
+
+class OrderAction(StrEnum):
+    """What a worker shall do for an instance."""
+
+    RUN = "run"
+    """Hold the session and serve the port."""
+    HOLD = "hold"
+    """No session; serve the port and say why."""
+    LOGOUT = "logout"
+    """Revoke the login at the messenger, forget it, then hold."""
+    PURGE = "purge"
+    """Revoke the login, remove all traces, close the port; then delete the order."""
+
+
+class SessionOrder(Model):
+    """KV `orders`, key `<worker>.<instance>`: the one thing a worker obeys. Meant for one `boot` of that worker."""
+
+    instance_id: InstanceId
+    user_id: str
+    provider: Provider
+    action: OrderAction
+    boot: str
+    epoch: int
+    ports: Ports
+    api_key_sha256: str
+    secrets: tuple[str, ...] = ()
+    status: Status
+    reason: Reason
+
+
+class WorkerHeartbeat(Model):
+    """KV `workers`, key = worker name, renewed every second or so; lapses when it is not."""
+
+    worker: str
+    boot: str
+    provider: Provider
+    host: str
+    capacity: int
+    load: int
+
+
+class AllocationRequest(Model):
+    """Subject `mim.rpc.allocator.allocate`: ports, key and a worker for an instance. Repeating it is harmless.
+
+    `worker` is who held it last: as long as that one is alive it stays there. `lost_ports` are ports that the
+    instance could not open; they are given up for others.
+    """
+
+    instance_id: InstanceId
+    user_id: str
+    provider: Provider
+    type_instance: tuple[Interface, ...]
+    worker: str | None = None
+    lost_ports: tuple[int, ...] = ()
+
+
+class Allocation(Model):
+    """What the allocator gave. `worker` is None while no worker of the provider is alive."""
+
+    ports: Ports
+    api_key_sha256: str
+    worker: str | None = None
+    boot: str | None = None
+
+
+class Release(Model):
+    """Subject `mim.rpc.allocator.release`: everything of an instance becomes free."""
+
+    instance_id: InstanceId
+    provider: Provider
+
+
+class Reply(Model):
+    """Answer of a request: an allocation, nothing, or the error."""
+
+    allocation: Allocation | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class DeadLetter(Model):
+    """Subject `mim.dlq.<service>`: what could not be handled, whole, with the reason. `payload` is base64."""
+
+    service: str
+    subject: str
+    reason: str
+    code: str
+    time: Time
+    payload: str
+    headers: dict[str, str] = {}
+
+
+class InstanceRecord(Model):
+    """KV `instances`: what all events of one instance come to.
+
+    `event_seq` is the last event folded in, `instance_seq` the last status event. `worker` holds the session since
+    `worker_epoch`; while that is older than `epoch`, a new start is due.
+    """
+
+    id: InstanceId
+    user_id: str
+    provider: Provider
+    type_instance: tuple[Interface, ...]
+    display_name: str | None = None
+    desired: Desired
+    status: Status
+    logged_in: bool = False
+    epoch: int = 0
+    worker: str | None = None
+    boot: str | None = None
+    worker_epoch: int = 0
+    ports: Ports = Ports()
+    api_key_sha256: str | None = None
+    secrets: tuple[str, ...] = ()
+    token_hint: str | None = None
+    webhook: Webhook | None = None
+    reason: Reason
+    restriction: Restriction | None = None
+    qr: QrCode | None = None
+    account: Account | None = None
+    message_stats: MessageStats = MessageStats()
+    observed_at: Time | None = None
+    last_seen: Time | None = None
+    created_at: Time
+    updated_at: Time
+    event_seq: int
+    instance_seq: int
+
+
+class FoldPosition(Model):
+    """KV `instances`, key `_fold`: every event up to `seq` is in the records that were written before."""
+
+    seq: int = 0

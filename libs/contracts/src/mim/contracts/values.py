@@ -1,0 +1,104 @@
+"""What messages, records and REST models are made of: reasons, ports, accounts, contacts."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mim.contracts.fields import Bool, Model, Time
+from mim.contracts.states import UserAction
+
+
+class Reason(Model):
+    """Why the status is what it is, and what a person can do about it."""
+
+    code: str
+    message: str
+    user_action: UserAction = UserAction.NONE
+    since: Time
+
+
+class Restriction(Model):
+    """A limit that the messenger put on the account; the sender obeys it."""
+
+    kind: str
+    scope: str
+    until: Time | None = None
+
+
+class Ports(Model):
+    """The instance's own ports; one for each interface it offers."""
+
+    api: int | None = None
+    mcp: int | None = None
+
+    def numbers(self) -> tuple[int, ...]:
+        """The ports that are assigned."""
+        return tuple(port for port in (self.api, self.mcp) if port is not None)
+
+
+class Account(Model):
+    """Who the instance is at its messenger."""
+
+    id: str
+    username: str | None = None
+    first_name: str | None = None
+    phone_number: str | None = None
+    lid: str | None = None
+
+
+class WebhookFilters(Model):
+    """Which chats reach the webhook."""
+
+    allow_groups: Bool = Field(default=True, alias="allowGroups")
+    allow_private: Bool = Field(default=True, alias="allowPrivate")
+
+    model_config = {**Model.model_config, "populate_by_name": True, "serialize_by_alias": True}
+
+
+class Webhook(Model):
+    """The webhook of an instance without its headers: those are secrets."""
+
+    enabled: Bool = True
+    url: str
+    filters: WebhookFilters = WebhookFilters()
+
+
+class Contact(Model):
+    """The other side of a message."""
+
+    id: str
+    name: str | None = None
+    username: str | None = None
+    phone_number: str | None = None
+    lid: str | None = None
+
+
+class IncomingMessage(Model):
+    """A message that an account received, or sent from another device."""
+
+    id: str
+    chat_id: str
+    from_me: bool = False
+    body: str
+    type: str = "text"
+    is_group: bool = False
+    timestamp: Time
+    contact: Contact
+
+
+class QrCode(Model):
+    """The QR code that waits now."""
+
+    code: str
+    generated_at: Time
+    expires_at: Time
+
+
+class MessageStats(Model):
+    """Messages counted from the events; the day is UTC."""
+
+    sent_count: int = 0
+    received_count: int = 0
+    daily_sent: int = 0
+    daily_received: int = 0
+    daily_reset_at: Time | None = None
