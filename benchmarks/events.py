@@ -47,7 +47,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
     second. `reconnecting`: from telling the emulator to cut a bot's connection to the arrival of the event, one after
     the other. The clock is the machine's own in both.
     """
-    number, cuts = (60, 20) if smoke else (400, 100)
+    number, cuts = (40, 10) if smoke else (400, 100)
     async with running() as system, helper("benchmarks.load") as load:
         told = await _told(system, load, number)
         bots = await system.ready_bots(load, cuts)

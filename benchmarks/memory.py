@@ -19,7 +19,7 @@ FIRST_BOTS = 20
 
 async def _idle(smoke: bool) -> AsyncIterator[Row]:
     async with running(sandbox=False) as system:
-        await asyncio.sleep(2 if smoke else 10)
+        await asyncio.sleep(1 if smoke else 10)
         sizes = [(name_of(pid) or str(pid), pss(pid)) for pid in tree(system.pid)]
     total = sum(size for _, size in sizes)
     parts = ", ".join(f"{name} {mib(size)}" for name, size in sizes)
@@ -33,7 +33,7 @@ async def _idle(smoke: bool) -> AsyncIterator[Row]:
 
 
 async def _bots(smoke: bool) -> AsyncIterator[Row]:
-    number, settle_s = (100, 2.0) if smoke else (1000, 20.0)
+    number, settle_s = (100, 1.0) if smoke else (1000, 20.0)
     async with running() as system, helper("benchmarks.load") as load:
         pids = {part: system.process(part) for part in PARTS}
         await system.ready_bots(load, FIRST_BOTS)  # what is loaded at the first use of anything
@@ -64,10 +64,11 @@ async def _login(system: System, phone: str) -> None:
 
 
 async def _sessions(smoke: bool) -> AsyncIterator[Row]:
+    last = 2 if smoke else 6
     async with running() as system:
-        for number in range(1, 4 if smoke else 7):
+        for number in range(1, last + 1):
             await _login(system, f"1555000{number:04}")
-            if number not in (1, 3 if smoke else 6):
+            if number not in (1, last):
                 continue
             await asyncio.sleep(1 if smoke else 5)
             sizes = [pss(pid) for pid in system.children_of_whatsapp()]

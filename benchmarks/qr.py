@@ -58,7 +58,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
     """
     ours, bare = [], []
     async with running() as system:
-        for number in range(4 if smoke else 10):
+        for number in range(3 if smoke else 10):
             b = await _bare(system, system.folder / f"bare-{number}.sqlite3")
             o = await _ours(system)
             if number:  # the first round warms the file cache

@@ -20,7 +20,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
     Rounds of both alternate. The note says how much of the time the load generator was computing: near 1, it and not
     the server would be what is measured.
     """
-    rounds, seconds = (3, 0.7) if smoke else (9, 2.0)
+    rounds, seconds = (2, 0.5) if smoke else (9, 2.0)
     ours: list[float] = []
     bare: list[float] = []
     cpu: list[float] = []

@@ -41,7 +41,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
     p50 of one message at a time, and messages a second with 64 under way, once over 64 instances and once through a
     single one. Rounds of both alternate; figures are medians over rounds, ratios medians of the rounds' ratios.
     """
-    rounds, singly, many = (3, 50, 300) if smoke else (7, 200, 1000)
+    rounds, singly, many = (2, 30, 150) if smoke else (7, 200, 1000)
     async with (
         running(pacing=False) as system,
         helper("benchmarks.load") as load,

@@ -44,6 +44,7 @@ BUILDERS: dict[Callable[..., str], tuple[str, ...]] = {
     subjects.instance_command: (GOOD, "start"),
     subjects.message_command: ("telegram", GOOD),
     subjects.instance_event: (GOOD, "qr_ready"),
+    subjects.messages_of: ("telegram",),
     subjects.instance_events: (GOOD,),
     subjects.message_event: (GOOD, "sent"),
     subjects.log_line: (GOOD,),

@@ -76,6 +76,11 @@ def message_command(provider: str, instance_id: str) -> str:
     return f"mim.cmd.message.{token(provider)}.{token(instance_id)}"
 
 
+def messages_of(provider: str) -> str:
+    """All messages to be sent by instances of one provider."""
+    return f"mim.cmd.message.{token(provider)}.*"
+
+
 def instance_event(instance_id: str, name: str) -> str:
     """Subject of a status event; `name` is the event's word, such as `qr_ready`."""
     return f"mim.evt.instance.{token(instance_id)}.{token(name)}"

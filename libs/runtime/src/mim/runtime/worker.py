@@ -131,6 +131,10 @@ class Worker:
         for instance_id, order in current.items():
             self._want(instance_id, order)
 
+    async def tidy(self) -> None:
+        """Give back what idle instances do not need, for ever."""
+        await self._outbox.tidy()
+
     # ---------------------------------------------------------------------------------------------- orders
 
     async def follow_orders(self) -> None:
@@ -245,6 +249,7 @@ async def worker(
         try:
             tasks.start(host.beat(), "heartbeat")
             tasks.start(host.follow_orders(), "orders")
+            tasks.start(host.tidy(), "outbox")
             yield
         finally:
             await host.drain()

@@ -84,7 +84,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     http.need_credentials(settings.host, settings.admin_token is not None)
     vault = load_vault(settings)
     model = ReadModel(bus)
-    events, health = EventStream(bus, model.folded), Health(bus, settings)
+    events, health = EventStream(bus, model.shows), Health(bus, settings)
     commands, sender, secrets, once = Commands(bus), Sender(bus), Secrets(bus, vault), Idempotency(bus, vault)
     await commands.listen()
     instances = Instances(bus, model, commands, secrets, once)

@@ -46,15 +46,15 @@ class Item:
 
 
 Wanted = Callable[[Item], bool]
-Folded = Callable[[int, float], Awaitable[None]]
+Shows = Callable[[str, int, float], Awaitable[None]]
 
 
 class EventStream:
     """Filled by `run`."""
 
-    def __init__(self, bus: Bus, folded: Folded) -> None:
+    def __init__(self, bus: Bus, shows: Shows) -> None:
         self._bus = bus
-        self._folded = folded
+        self._shows = shows
         self._ring: deque[Item] = deque(maxlen=RING)
         self._last = 0
         self._moved = asyncio.Event()
@@ -72,9 +72,11 @@ class EventStream:
             items = [_item(entry.seq, entry.subject, entry.data or b"{}") for entry in batch]
             for item in items:
                 on_item(item)
-            await self._folded(items[-1].seq, FOLD_S)
-            self._ring.extend(items)
-            self._last = items[-1].seq
+            for item in items:
+                if not item.name.startswith("message."):
+                    await self._shows(item.instance_id, item.seq, FOLD_S)
+                self._ring.append(item)
+                self._last = item.seq
             self._moved.set()
             self._moved = asyncio.Event()
 

@@ -13,11 +13,12 @@ from mim.contracts import subjects
 from mim.contracts.api import instance_view
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.fields import UUID_PATTERN
-from mim.contracts.records import FoldPosition, InstanceRecord
+from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Status
 from mim.runtime.bus import Bus
 
 _UUID = re.compile(UUID_PATTERN)
+MAX_GONE = 10_000
 Wanted = Callable[[InstanceRecord | None], bool]
 
 
@@ -29,8 +30,7 @@ class ReadModel:
         self._records: dict[str, InstanceRecord] = {}
         self._json: dict[str, bytes] = {}
         self._waiting: defaultdict[str, set[tuple[Wanted, asyncio.Future[InstanceRecord | None]]]] = defaultdict(set)
-        self._position = 0
-        self._moved = asyncio.Event()
+        self._gone: dict[str, None] = {}  # the last instances that were removed, oldest first
         self.ready = asyncio.Event()
 
     def get(self, instance_id: str) -> InstanceRecord | None:
@@ -70,12 +70,14 @@ class ReadModel:
             if not self._waiting[instance_id]:
                 del self._waiting[instance_id]
 
-    async def folded(self, seq: int, timeout_s: float) -> None:
-        """Return when the event `seq` shows in the records, or after `timeout_s` if nobody folds."""
+    async def shows(self, instance_id: str, seq: int, timeout_s: float) -> None:
+        """Return when the event `seq` of an instance shows in its record, or after `timeout_s` if nobody folds."""
+
+        def seen(record: InstanceRecord | None) -> bool:
+            return record.event_seq >= seq if record is not None else instance_id in self._gone
+
         try:
-            async with asyncio.timeout(timeout_s):
-                while self._position < seq:
-                    await self._moved.wait()
+            await self.wait(instance_id, seen, timeout_s)
         except TimeoutError:
             return
 
@@ -85,10 +87,6 @@ class ReadModel:
             for entry in batch:
                 if _UUID.fullmatch(entry.subject):
                     self._take(entry.subject, entry.data)
-                elif entry.subject == subjects.FOLD_POSITION_KEY and entry.data:
-                    self._position = FoldPosition.model_validate_json(entry.data).seq
-                    self._moved.set()
-                    self._moved = asyncio.Event()
             if not batch:
                 self.ready.set()
 
@@ -97,6 +95,9 @@ class ReadModel:
         if record is None:
             self._records.pop(instance_id, None)
             self._json.pop(instance_id, None)
+            self._gone[instance_id] = None
+            if len(self._gone) > MAX_GONE:
+                del self._gone[next(iter(self._gone))]
         else:
             self._records[instance_id] = record
             self._json[instance_id] = orjson.dumps(instance_view(record))

@@ -36,6 +36,7 @@ async def lifecycle(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     async with Tasks(bus) as tasks:
         tasks.start(model.run(), "fold")
         await model.ready.wait()
+        tasks.start(model.save(), "save")
         tasks.start(service.watch_workers(), "workers")
         tasks.start(service.watch_orders(), "orders")
         tasks.start(service.reconcile(), "reconcile")

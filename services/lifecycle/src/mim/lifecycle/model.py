@@ -1,14 +1,16 @@
 """The read model as lifecycle keeps it: every record in memory, folded from the event stream, written to the bucket
 that the gateways watch.
 
-The fold is deterministic, so several lifecycle processes may do it at once: a record is only ever replaced by one that
-has seen more events. The key `_fold` of the bucket remembers up to where the stream was folded.
+The fold is deterministic and folding twice changes nothing, so several lifecycle processes may do it at once: a record
+is only ever replaced by one that has seen more events. The key `_fold` of the bucket remembers, a second behind, up to
+where all records go; after a crash the fold begins anew from there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import structlog
 
@@ -23,6 +25,7 @@ from mim.runtime.store import Store
 log = structlog.get_logger()
 
 WRITERS = 64
+SAVE_S = 1.0
 
 
 class ReadModel:
@@ -35,6 +38,7 @@ class ReadModel:
         self._records: dict[str, InstanceRecord] = {}
         self._revisions: dict[str, int] = {}
         self._seq = 0
+        self._dirty: set[str] = set()
         self._moved = asyncio.Event()
         self.ready = asyncio.Event()
         self.changed: Callable[[str], None] = lambda _instance_id: None
@@ -98,7 +102,7 @@ class ReadModel:
                     self._revisions[entry.subject] = entry.seq
 
     async def _fold(self, batch: list[Entry]) -> None:
-        touched: dict[str, InstanceRecord] = {}
+        changed: dict[str, InstanceRecord] = {}
         for entry in batch:
             try:
                 envelope = unwrap(entry.data or b"")
@@ -110,26 +114,39 @@ class ReadModel:
             before = self._records.get(envelope.data.instance_id)
             after = machine.fold(before, envelope, entry.seq)
             if after is not None and after is not before:
-                self._records[after.id] = touched[after.id] = after
+                self._records[after.id] = after
+                if before is None or after.instance_seq != before.instance_seq:
+                    changed[after.id] = after
+                else:
+                    self._dirty.add(after.id)  # only counts moved: `save` writes them together
         self._seq = batch[-1].seq
-        self._announce()
-        await self._write(touched)
-        for instance_id in touched:
-            self.changed(instance_id)
-
-    def _announce(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
+        for instance_id in changed:
+            self.changed(instance_id)
+        self._dirty.difference_update(changed)
+        await self._write(changed.values())
 
-    async def _write(self, touched: dict[str, InstanceRecord]) -> None:
+    async def save(self) -> None:
+        """Once a second: write the records whose counts moved, and then how far all records go. For ever."""
+        saved = self._seq
+        while True:
+            await asyncio.sleep(SAVE_S)
+            seq, dirty, self._dirty = self._seq, self._dirty, set()
+            if seq == saved:
+                continue
+            await self._write([self._records[key] for key in dirty if key in self._records])
+            await self._bus.surely(partial(self._position.save, subjects.FOLD_POSITION_KEY, FoldPosition(seq=seq)))
+            saved = seq
+
+    async def _write(self, records: Iterable[InstanceRecord]) -> None:
         limit = asyncio.Semaphore(WRITERS)
 
         async def write(record: InstanceRecord) -> None:
             async with limit:
                 await self._bus.surely(lambda: self._put(record))
 
-        await asyncio.gather(*(write(record) for record in touched.values()))
-        await self._bus.surely(lambda: self._position.save(subjects.FOLD_POSITION_KEY, FoldPosition(seq=self._seq)))
+        await asyncio.gather(*(write(record) for record in records))
 
     async def _put(self, record: InstanceRecord) -> None:
         while True:

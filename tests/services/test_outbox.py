@@ -1,0 +1,78 @@
+"""The outbox of a worker: consumers only for instances that have something to send."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mim.contracts import subjects
+from mim.contracts.messages import SendMessage
+from mim.contracts.states import Provider
+from mim.runtime.outbox import Outbox
+from tests.services.conftest import Background, Story
+
+if TYPE_CHECKING:
+    from mim.runtime.bus import Bus
+
+ID = "00000000-0000-4000-8000-000000000001"
+
+
+def message(number: int) -> SendMessage:
+    return SendMessage(
+        id=f"m{number}",
+        instance_id=ID,
+        provider=Provider.TELEGRAM,
+        to="1",
+        text=f"text {number}",
+        expires_at=datetime(2099, 1, 1, tzinfo=UTC),
+    )
+
+
+async def publish(bus: Bus, number: int) -> None:
+    subject = subjects.message_command("telegram", ID)
+    await bus.publish(subject, message(number).model_dump_json().encode())
+
+
+async def consumers(bus: Bus) -> list[str | None]:
+    return [info.name for info in await bus.js.consumers_info(subjects.OUTBOX)]
+
+
+async def test_a_consumer_is_made_for_the_first_message_and_put_down_after_idle_time(
+    bus: Bus, background: Background
+) -> None:
+    done: Story[str] = Story()
+
+    async def deliver(given: SendMessage, doubt: bool) -> None:
+        assert not doubt
+        done.add(given.id)
+
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot", idle_s=0.2)
+    await outbox.listen()
+    await outbox.open(ID, deliver)
+    assert await consumers(bus) == []
+    for number in range(3):
+        await publish(bus, number)
+    await done.until(lambda items: items == ["m0", "m1", "m2"])
+    assert await consumers(bus) == [f"out-{ID}"]
+    background(outbox.tidy())
+    while await consumers(bus):
+        pass  # each look asks the server; pytest's own deadline ends it
+    await publish(bus, 3)
+    await done.until(lambda items: items[3:] == ["m3"])
+
+
+async def test_what_waited_before_the_session_is_delivered_when_it_opens(bus: Bus) -> None:
+    done: Story[str] = Story()
+
+    async def deliver(given: SendMessage, doubt: bool) -> None:
+        assert not doubt
+        done.add(given.id)
+
+    for number in range(3):
+        await publish(bus, number)
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, deliver)
+    await done.until(lambda items: items == ["m0", "m1", "m2"])
+    await outbox.close(ID)
+    assert await consumers(bus) == []
