@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tests.services.conftest import Background, Story
+
 from mim.contracts import subjects
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Provider
 from mim.runtime.outbox import Outbox
-from tests.services.conftest import Background, Story
 
 if TYPE_CHECKING:
     from mim.runtime.bus import Bus

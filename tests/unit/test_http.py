@@ -47,7 +47,7 @@ async def fail(request: web.Request) -> web.StreamResponse:
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     guard = http.guard(["Desk.example.com"], ["https://desk.example.org/"])
-    app = web.Application(middlewares=[http.errors, guard], client_max_size=http.MAX_BODY_BYTES)
+    app = web.Application(middlewares=[http.entrance(guard)], client_max_size=http.MAX_BODY_BYTES)
     app.add_routes([web.post("/echo", echo), web.get("/fail/{kind}", fail)])
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -111,7 +111,7 @@ async def test_what_a_browser_marks_as_another_sites_is_refused(client: Client, 
 
 
 async def test_a_listener_for_everybody_takes_any_host_but_no_foreign_origin() -> None:
-    app = web.Application(middlewares=[http.errors, http.guard([], [], any_host=True)])
+    app = web.Application(middlewares=[http.entrance(http.guard([], [], any_host=True))])
     app.add_routes([web.post("/echo", echo)])
     async with TestClient(TestServer(app)) as client:
         async with client.post("/echo", json={"name": "a"}, headers={"Host": "anything.example"}) as answer:

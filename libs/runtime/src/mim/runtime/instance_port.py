@@ -58,7 +58,7 @@ class InstancePorts:
         self._runners: dict[int, Runner] = {}
         self._sites: dict[int, web.TCPSite] = {}
         guard = http.guard(*allowed, any_host=not is_loopback(host))
-        app = web.Application(middlewares=[http.errors, guard], client_max_size=http.MAX_BODY_BYTES)
+        app = web.Application(middlewares=[http.entrance(guard)], client_max_size=http.MAX_BODY_BYTES)
         for base in dict.fromkeys(("/api/v1", prefix)):
             app.router.add_get(f"{base}/health", self._health)
             app.router.add_get(f"{base}/status", self._with_key(self._status))

@@ -11,7 +11,6 @@ from importlib.metadata import version
 import orjson
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 from nats.aio.msg import Msg
 
 from mim.contracts import subjects
@@ -36,7 +35,6 @@ log = structlog.get_logger()
 SERVICES = ("allocator", "lifecycle", "telegram-adapter", "whatsapp-adapter")
 ASK_S = 1.0
 SILENT_S = 3.0
-BODY_S = 30.0
 
 
 class Health:
@@ -107,7 +105,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
 
     guard = http.guard(settings.allowed_hosts, settings.allowed_origins, any_host=not is_loopback(settings.host))
     app = web.Application(
-        middlewares=[http.errors, guard, credentials(settings, model), _body_deadline],
+        middlewares=[http.entrance(guard, credentials(settings, model))],
         client_max_size=http.MAX_BODY_BYTES,
     )
     if settings.sandbox:
@@ -143,38 +141,26 @@ def _resolve(sender: Sender, item: Item) -> None:
         sender.resolve(envelope.data)
 
 
-def credentials(settings: Settings, model: ReadModel) -> Middleware:
+def credentials(settings: Settings, model: ReadModel) -> http.Check:
     """Who may call: with an admin token set, only its bearer; an instance's API key opens sending for that instance.
 
     Without one (loopback only) everybody on this machine may, but a wrong credential is still wrong.
+    The check raises: MimError (UNAUTHORIZED).
     """
     admin = settings.admin_token.get_secret_value() if settings.admin_token else None
 
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def check(request: web.Request) -> None:
         given = http.bearer(request)
         if request.path == "/health" or (given is None and admin is None):
-            return await handler(request)
+            return
         if given is None:
             raise MimError(ErrorCode.UNAUTHORIZED, "send the admin token as 'Authorization: Bearer <token>'")
         if admin is not None and http.same(given, admin):
-            return await handler(request)
+            return
         record = model.get(request.match_info.get("id", "").lower())
         opens = request.path.startswith("/api/v1/multi-provider/") and record is not None
         if opens and record is not None and record.api_key_sha256 and key_fits(given, record.api_key_sha256):
-            return await handler(request)
+            return
         raise MimError(ErrorCode.UNAUTHORIZED, "this credential is not valid here")
 
     return check
-
-
-@web.middleware
-async def _body_deadline(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Read the body under a deadline: a client that trickles it does not hold a handler for ever."""
-    if request.body_exists:
-        try:
-            async with asyncio.timeout(BODY_S):
-                await request.read()
-        except TimeoutError:
-            raise MimError(ErrorCode.TIMEOUT, f"the body did not arrive within {BODY_S:g} s") from None
-    return await handler(request)

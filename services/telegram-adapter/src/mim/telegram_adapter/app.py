@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from mim.contracts.api import TelegramSendBody
@@ -10,15 +12,18 @@ from mim.contracts.messages import MessageSent
 from mim.contracts.states import Provider
 from mim.runtime.bus import Bus
 from mim.runtime.instance_port import SendRoute
+from mim.runtime.service import Tasks
 from mim.runtime.settings import Settings
 from mim.runtime.worker import worker
+from mim.telegram_adapter import lazy_aiogram
 from mim.telegram_adapter.session import TelegramSession
 
 
-def telegram_adapter(bus: Bus, settings: Settings) -> AbstractAsyncContextManager[None]:
+@asynccontextmanager
+async def telegram_adapter(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     """Hold the sessions of Telegram bots."""
     send = SendRoute(body=TelegramSendBody, message=_message, answer=_answer)
-    return worker(
+    holding = worker(
         bus,
         settings,
         provider=Provider.TELEGRAM,
@@ -26,6 +31,10 @@ def telegram_adapter(bus: Bus, settings: Settings) -> AbstractAsyncContextManage
         prefix="/api/v1/telegram",
         send_routes={"/api/v1/telegram/send": send, "/api/v1/telegram/send-telegram-message": send},
     )
+    async with holding, Tasks(bus) as tasks:
+        # In a thread and not awaited: neither the start nor the first bot shall wait for it.
+        tasks.start(asyncio.to_thread(lazy_aiogram.build), "schemas")
+        yield
 
 
 def _message(body: TelegramSendBody) -> dict[str, Any]:

@@ -52,5 +52,12 @@ def _import() -> None:
         model.model_rebuild = classmethod(rebuild)
 
 
+def build() -> None:
+    """Build the schemas that every bot needs (0.7 s): the big one once, for others to take over."""
+    types = importlib.import_module("aiogram.types")
+    types.Message.model_rebuild()
+    types.Update.model_rebuild()
+
+
 if "aiogram" not in sys.modules:
     _import()
