@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from benchmarks.processes import end, helper, python
 from benchmarks.report import BrokenError, Row, ms, percentile
-from benchmarks.system import create_request, running
+from benchmarks.system import create_request, flush_note, running
 
 RATE = 50.0
 GOAL_S = 0.050
@@ -35,6 +35,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
                     raise BrokenError(f"a create failed: {done['wrong'][0]}")
                 ours += done["latencies"]
             await system.until_ready(5 + rounds * each)
+            flush = flush_note(system)
     finally:
         await end(hello)
     for share, goal in ((0.5, None), (0.99, GOAL_S)):
@@ -46,5 +47,5 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
             figure / base,
             f"<= {ms(goal)}" if goal else "-",
             figure <= goal if goal else None,
-            f"{len(ours)} creates, slowest {ms(max(ours))}, every bot became ready" if goal else "",
+            f"{len(ours)} creates, slowest {ms(max(ours))}, every bot became ready; {flush}" if goal else "",
         )

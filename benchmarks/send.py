@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.processes import Helper, helper
 from benchmarks.report import BrokenError, Row, median_ratio, ms, percentile
-from benchmarks.system import System, running
+from benchmarks.system import System, flush_note, running
 
 CHAT, TEXT = "424242", "What a benchmark says, about as long as a short answer of a person."
 IN_FLIGHT = 64
@@ -52,6 +52,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
         await _ours(system, load, bots, IN_FLIGHT * 2, IN_FLIGHT)
         await _bare(api, aiogram, bots, IN_FLIGHT * 2, IN_FLIGHT)
 
+        flush = flush_note(system)
         pairs = []
         for _ in range(rounds):
             bare, _ = await _bare(api, aiogram, bots[:1], singly, 1)
@@ -65,7 +66,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
             median(ours / bare for ours, bare in pairs),
             f"<= {ms(MOST_MORE_S)} more",
             more_s <= MOST_MORE_S,
-            f"{ms(more_s)} more; pacing off",
+            f"{ms(more_s)} more; pacing off; {flush}",
         )
         for name, some in (("64 instances", bots), ("one instance", bots[:1])):
             ours_rates, bare_rates = [], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import socket
 import tempfile
@@ -14,12 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import aiohttp
 
 from benchmarks.processes import Helper, Json, command_of, end, name_of, python, tree
-from benchmarks.report import BrokenError
+from benchmarks.report import BrokenError, ms
 
 READY_S = 60.0
 INSTANCE_PORTS = 1500
@@ -159,6 +161,27 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def flush_s(folder: Path, times: int = 50) -> tuple[float, float]:
+    """Median and longest time that a small append to a file takes until the disk has it.
+
+    The floor of everything durable here, and on a shared machine the first thing that varies.
+    """
+    took = []
+    with (folder / "flush").open("ab", buffering=0) as file:
+        for _ in range(times):
+            began = time.perf_counter()
+            file.write(b"x" * 400)
+            os.fsync(file.fileno())
+            took.append(time.perf_counter() - began)
+    return median(took), max(took)
+
+
+def flush_note(system: System) -> str:
+    """`flush_s` in words."""
+    typical, longest = flush_s(system.folder)
+    return f"a flush of the disk took {ms(typical)}, at most {ms(longest)}"
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ import pytest
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Refused, SessionEnded
 from mim.contracts.messages import CloudEvent, Event, MessageFailed, MessageSent, SendMessage
-from mim.contracts.records import OrderAction, SessionOrder
+from mim.contracts.records import OrderAction, SessionOrder, WorkerHeartbeat
 from mim.contracts.states import Provider, Status, UserAction
 from mim.contracts.values import Account, Ports, Reason
 from mim.runtime.bus import Bus
@@ -445,3 +445,24 @@ async def test_what_a_deleted_instance_left_is_swept_at_the_next_start_and_nothi
     await bus.publish(subjects.instance_event(ID, "deleted"), b"{}")
     await rig.start(await connect_bus("telegram-1-again"), background)
     assert sorted(entry.name for entry in root.iterdir()) == ["00000000-0000-4000-8000-000000000001", "not an id"]
+
+
+async def test_of_two_workers_with_one_name_the_older_ends_and_says_how_to_name_them(
+    connect_bus: ConnectBus, settings: Settings, background: Background, eventually: Eventually
+) -> None:
+    def named(bus: Bus) -> Worker:
+        return Worker(
+            bus, settings, Provider.TELEGRAM, lambda context: ScriptedSession(World(), context), "/api/v1", {}
+        )
+
+    older_bus = await connect_bus("older")
+    older, beats = named(older_bus), Store(older_bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
+    beating = background(older.beat())
+
+    async def older_beats() -> bool:
+        return (await beats.load(older.name))[0] is not None
+
+    await eventually(older_beats)
+    background(named(await connect_bus("newer")).beat())
+    with pytest.raises(RuntimeError, match="MIM_WORKER"):
+        await asyncio.wait_for(beating, 10)

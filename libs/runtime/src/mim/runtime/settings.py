@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     host_name: str = Field(default_factory=lambda: socket.gethostname() or "host")
 
     worker: str = ""
-    """Name of this worker; unique among all workers. `mim up` uses `<provider>-1`."""
+    """Name of this worker, unique among all workers; by default `<provider>-<host>`."""
     worker_capacity: Annotated[int, Field(ge=1)] = 5000
 
     log_format: Literal["auto", "pretty", "json"] = "auto"

@@ -22,7 +22,7 @@ from mim.contracts.messages import InstanceDeleted, InstanceFailed
 from mim.contracts.records import OrderAction, SessionOrder, WorkerHeartbeat
 from mim.contracts.states import Provider, UserAction
 from mim.contracts.values import Reason
-from mim.runtime.bus import Bus
+from mim.runtime.bus import Bus, Conflict
 from mim.runtime.instance_port import InstancePorts, SendRoute
 from mim.runtime.outbox import Outbox
 from mim.runtime.runner import Runner
@@ -51,7 +51,7 @@ class Worker:
         prefix: str,
         send_routes: Mapping[str, SendRoute],
     ) -> None:
-        self.name = subjects.token(settings.worker or f"{provider}-1")
+        self.name = worker_name(settings, provider)
         self.boot = uuid4().hex
         self._bus = bus
         self._settings = settings
@@ -92,18 +92,11 @@ class Worker:
     async def beat(self) -> None:
         """Renew the heartbeat; without success for FENCE_S, close all sessions until it works again."""
         last = time.monotonic()
+        revision: int | None = None  # the first beat replaces that of an earlier life
         while True:
-            beat = WorkerHeartbeat(
-                worker=self.name,
-                boot=self.boot,
-                provider=self._provider,
-                host=self._settings.host_name,
-                capacity=self._settings.worker_capacity,
-                load=len(self._runners),
-            )
             began = time.monotonic()
             try:
-                await self._beats.save(self.name, beat)
+                revision = await self._beat(revision)
             except Unavailable:
                 if time.monotonic() - last > FENCE_S and not self._fenced:
                     await self._fence()
@@ -112,6 +105,25 @@ class Worker:
                 if self._fenced:
                     await self._resume()
             await asyncio.sleep(BEAT_S)
+
+    async def _beat(self, revision: int | None) -> int:
+        beat = WorkerHeartbeat(
+            worker=self.name,
+            boot=self.boot,
+            provider=self._provider,
+            host=self._settings.host_name,
+            capacity=self._settings.worker_capacity,
+            load=len(self._runners),
+        )
+        try:
+            return await self._beats.save(self.name, beat, revision=revision)
+        except Conflict:
+            other, revision = await self._beats.load(self.name)
+            if other is not None and other.boot != self.boot:
+                raise RuntimeError(
+                    f"another worker is called {self.name}; give each a name of its own with MIM_WORKER"
+                ) from None
+            return await self._beats.save(self.name, beat, revision=revision)  # it had lapsed meanwhile
 
     async def _fence(self) -> None:
         self._fenced = True
@@ -230,6 +242,12 @@ class Worker:
                 deleted, _ = await self._bus.last(subjects.EVENTS, subject)
                 if deleted is not None:
                     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def worker_name(settings: Settings, provider: Provider) -> str:
+    """The name of this worker; by default one for each provider and host. Raises: Invalid if it cannot be a key."""
+    host = subjects.host_token(settings.host_name)
+    return subjects.token(settings.worker or f"{provider}-{host}"[:60].rstrip("-"))
 
 
 @asynccontextmanager

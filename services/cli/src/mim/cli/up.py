@@ -83,7 +83,6 @@ def _check_layout(folder: Path) -> None:
 def up(settings: Settings, *, external_nats: bool, console: Console) -> int:
     """Run the whole system until SIGTERM or Ctrl-C. Raises: CannotStart, SystemExit."""
     http.need_credentials(settings.host, settings.admin_token is not None)
-    http.need_credentials(settings.instance_host, True)
     url = f"http://{_shown(settings.host)}:{settings.port}"
     began = time.monotonic()
     preload()
