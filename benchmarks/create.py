@@ -26,6 +26,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
         port = int(await hello.stdout.readline()) if hello.stdout else 0
         async with running() as system, helper("benchmarks.load") as load:
             await system.ready_bots(load, 5)  # what is loaded and compiled at the first use of anything
+            cpu_s = system.cpu_s()
             for _ in range(rounds):
                 made = [create_request() for _ in range(each)]
                 same = [["POST", "/", body] for _, _, body in made]
@@ -35,6 +36,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
                     raise BrokenError(f"a create failed: {done['wrong'][0]}")
                 ours += done["latencies"]
             await system.until_ready(5 + rounds * each)
+            each_s = (system.cpu_s() - cpu_s) / (rounds * each)
             flush = flush_note(system)
     finally:
         await end(hello)
@@ -47,5 +49,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
             figure / base,
             f"<= {ms(goal)}" if goal else "-",
             figure <= goal if goal else None,
-            f"{len(ours)} creates, slowest {ms(max(ours))}, every bot became ready; {flush}" if goal else "",
+            f"{len(ours)} creates, slowest {ms(max(ours))}, {ms(each_s)} of processor time each; {flush}"
+            if goal
+            else "",
         )

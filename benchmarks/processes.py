@@ -137,3 +137,11 @@ def pss(pid: int) -> int:
             if entry.startswith("Pss:"):
                 return int(entry.split()[1]) * 1024
     return 0
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process has used, in seconds. 0 if it is gone."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0

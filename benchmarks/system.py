@@ -20,7 +20,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.processes import Helper, Json, command_of, end, name_of, python, tree
+from benchmarks.processes import Helper, Json, command_of, cpu_s, end, name_of, python, tree
 from benchmarks.report import BrokenError, ms
 
 READY_S = 60.0
@@ -115,6 +115,10 @@ class System:
                 reader.cancel()
                 with suppress(asyncio.CancelledError, aiohttp.ClientError):
                     await reader
+
+    def cpu_s(self) -> float:
+        """Processor time of all processes, emulators and nats-server among them."""
+        return sum(cpu_s(pid) for pid in tree(self.pid))
 
     def process(self, service: str) -> int:
         """The process id of a service, `nats-server` among them. Raises: BrokenError."""

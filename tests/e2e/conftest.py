@@ -90,7 +90,8 @@ class System:
 
     def kill(self, name: str, signum: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal to one service; returns its process id."""
-        pid = self.processes()[f"mim {name}"[:15]]
+        processes = self.processes()
+        pid = processes.get(name) or processes[f"mim {name}"[:15]]
         os.kill(pid, signum)
         return pid
 

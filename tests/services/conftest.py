@@ -100,7 +100,7 @@ def eventually() -> Eventually:
 
     async def ask(question: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while not await question():  # noqa: ASYNC110 - the server has no event for it
-                await asyncio.sleep(0.02)
+            while not await question():
+                pass  # the question itself waits for the server's answer
 
     return ask
