@@ -4,11 +4,13 @@
 
     {"port", "requests": [[method, path, body], …], "expect", "connections", "seconds"}     as fast as it goes
     {"port", "requests": [[method, path, body], …], "expect", "connections", "count"}       the same, so many in all
+    {"port", "requests": [[method, path, body], …], "expect", "connections", "once"}        each once, so many at a time
     {"port", "requests": [[method, path, body], …], "expect", "rate"}                       each once, in fixed steps
 
-Connection i repeats request i. With a rate, latency counts from the moment at which the request was due, whether or
-not earlier ones were answered, so a stall is not left out. The answer is {"latencies", "seconds", "cpu", "wrong"}: cpu
-is the share of the time in which this process was computing, wrong holds answers that do not contain `expect`.
+Where there are counts or seconds, connection i repeats request i. With a rate, latency counts from the moment at which
+the request was due, whether or not earlier ones were answered, so a stall is not left out. The answer is {"latencies",
+"seconds", "cpu", "wrong"}: cpu is the share of the time in which this process was computing, wrong holds answers that
+do not contain `expect`.
 """
 
 from __future__ import annotations
@@ -97,6 +99,18 @@ class Load:
         given = (self._requests[number % len(self._requests)] for number in range(connections))
         await asyncio.gather(*(loop(one, request) for one, request in zip(self._open, given, strict=True)))
 
+    async def once(self, connections: int) -> None:
+        """Every connection takes the next request when its last one was answered."""
+        await self._connect(connections)
+        rest = iter(self._requests)
+
+        async def loop(connection: Connection) -> None:
+            for request in rest:
+                began = time.perf_counter()
+                self._note(await connection.ask(request), time.perf_counter() - began)
+
+        await asyncio.gather(*map(loop, self._open))
+
     async def open_loop(self, rate: float) -> None:
         """Every request goes out when it is due, on an idle connection or, if there is none, a new one."""
         await self._connect(min(len(self._requests), 32))
@@ -146,6 +160,7 @@ async def run(
     seconds: float = 60.0,
     count: int = 0,
     rate: float = 0.0,
+    once: bool = False,
 ) -> Json:
     """Do one job."""
     load = Load(port, requests, expect)
@@ -154,7 +169,12 @@ async def run(
     cpu, began = time.process_time(), time.perf_counter()
     try:
         async with asyncio.timeout(seconds + TIMEOUT_S):
-            await (load.open_loop(rate) if rate else load.closed_loop(connections, seconds, count))
+            if rate:
+                await load.open_loop(rate)
+            elif once:
+                await load.once(connections)
+            else:
+                await load.closed_loop(connections, seconds, count)
     finally:
         load.close()
     took = time.perf_counter() - began

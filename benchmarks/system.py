@@ -25,6 +25,7 @@ from benchmarks.report import BrokenError, ms
 
 READY_S = 60.0
 INSTANCE_PORTS = 1500
+AT_A_TIME = 4
 PORTS = range(10_000, 30_000)
 _bots = count(10_000_000)
 
@@ -74,11 +75,12 @@ class System:
         code = (await self.call("GET", f"/api/v1/instances/{instance_id}/qr"))["code"]
         await self.control("whatsapp", "scan", qr=code, phone=phone)
 
-    async def ready_bots(self, load: Helper, number: int, rate: float = 50.0) -> list[tuple[str, str]]:
-        """Make Telegram bots and wait until all can send; (instance id, token) of each."""
+    async def ready_bots(self, load: Helper, number: int, rate: float = 0.0) -> list[tuple[str, str]]:
+        """Make Telegram bots, a few at a time or at a rate, wait until all are ready; (instance id, token) of each."""
         before = {made["id"] for made in await self._list()}
         requests = [create_request() for _ in range(number)]
-        done = await load.ask(port=self.port, requests=requests, expect='"api_key":"mim_', rate=rate)
+        how: Json = {"rate": rate} if rate else {"once": True, "connections": AT_A_TIME}
+        done = await load.ask(port=self.port, requests=requests, expect='"api_key":"mim_', **how)
         if done["wrong"]:
             raise BrokenError(f"a create failed: {done['wrong'][0]}")
         await self.until_ready(len(before) + number)

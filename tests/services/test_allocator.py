@@ -197,7 +197,7 @@ async def test_over_the_bus_every_request_is_answered_refusals_too(start: Start,
     subscribe(server, await start(range(3001, 3002)))
     await server.broker.start()
     await server.nc.flush()
-    ask = [caller.request(subjects.ALLOCATE, request(number).model_dump_json().encode(), 5) for number in (1, 2)]
+    ask = [caller.request(subjects.ALLOCATE, request(number).model_dump_json().encode(), 15) for number in (1, 2)]
     replies = [Reply.model_validate_json(data) for data in await asyncio.gather(*ask)]
     assert sorted(str(reply.code) for reply in replies) == ["None", "PORTS_EXHAUSTED"]
 

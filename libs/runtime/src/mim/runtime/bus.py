@@ -177,6 +177,8 @@ class Bus:
         """
         try:
             return (await self.nc.request(subject, payload, timeout=timeout_s)).data
+        except nats.errors.NoRespondersError as error:
+            raise Unavailable(ErrorCode.TIMEOUT, f"nobody listens on {subject}") from error
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.TIMEOUT, f"no answer on {subject} within {timeout_s:g} s") from error
 
