@@ -90,6 +90,11 @@ async def test_a_telegram_bot_is_created_and_sends_from_its_own_port_and_through
 
     status, wrong = await system.call("GET", f"/api/v1/multi-provider/instances/whatsappweb/{instance_id}/status")
     assert (status, wrong["code"]) == (404, "NOT_FOUND")
+    status, counted = await system.call("GET", "/api/v1/multi-provider/stats")
+    assert status == 200, counted
+    assert set(counted["stats"]) == {"telegram", "whatsappweb"}
+    assert instance_id in counted["stats"]["telegram"]["instances"]
+    assert counted["stats"]["telegram"]["ready"] >= 1
     _, listed = await system.call("GET", "/api/v1/multi-provider/instances?provider=telegram")
     assert instance_id in [item["id"] for item in listed["instances"]]
 

@@ -64,7 +64,7 @@ class MultiProvider:
         for provider in Provider:
             found = filtered(self.model, provider=provider)
             ready = sum(record.status.is_ready for record in found)
-            stats[provider] = {"count": len(found), "ready": ready, "instances": [record.id for record in found]}
+            stats[provider.value] = {"count": len(found), "ready": ready, "instances": [record.id for record in found]}
         return http.success(stats=stats, timestamp=_iso(self.bus))
 
     async def status(self, request: web.Request) -> web.Response:
