@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from typing import TYPE_CHECKING
 
 import zxingcpp
@@ -200,3 +201,14 @@ async def test_a_fresh_user_gets_by_with_the_command_line(system: System) -> Non
     assert "started" in await system.cli("instances", "start", instance_id)
     assert "deleted" in await system.cli("instances", "rm", instance_id)
     assert "there is no instance" in await system.cli("instances", "show", instance_id, code=1)
+
+
+async def test_one_id_ties_together_what_a_request_causes(system: System) -> None:
+    made = await system.create("telegram", start=False)
+    path = f"/api/v1/instances/{made['instance_id']}/start"
+    _, headers, _ = await system.raw("POST", path, headers={"X-Request-Id": "order-4711"})
+    assert headers["X-Request-Id"] == "order-4711"
+    done = [line for line in system.output.splitlines() if "command_done" in line and made["instance_id"] in line]
+    assert '"correlation_id": "order-4711"' in done[-1]
+    _, headers, raw = await system.raw("POST", path.replace("start", "dance"))
+    assert json.loads(raw)["request_id"] == headers["X-Request-Id"] != ""

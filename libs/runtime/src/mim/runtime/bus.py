@@ -32,6 +32,7 @@ from nats.js.errors import APIError, NotFoundError
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.messages import Event, event_subject, wrap
 from mim.runtime.backoff import BUS_RETRY
+from mim.runtime.logs import CORRELATION, correlation
 from mim.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -108,7 +109,7 @@ class Bus:
 
         Raises: Conflict if `expect` does not hold, Unavailable if the bus is away or its disk is full.
         """
-        head = dict(headers or {})
+        head = _correlated(headers)
         if msg_id:
             head["Nats-Msg-Id"] = msg_id
         if expect:
@@ -176,7 +177,7 @@ class Bus:
         Raises: Unavailable if nobody answers in time.
         """
         try:
-            return (await self.nc.request(subject, payload, timeout=timeout_s)).data
+            return (await self.nc.request(subject, payload, timeout=timeout_s, headers=_correlated() or None)).data
         except nats.errors.NoRespondersError as error:
             raise Unavailable(ErrorCode.TIMEOUT, f"nobody listens on {subject}") from error
         except (nats.errors.Error, TimeoutError, OSError) as error:
@@ -262,6 +263,11 @@ class Bus:
         """An error that belongs to no call."""
         # A refused publish and a slow consumer show here and nowhere else.
         log.warning("bus_error", error=type(error).__name__, message=str(error))
+
+
+def _correlated(headers: dict[str, str] | None = None) -> dict[str, str]:
+    found = correlation()
+    return {**(headers or {}), CORRELATION: found} if found else dict(headers or {})
 
 
 def _entry(msg: Msg) -> tuple[Entry, int]:

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.fields import Model
+from mim.runtime.logs import correlated, correlation
 from mim.runtime.settings import is_loopback
 
 log = structlog.get_logger()
@@ -97,8 +98,7 @@ def entrance(*checks: Check) -> Middleware:
     under a deadline: a client that trickles it does not hold a handler for ever.
     """
 
-    @web.middleware
-    async def enter(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             for check in checks:
                 check(request)
@@ -110,10 +110,19 @@ def entrance(*checks: Check) -> Middleware:
         except ConnectionResetError:
             raise
         except Exception:
-            request_id = uuid4().hex
+            request_id = correlation() or uuid4().hex
             log.exception("request_failed", method=request.method, path=request.path, request_id=request_id)
             message = f"something broke; the log has it as {request_id}"
             return error_answer(MimError(ErrorCode.INTERNAL, message), request_id)
+
+    @web.middleware
+    async def enter(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method in ("GET", "HEAD"):  # they cause nothing that another service would log
+            return await answer(request, handler)
+        with correlated(request.headers.get("X-Request-Id")):
+            response = await answer(request, handler)
+            response.headers["X-Request-Id"] = correlation() or ""
+            return response
 
     return enter
 
@@ -127,7 +136,7 @@ async def _read_in_time(request: web.Request) -> None:
 
 
 def _error_answer(request: web.Request, error: MimError | web.HTTPException) -> web.Response:
-    request_id = uuid4().hex
+    request_id = correlation() or uuid4().hex
     match error:
         case MimError():
             return error_answer(error, request_id)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -17,6 +19,9 @@ ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b\][^\x07\x1b]*(?:\x07|
 # A Telegram bot token, also inside a URL (https://core.telegram.org/bots/api#authorizing-your-bot), our API keys,
 # bearer tokens, and the user and password of a URL.
 SECRET = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}|mim_[A-Za-z0-9_-]{20,}|(?<=Bearer )\S+|(?<=://)[^\s/@\"']{1,256}(?=@)")
+
+
+CORRELATION = "correlation_id"
 
 
 def clean(text: str) -> str:
@@ -37,6 +42,17 @@ def scrub(value: Any) -> Any:
 
 def _scrub_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {clean(str(key)): value if key.startswith("_") else scrub(value) for key, value in event.items()}
+
+
+def correlation() -> str | None:
+    """The id that ties together what one request or command caused, in all services; None outside of one."""
+    return structlog.contextvars.get_contextvars().get(CORRELATION)
+
+
+def correlated(correlation_id: str | None) -> AbstractContextManager[None]:
+    """Let log lines, and what is published, carry an id. One that came from outside is cut down to what is harmless."""
+    given = "".join(char for char in correlation_id or "" if char.isalnum() or char in "-_")[:64]
+    return structlog.contextvars.bound_contextvars(**{CORRELATION: given or uuid4().hex})
 
 
 def configure(settings: Settings, service: str) -> None:

@@ -115,12 +115,18 @@ def dead_letters(service: str) -> type[BaseMiddleware[Any, Any]]:
     """
 
     class DeadLetters(BaseMiddleware[Any, Any]):
+        async def on_receive(self) -> None:
+            headers = getattr(self.msg, "headers", None) or {}
+            self._correlated = logs.correlated(headers.get(logs.CORRELATION))
+            self._correlated.__enter__()
+
         async def after_processed(
             self,
             exc_type: type[BaseException] | None = None,  # noqa: ARG002
             exc_val: BaseException | None = None,
             exc_tb: TracebackType | None = None,  # noqa: ARG002
         ) -> bool | None:
+            self._correlated.__exit__(None, None, None)
             if exc_val is None or isinstance(exc_val, HandlerException) or not isinstance(exc_val, Exception):
                 return False
             msg: Msg = self.msg
