@@ -45,14 +45,7 @@ class Store(Generic[Value]):
 
     async def create(self, key: str, value: Value) -> bool:
         """Store a value if the key holds none. False if it does."""
-        current, revision = await self.load(key)
-        if current is not None:
-            return False
-        try:
-            await self.save(key, value, revision=revision)
-        except Conflict:
-            return False
-        return True
+        return await _create(self._bus, self._bucket, key, value.model_dump_json().encode()) is None
 
     async def change(self, key: str, decide: Callable[[Value | None], Value | None]) -> Value | None:
         """Replace a value by what `decide` makes of it; None leaves it as it is. Returns what is stored afterwards.
@@ -108,14 +101,8 @@ class Secrets:
     async def put_new(self, provider: str, instance_id: str, name: str, sealed: str) -> str:
         """Store a sealed secret unless there is one; returns the one that is stored."""
         key = subjects.secret_key(provider, instance_id, name)
-        data, revision = await _read(self._bus, subjects.SECRETS_BUCKET, key)
-        if data is not None:
-            return data.decode()
-        try:
-            await _write(self._bus, subjects.SECRETS_BUCKET, key, sealed.encode(), revision)
-        except Conflict:
-            return await self.put_new(provider, instance_id, name, sealed)
-        return sealed
+        there = await _create(self._bus, subjects.SECRETS_BUCKET, key, sealed.encode())
+        return sealed if there is None else there.decode()
 
     async def open(self, user_id: str, provider: str, instance_id: str, name: str) -> str | None:
         """The secret in the clear; None if there is none. Raises: SecretsUnreadable, Unavailable."""
@@ -135,6 +122,21 @@ async def _read(bus: Bus, bucket: str, key: str) -> tuple[bytes | None, int]:
 async def _write(bus: Bus, bucket: str, key: str, data: bytes, revision: int | None) -> int:
     subject = f"$KV.{bucket}.{key}"
     return await bus.publish(subject, data, expect=None if revision is None else (subject, revision))
+
+
+async def _create(bus: Bus, bucket: str, key: str, data: bytes) -> bytes | None:
+    """Write a key that holds nothing; returns None, or what it holds. Most are new, so looking comes second."""
+    revision = 0
+    for _ in range(CHANGE_TRIES):
+        try:
+            await _write(bus, bucket, key, data, revision)
+        except Conflict:
+            there, revision = await _read(bus, bucket, key)
+            if there is not None:
+                return there
+        else:
+            return None
+    raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"{bucket} is too busy; try again")
 
 
 async def _remove(bus: Bus, bucket: str, key: str) -> None:

@@ -9,7 +9,7 @@ where all records go; after a crash the fold begins anew from there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import structlog
@@ -39,6 +39,9 @@ class ReadModel:
         self._revisions: dict[str, int] = {}
         self._seq = 0
         self._dirty: set[str] = set()
+        self._unwritten: set[str] = set()
+        self._writers: dict[str, asyncio.Task[None]] = {}
+        self._limit = asyncio.Semaphore(WRITERS)
         self._moved = asyncio.Event()
         self.ready = asyncio.Event()
         self.changed: Callable[[str], None] = lambda _instance_id: None
@@ -125,7 +128,31 @@ class ReadModel:
         for instance_id in changed:
             self.changed(instance_id)
         self._dirty.difference_update(changed)
-        await self._write(changed.values())
+        for instance_id in changed:
+            self._write_soon(instance_id)
+
+    def _write_soon(self, instance_id: str) -> None:
+        """One writer for each record; what is folded while it writes goes into its next write, not into one each."""
+        self._unwritten.add(instance_id)
+        if instance_id not in self._writers:
+            task = self._writers[instance_id] = asyncio.create_task(self._write(instance_id))
+            task.add_done_callback(lambda done: self._written(instance_id, done))
+
+    async def _write(self, instance_id: str) -> None:
+        while instance_id in self._unwritten:
+            async with self._limit:
+                self._unwritten.discard(instance_id)
+                record = self._records.get(instance_id)
+                if record is not None:
+                    await self._bus.surely(partial(self._put, record))
+
+    def _written(self, instance_id: str, task: asyncio.Task[None]) -> None:
+        del self._writers[instance_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("record_not_written", instance_id=instance_id, exc_info=error)
+            self._bus.closed.set()  # a fresh process folds it again
+        elif instance_id in self._unwritten:
+            self._write_soon(instance_id)
 
     async def save(self) -> None:
         """Once a second: write the records whose counts moved, and then how far all records go. For ever."""
@@ -135,18 +162,11 @@ class ReadModel:
             seq, dirty, self._dirty = self._seq, self._dirty, set()
             if seq == saved:
                 continue
-            await self._write([self._records[key] for key in dirty if key in self._records])
+            for instance_id in dirty:
+                self._write_soon(instance_id)
+            await asyncio.gather(*self._writers.values(), return_exceptions=True)
             await self._bus.surely(partial(self._position.save, subjects.FOLD_POSITION_KEY, FoldPosition(seq=seq)))
             saved = seq
-
-    async def _write(self, records: Iterable[InstanceRecord]) -> None:
-        limit = asyncio.Semaphore(WRITERS)
-
-        async def write(record: InstanceRecord) -> None:
-            async with limit:
-                await self._bus.surely(lambda: self._put(record))
-
-        await asyncio.gather(*(write(record) for record in records))
 
     async def _put(self, record: InstanceRecord) -> None:
         while True:
@@ -163,6 +183,8 @@ class ReadModel:
 
     async def remove(self, instance_id: str) -> None:
         """Forget an instance that is gone."""
-        await self._store.remove(instance_id)
         self._records.pop(instance_id, None)
+        if (writer := self._writers.get(instance_id)) is not None:
+            await asyncio.wait({writer})
+        await self._store.remove(instance_id)
         self._revisions.pop(instance_id, None)
