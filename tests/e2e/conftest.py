@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -275,29 +275,21 @@ def _name(pid: int) -> str:
     return ""
 
 
+_given: set[int] = set()
+
+
 def _free_range() -> tuple[int, int]:
     """A port for the gateway and the first of forty for instances, below the system's ephemeral range."""
     for first in range(20_000, 32_000, 50):
+        if first in _given:
+            continue
         with suppress(OSError):
             for port in (first, first + 1, first + 20, first + 40):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
-            lock = Path(f"/tmp/mim-test-ports-{first}-{os.getpid()}")  # another system of this run may come next
-            if not lock.exists():
-                lock.touch()
-                _taken.append(lock)
-                return first, first + 1
+            _given.add(first)
+            return first, first + 1
     raise AssertionError("no free ports")
-
-
-_taken: list[Path] = []
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _give_ports_back() -> Iterator[None]:
-    yield
-    for lock in _taken:
-        lock.unlink(missing_ok=True)
 
 
 def _die_with_parent() -> None:
