@@ -212,3 +212,16 @@ async def test_one_id_ties_together_what_a_request_causes(system: System) -> Non
     assert '"correlation_id": "order-4711"' in done[-1]
     _, headers, raw = await system.raw("POST", path.replace("start", "dance"))
     assert json.loads(raw)["request_id"] == headers["X-Request-Id"] != ""
+
+
+async def test_the_command_line_follows_events_live(system: System) -> None:
+    made = await system.create("whatsappweb", start=False)
+    following = await system.cli_process("events", "--types", "qr_ready")
+    assert following.stdout is not None
+    # The header of the sandbox comes with the answer that opens the stream: from then on nothing is missed.
+    await asyncio.wait_for(following.stdout.readuntil(b"SANDBOX"), 20)
+    await system.call("POST", f"/api/v1/instances/{made['instance_id']}/start")
+    line = await asyncio.wait_for(following.stdout.readuntil(b"qr_ready"), 20)
+    assert made["instance_id"][:8] in line.decode()
+    following.terminate()
+    await following.wait()
