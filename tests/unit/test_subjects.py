@@ -53,7 +53,6 @@ BUILDERS: dict[Callable[..., str], tuple[str, ...]] = {
     subjects.order_key: ("telegram-1", GOOD),
     subjects.orders_of: ("telegram-1",),
     subjects.secret_key: ("telegram", GOOD, "token"),
-    subjects.secrets_of: ("telegram", GOOD),
 }
 PLACES = [(builder, place) for builder, args in BUILDERS.items() for place in range(len(args))]
 

@@ -28,8 +28,6 @@ CREATE_COMMAND = "mim.cmd.instance.create"
 INSTANCE_COMMANDS = "mim.cmd.instance.>"
 MESSAGE_COMMANDS = "mim.cmd.message.>"
 ALL_EVENTS = "mim.evt.>"
-ALL_INSTANCE_EVENTS = "mim.evt.instance.*.*"
-ALL_MESSAGE_EVENTS = "mim.evt.message.*.*"
 ALL_LOGS = "mim.log.>"
 ALL_DEAD = "mim.dlq.>"
 ALLOCATE = "mim.rpc.allocator.allocate"
@@ -124,11 +122,6 @@ def orders_of(worker: str) -> str:
 def secret_key(provider: str, instance_id: str, name: str) -> str:
     """Key of one sealed secret; the provider comes first so that an adapter can be kept to its own."""
     return f"{token(provider)}.{token(instance_id)}.{token(name)}"
-
-
-def secrets_of(provider: str, instance_id: str) -> str:
-    """All sealed secrets of one instance."""
-    return f"{token(provider)}.{token(instance_id)}.*"
 
 
 def port_key(host: str, port: int) -> str:

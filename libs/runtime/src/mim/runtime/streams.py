@@ -109,5 +109,4 @@ def outbox_consumer(instance_id: str, subject: str, inbox: str) -> api.ConsumerC
         ack_policy=api.AckPolicy.EXPLICIT,
         ack_wait=10.0,
         max_ack_pending=1,
-        mem_storage=False,
     )

@@ -64,7 +64,7 @@ class Allocator:
         self._leases = Store(bus, subjects.PORTS_BUCKET, Lease)
         self._workers_store = Store(bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
         self._taken: dict[int, str] = {}
-        self._foreign: dict[int, float] = {}
+        self._reported: set[int] = set()
         self._workers: dict[str, tuple[WorkerHeartbeat, float]] = {}
         self._placed: Counter[str] = Counter()
         self._choosing = asyncio.Lock()
@@ -137,7 +137,7 @@ class Allocator:
     async def _take(self, instance_id: str) -> int:
         for _ in range(PORT_TRIES):
             async with self._choosing:
-                port, foreign = pool.choose_port(self._range, self._taken, self._is_free)
+                port, foreign = pool.choose_port(self._range, self._taken, self._probe)
                 if port is not None:
                     self._taken[port] = instance_id  # so that the next request chooses another
             self._report(foreign)
@@ -156,14 +156,11 @@ class Allocator:
             self._taken[port] = "another allocator's"  # its watch will say whose
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "too many allocators want the same ports; try again")
 
-    def _is_free(self, port: int) -> bool:
-        return self._probe(port)
-
     def _report(self, foreign: list[int]) -> None:
         for port in foreign:
-            if port not in self._foreign:
+            if port not in self._reported:
                 log.warning("port_held_by_another_program", port=port)
-        self._foreign.update(dict.fromkeys(foreign, self._clock()))
+        self._reported.update(foreign)
 
     async def _free(self, port: int) -> None:
         await self._leases.remove(subjects.port_key(self._host, port))
