@@ -71,6 +71,32 @@ async def test_arguments_may_come_as_form_multipart_json_or_query(emulator: Emul
     assert [message["text"] for message in emulator.inbox(7)] == ["form", "multipart", "json", "query"]
 
 
+async def test_files_are_told_apart_by_what_is_in_them(emulator: Emulator, call: Client) -> None:
+    async def send(method: str, field: str, content: bytes, **args: str) -> tuple[int, Any]:
+        form = aiohttp.FormData({"chat_id": "7", **args})
+        form.add_field(field, content, filename="a.bin")
+        async with call.http.post(f"{emulator.url}/bot{TOKEN}/{method}", data=form) as answer:
+            return answer.status, await answer.json()
+
+    status, body = await send("sendPhoto", "photo", b"\xff\xd8\xff...", caption="look")
+    assert (status, body["result"]["caption"], body["result"]["photo"][0]["file_size"]) == (200, "look", 6)
+    status, body = await send("sendDocument", "document", b"anything")
+    assert (status, body["result"]["document"]["file_name"]) == (200, "a.bin")
+    refusals = [
+        (await send("sendPhoto", "photo", b"no picture"), "Bad Request: IMAGE_PROCESS_FAILED"),
+        (await send("sendVideo", "video", b""), "Bad Request: file must be non-empty"),
+        (await send("sendAudio", "video", b"x"), "Bad Request: there is no audio in the request"),
+        (await send("sendAudio", "audio", b"x", caption="c" * 1025), "Bad Request: message caption is too long"),
+        (
+            await send("sendPhoto", "photo", b"\xff\xd8\xff" + bytes(10 << 20)),
+            "Bad Request: file of size 10485763 bytes is too big for a photo; the maximum size is 10485760 bytes",
+        ),
+    ]
+    for answer, description in refusals:
+        assert answer == (400, {"ok": False, "error_code": 400, "description": description})
+    assert [message["media"]["kind"] for message in emulator.inbox(7)] == ["image", "document"]
+
+
 async def test_methods_know_no_case_and_an_unknown_one_is_404(emulator: Emulator, call: Client) -> None:
     assert (await call("GETME"))[0] == 200
     assert await call("getYou") == (404, {"ok": False, "error_code": 404, "description": "Not Found: method not found"})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -126,3 +128,24 @@ async def test_a_client_that_talks_nonsense_does_no_harm(whatsapp: WhatsAppEmula
                 await client.send_bytes(first)
                 await client.close()
     assert await call(whatsapp.ports.control, "links") == (200, {"devices": []})
+
+
+async def test_the_media_host_takes_only_what_is_named_rightly(whatsapp: WhatsAppEmulator) -> None:
+    blob = b"sealed"
+    name = base64.urlsafe_b64encode(hashlib.sha256(blob).digest()).decode()
+    other = base64.urlsafe_b64encode(hashlib.sha256(b"other").digest()).decode()
+    url = f"https://127.0.0.1:{whatsapp.ports.tls}/mms/image"
+    statuses = []
+    async with aiohttp.ClientSession() as http:
+        for token, query in (
+            (name, {"token": name, "auth": "sandbox-15550001111"}),
+            (name, {"token": name, "auth": "stolen"}),
+            (name, {"token": other, "auth": "sandbox-15550001111"}),
+            (other, {"token": other, "auth": "sandbox-15550001111"}),
+        ):
+            async with http.post(f"{url}/{token}", params=query, data=blob, ssl=False) as answer:
+                statuses.append(answer.status)
+                if answer.status == 200:
+                    assert set(await answer.json(content_type=None)) == {"url", "direct_path", "handle"}
+    assert statuses == [200, 401, 401, 400]
+    assert [path.read_bytes() for path in (whatsapp.folder / "media").iterdir()] == [blob]

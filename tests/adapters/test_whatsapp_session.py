@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -23,11 +25,14 @@ import structlog
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Provider, Status, UserAction
-from mim.contracts.values import Account, IncomingMessage
+from mim.contracts.values import Account, IncomingMessage, Media, MediaKind
 from mim.emulators.whatsapp import WhatsAppEmulator, serve
 from mim.emulators.whatsapp.messages import Fault
 from mim.emulators.whatsapp.phones import Phone
 from mim.whatsapp_adapter.session import DATABASE, WhatsAppSession
+
+if TYPE_CHECKING:
+    from tests.adapters.conftest import Files
 
 ALICE, BOB = "15550001111", "15550002222"
 WITHIN_S = 25.0
@@ -41,10 +46,16 @@ class Recorder:
         self.settings = settings
         self.secrets: Mapping[str, str] = {}
         self.data_dir = data_dir
-        self.log = structlog.get_logger("test")
+        self.lines: list[Mapping[str, Any]] = []
+        self.log = structlog.wrap_logger(None, processors=[self._keep], wrapper_class=structlog.BoundLogger)
         self.proofs = 0
         self.reports: list[str] = []
         self._reported: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
+
+    def _keep(self, _: object, level: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        if level != "debug":
+            self.lines.append(dict(event))
+        raise structlog.DropEvent
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -246,9 +257,197 @@ async def test_a_pairing_code_links_without_a_scan(whatsapp: WhatsAppEmulator, t
         with pytest.raises(NotReady):
             await session.pairing_code(ALICE)
         await recorder.qr()
-        code = await session.pairing_code("+1 555 000 1111")
+        code, until = await session.pairing_code("+1 555 000 1111")
+        assert timedelta(seconds=150) < until - recorder.now() <= timedelta(seconds=160)
         await whatsapp.pairing.enter_code(code, ALICE)
         await recorder.next("client_ready")
+        with pytest.raises(NotReady):
+            await session.pairing_code(ALICE)
+
+
+@pytest.mark.parametrize("number", ["", "Bob", "12345", "015550001111", "15550001111@s.whatsapp.net", "1" * 16])
+async def test_a_wrong_number_gets_no_pairing_code(whatsapp: WhatsAppEmulator, tmp_path: Path, number: str) -> None:
+    session = WhatsAppSession(Recorder(tmp_path, settings_for(whatsapp)))
+    with pytest.raises(Refused) as refused:
+        await session.pairing_code(number)
+    assert refused.value.code is ErrorCode.INVALID_FIELDS
+
+
+FILES = {
+    "image": ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40, "image/png"),
+    "document": ("отчёт.pdf", b"%PDF-1.7" + b"\0\n" * 50_000, "application/pdf"),
+    "audio": ("voice.ogg", b"OggS\0\x02" + bytes(70_001), "audio/ogg; codecs=opus"),
+    "video": ("clip.mp4", b"\0\0\0\x20ftypisom" + bytes(300_000), "video/mp4"),
+}
+LOCAL = {"media_private": "True"}
+
+
+def file_to(to: str, kind: str, source: str, body: str = "", name: str | None = None) -> SendMessage:
+    media = Media(kind=MediaKind(kind), source=source, file_name=name)
+    return text(to, "placeholder").model_copy(update={"media": media, "text": body})
+
+
+async def test_files_of_every_kind_can_be_decrypted_by_the_receivers_phone(
+    whatsapp: WhatsAppEmulator, files: Files, tmp_path: Path
+) -> None:
+    bob = phone(whatsapp, BOB)
+    async with running(whatsapp, tmp_path / "a", **LOCAL) as (session, recorder, _):
+        await link(whatsapp, recorder)
+        for kind, (name, content, content_type) in FILES.items():
+            url = files.add(kind, content)
+            sent = await session.send(file_to(BOB, kind, url, f"caption of {kind}", name))
+            got = next(each for each in bob.inbox if each.id == sent.messenger_id)
+            assert got.media == {
+                "kind": kind,
+                "file_name": name if kind == "document" else None,
+                "content_type": content_type,
+                "size_bytes": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+            }
+            captions = [got.text] if kind != "audio" else [got.text, bob.inbox[-1].text]
+            assert captions == ([f"caption of {kind}"] if kind != "audio" else ["", "caption of audio"])
+        encrypted = [path.read_bytes() for path in (tmp_path / "whatsapp" / "media").iterdir()]
+        assert len(encrypted) == len(FILES)
+        assert not any(content[:32] in blob for blob in encrypted for _, content, _ in FILES.values())
+        assert [each.media is None for each in phone(whatsapp, ALICE).inbox] == [False] * 3 + [True, False]
+        await session.send(text(BOB, "a text after it"))
+    assert [path.name for path in (tmp_path / "a").iterdir() if path.name.startswith("fetched-")] == []
+
+
+async def test_a_document_without_a_caption_and_a_large_one(
+    whatsapp: WhatsAppEmulator, files: Files, tmp_path: Path
+) -> None:
+    bob = phone(whatsapp, BOB)
+    content = os.urandom(1 << 20) * 20
+    async with running(whatsapp, tmp_path / "a", **LOCAL) as (session, recorder, _):
+        await link(whatsapp, recorder)
+        await session.send(file_to(BOB, "document", files.add("data.bin", content)))
+    (got,) = bob.inbox
+    assert got.text == ""
+    assert got.media is not None
+    assert (got.media["file_name"], got.media["sha256"]) == ("data.bin", hashlib.sha256(content).hexdigest())
+
+
+async def test_a_file_that_cannot_be_had_or_uploaded_is_certainly_not_sent(
+    whatsapp: WhatsAppEmulator, files: Files, tmp_path: Path
+) -> None:
+    bob = phone(whatsapp, BOB)
+    url = files.add("a.png", FILES["image"][1])
+    async with running(whatsapp, tmp_path / "a", **LOCAL) as (session, recorder, _):
+        with pytest.raises(NotReady):
+            await session.send(file_to(BOB, "image", url))
+        assert not files.asked
+        await link(whatsapp, recorder)
+        for source, code in (
+            (f"{files.url}/missing", ErrorCode.MEDIA_UNREACHABLE),
+            (files.add("page", b"<html>"), ErrorCode.MEDIA_REFUSED),
+        ):
+            with pytest.raises(Refused) as refused:
+                await session.send(file_to(BOB, "image", source))
+            assert refused.value.code is code
+        for status, kind, code in (
+            (413, Refused, ErrorCode.MEDIA_REFUSED),
+            (403, Refused, ErrorCode.MESSENGER_REFUSED),
+            (500, NotReady, ErrorCode.MESSENGER_UNREACHABLE),
+        ):
+            whatsapp.media.refuse[ALICE] = status
+            with pytest.raises(kind) as failed:
+                await session.send(file_to(BOB, "image", url))
+            assert failed.value.code is code
+        assert not bob.inbox
+        whatsapp.media.refuse.clear()
+        await session.send(file_to(BOB, "image", url))
+        assert len(bob.inbox) == 1
+
+
+async def test_a_file_that_was_tampered_with_is_not_shown(
+    whatsapp: WhatsAppEmulator, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = phone(whatsapp, BOB)
+    honest = whatsapp.media._blob
+    url = files.add("a.png", FILES["image"][1])
+    async with running(whatsapp, tmp_path / "a", **LOCAL) as (session, recorder, _):
+        await link(whatsapp, recorder)
+        monkeypatch.setattr(whatsapp.media, "_blob", lambda part: bytes(16) + honest(part)[16:])
+        await session.send(file_to(BOB, "image", url))
+        assert not bob.inbox
+        monkeypatch.undo()
+        await session.send(file_to(BOB, "image", url))
+        assert len(bob.inbox) == 1
+
+
+async def test_an_account_that_dies_during_an_upload_has_not_sent_the_file(
+    whatsapp: WhatsAppEmulator, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploading = asyncio.Event()
+
+    async def never(_: object) -> None:
+        uploading.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("mim.emulators.whatsapp.queries.Queries._media_connection", lambda *_: never(None))
+    async with serve(tmp_path / "stuck") as stuck, running(stuck, tmp_path / "a", **LOCAL) as (session, recorder, run):
+        await link(stuck, recorder)
+        sending = asyncio.create_task(session.send(file_to(BOB, "image", files.add("a.png", FILES["image"][1]))))
+        await asyncio.wait_for(uploading.wait(), WITHIN_S)
+        assert session.pid is not None
+        os.kill(session.pid, signal.SIGKILL)
+        with pytest.raises(NotReady):
+            await sending
+        await ends_with(run, NotReady)
+    assert not [path for path in (tmp_path / "a").iterdir() if path.name.startswith("fetched-")]
+
+
+async def test_a_long_upload_is_not_taken_for_silence(
+    whatsapp: WhatsAppEmulator, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploading, release = asyncio.Event(), asyncio.Event()
+    take = whatsapp.media.connection
+
+    async def late(queries: Any, connection: Any, query: Any) -> None:
+        uploading.set()
+
+        async def answer() -> None:
+            await release.wait()
+            await connection.reply(query, take(connection.phone.number))
+
+        connection.start(answer())
+
+    monkeypatch.setattr("mim.emulators.whatsapp.queries.Queries._media_connection", late)
+    async with serve(tmp_path / "late") as slow:
+        phone(slow, BOB)
+        impatient = {**LOCAL, "whatsapp_ping_s": "0.1", "whatsapp_ping_within_s": "2"}
+        async with running(slow, tmp_path / "a", **impatient) as (session, recorder, run):
+            await link(slow, recorder)
+            sending = asyncio.create_task(session.send(file_to(BOB, "image", files.add("a.png", FILES["image"][1]))))
+            await asyncio.wait_for(uploading.wait(), WITHIN_S)
+            await asyncio.wait({run}, timeout=3)  # longer than a proof of life may take
+            assert not run.done()
+            release.set()
+            await sending
+            before = recorder.proofs
+            await until(lambda: recorder.proofs > before)
+
+
+async def test_the_log_tells_what_happened_and_no_text_and_no_number(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    bob = phone(whatsapp, BOB)
+    async with running(whatsapp, tmp_path / "a") as (session, recorder, run):
+        await link(whatsapp, recorder)
+        await session.send(text(BOB, "private words out"))
+        with pytest.raises(Refused):
+            await session.send(text("+1 999 888 7777", "private words out"))
+        await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), "private words in")
+        await recorder.message()
+        await whatsapp.log_out(phone(whatsapp, ALICE), 1)
+        await ends_with(run, NeedsUser)
+    events = [str(line["event"]) for line in recorder.lines]
+    assert events[:3] == ["qr_shown", "whatsapp_linked", "whatsapp_connected"]
+    assert events[3:] == ["message_sent", "message_not_sent", "message_received", "whatsapp_ended"]
+    written = repr(recorder.lines)
+    for secret in ("private words", ALICE, BOB, "19998887777"):
+        assert secret not in written
 
 
 async def test_unlinking_on_the_phone_ends_the_session_and_removes_the_login(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,54 +17,80 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from mim.contracts import api, messages
+from mim.contracts import asyncapi, messages
+from mim.contracts.errors import Invalid
 from mim.contracts.fields import Model
 from mim.contracts.messages import (
-    INSTANCE_EVENTS,
-    MESSAGE_EVENTS,
+    EVENTS,
     ChangeInstance,
     CreateInstance,
     Event,
     Outcome,
     SendMessage,
+    UpdateInstance,
     envelope_of,
     event_subject,
+    event_type,
     parse_command,
     unwrap,
     wrap,
 )
 from mim.contracts.records import (
+    AccessToken,
     Allocation,
     AllocationRequest,
     DeadLetter,
+    FoldPosition,
     InstanceRecord,
     Release,
     Reply,
+    SessionAnswer,
+    SessionCall,
     SessionOrder,
     WorkerHeartbeat,
 )
-from mim.contracts.values import Account, Contact, IncomingMessage, Ports, QrCode, Reason, Restriction, Webhook
+from mim.contracts.reports import ServiceReport
+from mim.contracts.routes import GATEWAY
+from mim.contracts.routes import PORTS as PORT_ROUTES
+from mim.contracts.values import (
+    Account,
+    ApiKeyUse,
+    Contact,
+    ErrorEntry,
+    Figures,
+    IncomingMessage,
+    LogLine,
+    Media,
+    Ports,
+    QrCode,
+    Reason,
+    Restriction,
+    Webhook,
+)
 
 FOLDER = Path(__file__).with_name("schemas")
 ACCEPT = "MIM_UPDATE_SNAPSHOTS=1 ./mim test tests/contract"
 UPDATE = os.environ.get("MIM_UPDATE_SNAPSHOTS") == "1"
 
-EVENTS: tuple[type[Event], ...] = (*INSTANCE_EVENTS, *MESSAGE_EVENTS)
-BUS: tuple[type[Model], ...] = (
-    *(CreateInstance, ChangeInstance, Outcome, SendMessage, SessionOrder, WorkerHeartbeat),
-    *(AllocationRequest, Release, Reply, DeadLetter, InstanceRecord),
+BUS: tuple[type[BaseModel], ...] = tuple(
+    dict.fromkeys(
+        model
+        for channel in asyncapi.channels()
+        if channel.event is None
+        for model in (channel.model, channel.answer)
+        if isinstance(model, type)
+    )
 )
-REST: tuple[type[Model], ...] = (
-    *(api.CreateInstanceBody, api.SendMessageBody, api.TelegramSendBody, api.WhatsAppSendBody),
-)
+REST = tuple(dict.fromkeys(route.body for route in (*GATEWAY, *PORT_ROUTES) if route.body is not None))
 
 
-def family(event: type[Event]) -> str:
-    return "message" if event in MESSAGE_EVENTS else "instance"
+def kind(event: type[Event]) -> str:
+    """`instance.created` and the like."""
+    return event_type(event).removeprefix("mim.").removesuffix(".v1")
 
 
 SCHEMAS: dict[str, type[BaseModel]] = (
-    {f"event.{family(event)}.{event.name}": envelope_of(event) for event in EVENTS}
+    {f"event.{kind(event)}": envelope_of(event) for event in EVENTS}
     | {f"bus.{model.__name__}": model for model in BUS}
     | {f"rest.{model.__name__}": model for model in REST}
 )
@@ -116,6 +143,19 @@ REASON = Reason(code="TOKEN_REJECTED", message="Пожалуйста 🎉", user
 ACCOUNT = Account(id="42", username="u", first_name="Имя", phone_number="+49170", lid="7@lid")
 CONTACT = Contact(id="1", name="n", username="u", phone_number="+49170", lid="7@lid")
 PORTS = Ports(api=3001, mcp=3002)
+MEDIA = Media(kind="image", source="https://example.com/a.png", file_name="a.png")
+SEALED = {"token": "v1.x", "proxy": "v1.y"}
+FIGURES = Figures(
+    restart_count=1,
+    health_check_count=2,
+    consecutive_failures=3,
+    error_count=4,
+    errors_cleared_at=NOW,
+    errors=(ErrorEntry(error_id="e", error_type="X", error_message="m", timestamp=NOW, source="s"),),
+    authenticated_at=NOW,
+    uptime_start=NOW,
+)
+API_KEY = ApiKeyUse(sha256="h", created_at=NOW, usage_count=1, first_used_at=NOW, last_used_at=NOW)
 HOOK = Webhook(enabled=False, url="https://example.com", filters={"allowGroups": False, "allowPrivate": True})
 INCOMING = IncomingMessage(
     id="7", chat_id="1", from_me=True, body="b\n", type="image", is_group=True, timestamp=NOW, contact=CONTACT
@@ -142,31 +182,57 @@ FIELDS: dict[str, Any] = COMMON | {
     "to": "1",
     "messenger_id": "9",
     "chat_id": "1",
+    "type": "image",
+    "body": "b",
+    "api_calls": 1,
+    "first_call_at": NOW,
+    "last_call_at": NOW,
+    "health_checks": 2,
+    "observed_at": NOW,
+    "action": "delete",
+    "origin": "rest 127.0.0.1",
+    "ok": True,
+    "changed": ("name",),
+    "api_keys": (API_KEY,),
+    "figures": FIGURES,
 }
 REQUEST = AllocationRequest(**COMMON, worker="w", lost_ports=(3001,))
 ALLOCATION = Allocation(ports=PORTS, api_key_sha256="h", worker="w", boot="b")
 QR = QrCode(code="2@x", generated_at=NOW, expires_at=LATER)
 SAMPLES: tuple[Model, ...] = (
-    CreateInstance(**COMMON, actor="me", reply_to="mim.reply.x", name="Имя", start=False, webhook=HOOK,
-                   sealed={"token": "v1.x"}, token_hint="abcd"),
-    ChangeInstance(instance_id=ID, verb="stop", actor="me", reply_to="mim.reply.x"),
+    CreateInstance(**COMMON, actor="me", origin="o", reply_to="mim.reply.x", name="Имя", start=False, webhook=HOOK,
+                   sealed=SEALED, token_hint="abcd"),
+    ChangeInstance(instance_id=ID, verb="stop", actor="me", origin="o", reply_to="mim.reply.x"),
+    UpdateInstance(instance_id=ID, actor="me", origin="o", reply_to="mim.reply.x", name="Имя", webhook=HOOK,
+                   sealed=SEALED, removed=("proxy",), token_hint="abcd", rotate_api_key=True, clear_errors=True,
+                   start=True),
     Outcome(instance_id=ID, ok=False, status="error", instance_seq=7, code="X", message="m"),
     SendMessage(id="m", instance_id=ID, provider="telegram", to="1", text="👋🏽\n", parse_mode="HTML",
-                disable_web_page_preview=True, disable_notification=True, expires_at=LATER, actor="me"),
+                disable_web_page_preview=True, disable_notification=True, expires_at=LATER, actor="me",
+                media=MEDIA),
     SessionOrder(instance_id=ID, user_id="u", provider="telegram", action="hold", boot="b", epoch=3, ports=PORTS,
                  api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON),
-    WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3),
+    WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3, address="10.0.0.1",
+                    memory_bytes=5),
     REQUEST,
     Release(instance_id=ID, provider="telegram"),
     Reply(allocation=ALLOCATION, code="X", message="m"),
     DeadLetter(service="s", subject="x", reason="r", code="X", time=NOW, payload="eA==", headers={"a": "b"}),
+    FoldPosition(seq=7),
+    LogLine(timestamp=NOW, level="error", message="m", source="s"),
+    SessionCall(instance_id=ID, phone_number="+49170"),
+    SessionAnswer(pairing_code="ABCD", expires_at=LATER, code="X", message="m"),
+    AccessToken(id="t", name="n", role="viewer", user_id="u", sha256="h", created_at=NOW, created_by="me",
+                expires_at=LATER),
+    ServiceReport(service="s", boot="b", up=True, host="h", memory_bytes=1, cpu_percent=2.5, uptime_s=3.5,
+                  figures={"a": 1, "b": [2.5]}),
     InstanceRecord(
         **{key: value for key, value in (COMMON | FIELDS).items() if key in InstanceRecord.model_fields} | {"id": ID},
         status="qr_ready", logged_in=True, worker_epoch=2, qr=QR,
         restriction=Restriction(kind="k", scope="s", until=NOW),
         message_stats={"sent_count": 1, "received_count": 2, "daily_sent": 3, "daily_received": 4,
                        "daily_reset_at": NOW},
-        observed_at=NOW, last_seen=NOW, created_at=NOW, updated_at=NOW, event_seq=9, instance_seq=8,
+        last_seen=NOW, created_at=NOW, updated_at=NOW, event_seq=9, instance_seq=8,
     ),
 )  # fmt: skip
 
@@ -182,7 +248,8 @@ def sample_of(event: type[Event]) -> Event:
 def test_there_is_a_sample_of_every_message_that_leaves_no_field_at_its_default() -> None:
     assert {type(sample) for sample in SAMPLES} == set(BUS)
     for sample in (*SAMPLES, *(sample_of(event) for event in EVENTS)):
-        plain = {"token", "proxy"} if isinstance(sample, CreateInstance) else set()  # never written by us
+        has_plain = isinstance(sample, (CreateInstance, UpdateInstance))
+        plain = {"token", "proxy"} if has_plain else set()  # never written by us
         missing = set(type(sample).model_fields) - sample.model_fields_set - plain
         assert not missing, f"give {type(sample).__name__} a sample value for {sorted(missing)}"
 
@@ -202,12 +269,14 @@ def test_a_message_survives_the_bus_whole(sample: Model) -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
 def test_fields_of_a_later_version_are_ignored(sample: Model) -> None:
     doc = sample.model_dump(mode="json")
-    maps = {"sealed", "headers"}  # maps from names to values: a new key there is data, not a field
+    maps = (
+        {"sealed", "headers", "figures"} if not isinstance(sample, InstanceRecord) else set()
+    )  # maps from names to values: a new key there is data, not a field
     wider = {key: value if key in maps else with_unknown(value) for key, value in doc.items()} | {"later": [1]}
     assert type(sample).model_validate_json(json.dumps(wider)) == sample
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{family(event)}.{event.name}")
+@pytest.mark.parametrize("event", EVENTS, ids=kind)
 def test_an_event_survives_its_envelope_and_a_later_version(event: type[Event]) -> None:
     envelope = wrap(sample_of(event), id="1", source="test", time=NOW)
     raw = envelope.model_dump_json().encode()
@@ -215,22 +284,46 @@ def test_an_event_survives_its_envelope_and_a_later_version(event: type[Event]) 
     assert unwrap(json.dumps(with_unknown(json.loads(raw))).encode()) == envelope
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{family(event)}.{event.name}")
+@pytest.mark.parametrize("event", EVENTS, ids=kind)
 def test_an_envelope_is_a_cloud_event_that_names_its_kind_and_instance(event: type[Event]) -> None:
     told = sample_of(event)
     doc = json.loads(wrap(told, id="1", source="test", time=NOW).model_dump_json())
     assert doc["specversion"] == "1.0"
-    assert doc["type"] == f"mim.{family(event)}.{event.name}.v1"
+    assert doc["type"] == f"mim.{kind(event)}.v1"
     assert (doc["id"], doc["source"], doc["subject"]) == ("1", "test", ID)
     assert doc["time"] == "2026-11-24T12:00:00.123Z"
     assert doc["datacontenttype"] == "application/json"
-    assert event_subject(told) == f"mim.evt.{family(event)}.{ID}.{event.name}"
+    family, _, name = kind(event).partition(".")
+    assert event_subject(told) == f"mim.evt.{family}.{ID}.{'delete' if event is messages.Audited else name}"
+
+
+# https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes: attribute → form of its value.
+ATTRIBUTES = {
+    "specversion": r"1\.0",
+    "id": r".+",
+    "source": r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+",  # a URI reference, not empty
+    "type": r"[a-z0-9_]+(?:\.[a-z0-9_]+)+",  # "SHOULD be prefixed with a reverse-DNS name"
+    "subject": r".+",
+    "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)",  # RFC 3339
+    "datacontenttype": r"application/json",
+}
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=kind)
+def test_attributes_of_an_envelope_conform_to_cloud_events(event: type[Event]) -> None:
+    doc = json.loads(wrap(sample_of(event), id="1", source="telegram-host-1", time=NOW).model_dump_json())
+    assert isinstance(doc.pop("data"), dict)
+    assert doc.keys() == ATTRIBUTES.keys()
+    for name, value in doc.items():
+        assert re.fullmatch("[a-z0-9]{1,20}", name), name
+        assert isinstance(value, str), name
+        assert re.fullmatch(ATTRIBUTES[name], value), name
 
 
 def test_an_event_of_an_unknown_kind_is_passed_over_and_a_broken_one_refused() -> None:
     assert unwrap(b'{"type": "mim.instance.teleported.v1"}') is None
     for raw in (b"", b"{", b"[]", b"{}", b'{"type": "mim.instance.created.v1"}'):
-        with pytest.raises(messages.Invalid):
+        with pytest.raises(Invalid):
             unwrap(raw)
 
 

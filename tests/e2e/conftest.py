@@ -3,6 +3,8 @@
 async def test_something(system: System) -> None: ...      shared by all tests that do it no harm
 async def test_harm(own_system: StartSystem) -> None:       a fresh one, for killing and restarting
     system = await own_system()
+
+Every answer, event and message is checked against the documents; see validation.py.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +26,7 @@ import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
+from tests.e2e import validation
 
 READY_S = 60.0
 BOT_TOKEN = "1{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
@@ -46,6 +49,7 @@ class System:
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
+        self._spy: Client | None = None
 
     # ---------------------------------------------------------------------------------------- life and death
 
@@ -71,6 +75,21 @@ class System:
             raise AssertionError(f"not ready after {READY_S} s:\n{self.output}") from None
         if self._http is None:
             self._http = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=30))
+        await self._listen()
+
+    async def _listen(self) -> None:
+        """Check what travels over the bus, if it is the embedded one."""
+        await self._deafen()
+        if (self.folder / "nats" / "access.json").exists():
+            self._spy = await self.bus()
+            await validation.listen(self._spy)
+
+    async def _deafen(self) -> None:
+        spy, self._spy = self._spy, None
+        if spy is not None:
+            with suppress(nats.errors.Error, OSError, TimeoutError):
+                await spy.flush(2)
+                await spy.close()
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -97,6 +116,7 @@ class System:
 
     async def stop(self, signum: signal.Signals = signal.SIGTERM, timeout_s: float = 8.0) -> int:
         """End it; returns its exit code."""
+        await self._deafen()
         assert self._process is not None
         with suppress(ProcessLookupError):
             self._process.send_signal(signum)
@@ -107,6 +127,7 @@ class System:
 
     async def close(self) -> None:
         """End it whatever happened."""
+        await self._deafen()
         if self._http is not None:
             await self._http.close()
         if self._process is not None and self._process.returncode is None:
@@ -126,7 +147,18 @@ class System:
         headers |= arguments.pop("headers", {})
         data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
         async with self._http.request(method, path, data=data, headers=headers, **arguments) as response:
-            return response.status, response.headers, await response.read()
+            raw = await response.read()
+        self._check(response, raw)
+        return response.status, response.headers, raw
+
+    def _check(self, response: aiohttp.ClientResponse, raw: bytes) -> None:
+        url = response.url
+        if url.port != self.port and url.port not in self.instance_ports:
+            return  # another server
+        path = url.raw_path if url.port == self.port else f"/{url.port}{url.raw_path}"
+        content_type = response.headers.get("Content-Type", "")
+        for problem in validation.REST.problems(response.method, path, response.status, content_type, raw):
+            validation.VIOLATIONS.add(problem)
 
     async def create(self, provider: str, **more: Any) -> Json:
         """A new instance; the whole answer."""
@@ -232,6 +264,7 @@ class EventStream:
         request = self._session.get(self._path, timeout=aiohttp.ClientTimeout(total=None, sock_connect=5))
         self._response = await self._stack.enter_async_context(request)
         assert self._response.status == 200, await self._response.text()
+        assert self._response.content_type == "text/event-stream"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -244,7 +277,10 @@ class EventStream:
             if name:
                 fields[name] = value
             elif "data" in fields:
-                return int(fields["id"]), fields["event"], json.loads(fields["data"])
+                event = json.loads(fields["data"])
+                for problem in validation.BUS.event(fields["event"], event):
+                    validation.VIOLATIONS.add(problem)
+                return int(fields["id"]), fields["event"], event
             else:
                 fields = {}
         raise AssertionError("the event stream ended")
@@ -262,7 +298,8 @@ def descendants(pid: int) -> list[int]:
                 stat = (folder / "stat").read_text().rpartition(")")[2].split()
                 if stat[0] != "Z":
                     parents[int(folder.name)] = int(stat[1])
-    found, fresh = [], {pid}
+    found: list[int] = []
+    fresh = {pid}
     while fresh:
         fresh = {child for child, parent in parents.items() if parent in fresh}
         found += fresh
@@ -305,6 +342,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+@pytest.fixture(autouse=True)
+def all_is_documented() -> Iterator[None]:
+    """Fails a test that saw something which is in no document."""
+    yield
+    found = validation.VIOLATIONS.take()
+    assert not found, "not as documented:\n" + "\n".join(found)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_system(tmp_path: Path) -> AsyncIterator[StartSystem]:
     """Makes systems that only this test uses."""
@@ -328,3 +373,4 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
     await made.start()
     yield made
     await made.close()
+    assert not (found := validation.VIOLATIONS.take()), "not as documented:\n" + "\n".join(found)

@@ -33,7 +33,7 @@ from mim.contracts.states import Desired, Provider, Status, UserAction
 from mim.contracts.values import Account, Reason
 from mim.gateway.model import ReadModel as Copy
 from mim.lifecycle import app as lifecycle_app
-from mim.lifecycle import machine
+from mim.lifecycle.fold import fold
 from mim.lifecycle.handlers import LAPSE_S, Lifecycle
 from mim.lifecycle.model import ReadModel
 from mim.runtime.bus import Bus
@@ -192,8 +192,9 @@ class System:
         return record  # type: ignore[return-value]
 
     def names(self, number: int = 1) -> list[str]:
-        """The names of all events of one instance so far."""
-        return [told.data.name for told in self.story.items if told.subject == instance(number)]
+        """The names of all status events of one instance so far."""
+        told = [told.data for told in self.story.items if told.subject == instance(number)]
+        return [event.name for event in told if isinstance(event, InstanceEvent)]
 
 
 @pytest.fixture
@@ -410,7 +411,7 @@ async def test_the_read_model_is_a_fold_of_the_events_and_nothing_else(system: S
         for entry in batch:
             envelope = unwrap(entry.data or b"")
             assert envelope is not None
-            fresh[envelope.subject] = machine.fold(fresh.get(envelope.subject), envelope, entry.seq)
+            fresh[envelope.subject] = fold(fresh.get(envelope.subject), envelope, entry.seq)
     stored = Store(system.bus, subjects.INSTANCES_BUCKET, InstanceRecord)
     for instance_id, record in fresh.items():
         assert (await stored.load(instance_id))[0] == InstanceRecord.model_validate_json(

@@ -7,7 +7,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,16 @@ import aiohttp
 import pytest
 
 from mim.contracts import subjects
+from mim.contracts.answers import TelegramSent
+from mim.contracts.api import TelegramSendBody
 from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Refused, SessionEnded
 from mim.contracts.messages import CloudEvent, Event, MessageFailed, MessageSent, SendMessage
 from mim.contracts.records import OrderAction, SessionOrder, WorkerHeartbeat
+from mim.contracts.routes import TELEGRAM_PORT
 from mim.contracts.states import Provider, Status, UserAction
 from mim.contracts.values import Account, Ports, Reason
 from mim.runtime.bus import Bus
+from mim.runtime.instance_port import SendRoute
 from mim.runtime.session import SentMessage, SessionContext
 from mim.runtime.settings import Settings
 from mim.runtime.store import Store
@@ -89,8 +93,22 @@ class ScriptedSession:
             await world.hold.wait()
         return SentMessage(messenger_id=f"m-{message.id}")
 
+    async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
+        raise Refused(ErrorCode.INVALID_FIELDS, f"no phone has the number {phone_number}")
+
     async def logout(self) -> None:
         self._world.logouts += 1
+
+
+def answer(sent: MessageSent) -> TelegramSent:
+    return TelegramSent(id=sent.id, messageId=sent.messenger_id)
+
+
+SENDING = {
+    route.path: SendRoute(TelegramSendBody, lambda body: {"to": body.chat_id, "text": body.message}, answer)
+    for route in TELEGRAM_PORT
+    if route.body is not None and route.path.startswith("/api/v1/telegram/")
+}
 
 
 class Rig:
@@ -106,7 +124,7 @@ class Rig:
         """A new life of the worker, on its own connection."""
         world = self.world
         self.worker = Worker(
-            bus, self.settings, Provider.TELEGRAM, lambda context: ScriptedSession(world, context), "/api/v1", {}
+            bus, self.settings, Provider.TELEGRAM, lambda context: ScriptedSession(world, context), SENDING
         )
         await self.worker.start()
         return [background(self.worker.beat()), background(self.worker.follow_orders())]
@@ -451,9 +469,7 @@ async def test_of_two_workers_with_one_name_the_older_ends_and_says_how_to_name_
     connect_bus: ConnectBus, settings: Settings, background: Background, eventually: Eventually
 ) -> None:
     def named(bus: Bus) -> Worker:
-        return Worker(
-            bus, settings, Provider.TELEGRAM, lambda context: ScriptedSession(World(), context), "/api/v1", {}
-        )
+        return Worker(bus, settings, Provider.TELEGRAM, lambda context: ScriptedSession(World(), context), SENDING)
 
     older_bus = await connect_bus("older")
     older, beats = named(older_bus), Store(older_bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)

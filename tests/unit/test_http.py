@@ -11,10 +11,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import Field
 
-from mim.contracts.errors import ErrorCode, Fatal, MimError, Unavailable
+from mim.contracts.errors import HTTP_STATUS, ErrorCode, Fatal, MimError, Unavailable
 from mim.contracts.fields import Bool, Model, Name
 from mim.runtime import http
 from mim.runtime.http import HttpError
+from mim.runtime.traffic import Traffic
 
 Client = TestClient[web.Request, web.Application]
 
@@ -37,7 +38,7 @@ RAISES: dict[str, Exception] = {
 
 
 async def echo(request: web.Request) -> web.StreamResponse:
-    return http.success(body=(await http.read_body(request, Body)).model_dump())
+    return http.json_answer({"success": True, "body": (await http.read_body(request, Body)).model_dump()})
 
 
 async def fail(request: web.Request) -> web.StreamResponse:
@@ -47,7 +48,7 @@ async def fail(request: web.Request) -> web.StreamResponse:
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     guard = http.guard(["Desk.example.com"], ["https://desk.example.org/"])
-    app = web.Application(middlewares=[http.entrance(guard)], client_max_size=http.MAX_BODY_BYTES)
+    app = web.Application(middlewares=[http.entrance(guard, traffic=Traffic())], client_max_size=http.MAX_BODY_BYTES)
     app.add_routes([web.post("/echo", echo), web.get("/fail/{kind}", fail)])
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -111,7 +112,7 @@ async def test_what_a_browser_marks_as_another_sites_is_refused(client: Client, 
 
 
 async def test_a_listener_for_everybody_takes_any_host_but_no_foreign_origin() -> None:
-    app = web.Application(middlewares=[http.entrance(http.guard([], [], any_host=True))])
+    app = web.Application(middlewares=[http.entrance(http.guard([], [], any_host=True), traffic=Traffic())])
     app.add_routes([web.post("/echo", echo)])
     async with TestClient(TestServer(app)) as client:
         async with client.post("/echo", json={"name": "a"}, headers={"Host": "anything.example"}) as answer:
@@ -162,8 +163,8 @@ async def test_an_unknown_route_and_a_wrong_method_are_told_apart(client: Client
 
 
 def test_every_error_code_that_names_no_messenger_has_a_status() -> None:
-    assert all(400 <= status < 600 for status in http.HTTP_STATUS.values())
-    assert set(http.HTTP_STATUS) <= set(ErrorCode)
+    assert all(400 <= status < 600 for status in HTTP_STATUS.values())
+    assert set(HTTP_STATUS) <= set(ErrorCode)
 
 
 # ---------------------------------------------------------------------------------------------------- bodies

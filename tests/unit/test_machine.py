@@ -32,11 +32,13 @@ from mim.contracts.messages import (
     Verb,
     wrap,
 )
+from mim.contracts.reasons import REASONS
 from mim.contracts.records import Allocation, InstanceRecord, OrderAction
 from mim.contracts.states import Desired, Interface, Provider, Status, UserAction, can_move
 from mim.contracts.values import Account, Contact, IncomingMessage, Ports, Reason
 from mim.lifecycle import machine
-from mim.lifecycle.machine import REASONS, Step, fold, next_step, order_of
+from mim.lifecycle.fold import fold
+from mim.lifecycle.machine import Step, next_step, order_of
 
 ID = "5f0c1d3e-0000-4000-8000-000000000042"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

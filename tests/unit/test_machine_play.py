@@ -36,7 +36,8 @@ from mim.contracts.records import Allocation, InstanceRecord, OrderAction, Sessi
 from mim.contracts.states import Desired, Provider, Status, can_move
 from mim.contracts.values import Account, Ports, Reason
 from mim.lifecycle import machine
-from mim.lifecycle.machine import Step, fold
+from mim.lifecycle.fold import fold
+from mim.lifecycle.machine import Step
 
 ID = "5f0c1d3e-0000-4000-8000-000000000042"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

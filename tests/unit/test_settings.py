@@ -75,7 +75,7 @@ def test_settings_do_not_change_once_read() -> None:
 def test_adapters_get_their_own_settings_and_no_secrets() -> None:
     given = Settings(admin_token=SecretStr("hunter2")).adapter_settings()
     assert given["telegram_api_url"] == "https://api.telegram.org"
-    assert all(name.startswith(("telegram_", "whatsapp_")) for name in given)
+    assert all(name.startswith(("telegram_", "whatsapp_", "media_")) for name in given)
     assert all(isinstance(value, str) for value in given.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused
-from mim.whatsapp_adapter.messages import recipient, send_failure
+from mim.whatsapp_adapter.messages import own_number, pairing_failure, recipient, send_failure, upload_failure
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,39 @@ def test_a_limit_of_the_messenger_says_how_long_to_wait() -> None:
     error = send_failure("info query returned status 429: rate-overlimit")
     assert isinstance(error, NotReady)
     assert error.retry_after_s == 60
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "code"),
+    [
+        ("upload failed with status code 413", Refused, ErrorCode.MEDIA_REFUSED),
+        ("upload failed with status code 400", Refused, ErrorCode.MESSENGER_REFUSED),
+        ("upload failed with status code 503", NotReady, ErrorCode.MESSENGER_UNREACHABLE),
+        ("failed to refresh media connections: info query timed out", NotReady, ErrorCode.MESSENGER_UNREACHABLE),
+        ("failed to execute request: EOF", NotReady, ErrorCode.MESSENGER_UNREACHABLE),
+    ],
+)
+def test_after_a_failed_upload_nothing_was_sent(text: str, kind: type[MimError], code: ErrorCode) -> None:
+    error = upload_failure(text)
+    assert type(error) is kind
+    assert error.code is code
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "code"),
+    [
+        ("phone number too short", Refused, ErrorCode.INVALID_FIELDS),
+        ("international phone number required (must not start with 0)", Refused, ErrorCode.INVALID_FIELDS),
+        ("info query returned status 400: bad-request", Refused, ErrorCode.MESSENGER_REFUSED),
+        ("info query returned status 429: rate-overlimit", NotReady, ErrorCode.RATE_LIMITED),
+        ("info query timed out", NotReady, ErrorCode.MESSENGER_UNREACHABLE),
+    ],
+)
+def test_a_refused_pairing_code_says_why(text: str, kind: type[MimError], code: ErrorCode) -> None:
+    error = pairing_failure(text)
+    assert type(error) is kind
+    assert error.code is code
+
+
+def test_an_own_number_is_read_as_people_write_it() -> None:
+    assert own_number("+1 (555) 000-1111") == "15550001111"

@@ -1,18 +1,29 @@
-"""The REST models: what callers send, and what an instance looks like to them. The OpenAPI document comes from here."""
+"""What callers of REST send: bodies and queries. The OpenAPI document comes from here, `answers` and `routes`."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import StringConstraints as Chars
 
-from mim.contracts.fields import Bool, MessageText, Model, Name, Recipient, UserId
+from mim.contracts.fields import (
+    Bool,
+    HttpUrl,
+    InstanceId,
+    MessageText,
+    Model,
+    Name,
+    PhoneNumber,
+    Recipient,
+    UserId,
+    clean_text,
+)
 from mim.contracts.messages import MAX_SECRET
-from mim.contracts.records import InstanceRecord
-from mim.contracts.states import Interface, Provider, auth_status
-from mim.contracts.values import WebhookFilters
+from mim.contracts.states import Interface, Provider, Role, Status
+from mim.contracts.values import LogLevel, Media, MediaKind, WebhookFilters
 
 # https://core.telegram.org/bots/api#authorizing-your-bot
 BOT_TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{30,64}")
@@ -24,19 +35,9 @@ class WebhookBody(Model):
     """`api_webhook_schema`: where messages of the instance are reported. Headers are secrets and never shown again."""
 
     enabled: Bool = True
-    url: Annotated[str, Field(max_length=2048)]
+    url: HttpUrl
     headers: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=32)] = {}
     filters: WebhookFilters = WebhookFilters()
-
-    @field_validator("url")
-    @classmethod
-    def _is_http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an http or https URL, such as https://example.com/hook")
-        if parts.username or parts.password:
-            raise ValueError("must not hold a user name or password; send those in `headers`")
-        return url
 
     @field_validator("headers")
     @classmethod
@@ -45,6 +46,27 @@ class WebhookBody(Model):
             if not HEADER_NAME.fullmatch(name) or not value.isprintable():
                 raise ValueError(f"{name[:40]!r} is not a valid header")
         return headers
+
+
+def checked_proxy(value: SecretStr, provider: Provider | None) -> SecretStr:
+    """A proxy that the provider can use. Raises: ValueError that says what one looks like."""
+    schemes = ("http",) if provider is Provider.TELEGRAM else PROXY_SCHEMES
+    text = value.get_secret_value()
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not fits or len(text) > MAX_SECRET or not text.isprintable():
+        raise ValueError(f"must be a {' or '.join(schemes)} URL such as http://user:password@proxy.example.com:3128")
+    return value
+
+
+def checked_token(value: SecretStr) -> SecretStr:
+    """A bot token of the right form. Raises: ValueError that says what one looks like."""
+    if not BOT_TOKEN.fullmatch(value.get_secret_value().strip()):
+        raise ValueError("must look like 123456789:AAE… as @BotFather gives it")
+    return value
 
 
 class ProviderConfig(Model):
@@ -62,30 +84,14 @@ class CreateInstanceBody(Model):
     name: Name | None = None
     start: Bool = True
     config: ProviderConfig | None = None
-    token: SecretStr | None = Field(default=None, validate_default=True)
-    proxy: SecretStr | None = None
+    token: Annotated[SecretStr, Field(max_length=MAX_SECRET)] | None = Field(default=None, validate_default=True)
+    proxy: Annotated[SecretStr, Field(max_length=MAX_SECRET)] | None = None
     api_webhook_schema: WebhookBody | None = None
-
-    @field_validator("token", "proxy")
-    @classmethod
-    def _is_short(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) > MAX_SECRET:
-            raise ValueError(f"must have at most {MAX_SECRET:,} characters")
-        return value
 
     @field_validator("proxy")
     @classmethod
     def _is_proxy(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if value is None:
-            return None
-        telegram = info.data.get("provider") is Provider.TELEGRAM
-        schemes = ("http",) if telegram else PROXY_SCHEMES
-        parts = urlsplit(value.get_secret_value())
-        if parts.scheme not in schemes or not parts.hostname:
-            raise ValueError(
-                f"must be a {' or '.join(schemes)} URL such as http://user:password@proxy.example.com:3128"
-            )
-        return value
+        return None if value is None else checked_proxy(value, info.data.get("provider"))
 
     @field_validator("token")
     @classmethod
@@ -96,8 +102,7 @@ class CreateInstanceBody(Model):
         given = value or (older.bot_token if older else None)
         if given is None:
             raise ValueError("is required for telegram; @BotFather gives it")
-        if not BOT_TOKEN.fullmatch(given.get_secret_value().strip()):
-            raise ValueError("must look like 123456789:AAE… as @BotFather gives it")
+        checked_token(given)
         return value
 
     def bot_token(self) -> str | None:
@@ -106,11 +111,47 @@ class CreateInstanceBody(Model):
         return given.get_secret_value().strip() if given else None
 
 
+class UpdateInstanceBody(Model):
+    """Body of `PATCH /api/v1/instances/{id}`: what is left out stays, null removes a name, webhook or proxy."""
+
+    name: Name | None = None
+    api_webhook_schema: WebhookBody | None = None
+    token: Annotated[SecretStr, Field(max_length=MAX_SECRET)] | None = None
+    proxy: Annotated[SecretStr, Field(max_length=MAX_SECRET)] | None = None
+
+
 class SendMessageBody(Model):
     """Body of `POST …/multi-provider/instances/{provider}/{id}/send-message`."""
 
     to: Recipient
     message: MessageText
+
+
+Caption = Annotated[str, Chars(max_length=4096), AfterValidator(clean_text)]
+
+
+class SendMediaBody(Model):
+    """Body of `POST …/multi-provider/instances/{provider}/{id}/send-media`. Without a kind the URL's ending decides."""
+
+    to: Recipient
+    media_url: HttpUrl = Field(validation_alias=AliasChoices("mediaUrl", "media_url"))
+    caption: Caption = ""
+    kind: MediaKind | None = Field(default=None, validation_alias=AliasChoices("mediaType", "media_type"))
+    file_name: Name | None = Field(default=None, validation_alias=AliasChoices("fileName", "file_name"))
+
+
+_ENDINGS = {
+    MediaKind.IMAGE: (".jpg", ".jpeg", ".png", ".webp"),
+    MediaKind.AUDIO: (".mp3", ".ogg", ".oga", ".m4a", ".wav"),
+    MediaKind.VIDEO: (".mp4", ".mov", ".webm"),
+}
+
+
+def media(source: str, kind: MediaKind | None, file_name: str | None) -> Media:
+    """The file at a URL; what its ending does not tell is a document."""
+    path = urlsplit(source).path.lower()
+    guessed = next((kind for kind, endings in _ENDINGS.items() if path.endswith(endings)), MediaKind.DOCUMENT)
+    return Media(kind=kind or guessed, source=source, file_name=file_name)
 
 
 class TelegramSendBody(Model):
@@ -121,63 +162,155 @@ class TelegramSendBody(Model):
     parse_mode: Literal["HTML", "Markdown", "MarkdownV2"] | None = Field(
         default=None, validation_alias=AliasChoices("parseMode", "parse_mode")
     )
-    disable_web_page_preview: Bool = Field(default=False, validation_alias=AliasChoices("disableWebPagePreview"))
-    disable_notification: Bool = Field(default=False, validation_alias=AliasChoices("disableNotification"))
+    disable_web_page_preview: Bool = Field(
+        default=False, validation_alias=AliasChoices("disableWebPagePreview", "disable_web_page_preview")
+    )
+    disable_notification: Bool = Field(
+        default=False, validation_alias=AliasChoices("disableNotification", "disable_notification")
+    )
+
+
+class TelegramMediaBody(Model):
+    """Body of `POST /api/v1/telegram/send-media` on an instance's own port."""
+
+    chat_id: Recipient = Field(validation_alias=AliasChoices("chatId", "chat_id"))
+    source: HttpUrl
+    caption: Annotated[Caption, Field(max_length=1024)] = ""
+    kind: MediaKind | None = Field(default=None, validation_alias=AliasChoices("mediaType", "media_type"))
+    file_name: Name | None = Field(default=None, validation_alias=AliasChoices("fileName", "file_name"))
 
 
 class WhatsAppSendBody(Model):
-    """Body of `POST /api/v1/send` on an instance's own port."""
+    """Body of `POST /api/v1/send` on an instance's own port: a text, or a file with a caption."""
 
     number: Recipient
-    message: MessageText
-    media_type: Literal["text"] = Field(default="text", validation_alias=AliasChoices("mediaType", "media_type"))
+    media_type: Literal["text", "image", "document", "audio", "video"] = Field(
+        default="text", validation_alias=AliasChoices("mediaType", "media_type")
+    )
+    message: MessageText | Literal[""] = ""
+    source: HttpUrl | None = None
+    caption: Caption = ""
+    file_name: Name | None = Field(default=None, validation_alias=AliasChoices("fileName", "file_name"))
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.media_type == "text" and not self.message:
+            raise ValueError("message is required where mediaType is text")
+        if self.media_type != "text" and self.source is None:
+            raise ValueError(f"source is required where mediaType is {self.media_type}: the URL of the file")
+        return self
 
 
-def instance_view(record: InstanceRecord) -> dict[str, Any]:
-    """An `instance` object of the contract. No secret is in it."""
-    doc = record.model_dump(mode="json")
-    status = record.status
-    phone = record.account.phone_number if record.account else None
-    return {
-        "id": record.id,
-        "instance_id": record.id,
-        "user_id": record.user_id,
-        "company_id": record.user_id,
-        "name": record.display_name,
-        "provider": record.provider,
-        "type_instance": doc["type_instance"],
-        "status": status,
-        "auth_status": auth_status(status, logged_in=record.logged_in),
-        "is_ready_for_messages": status.is_ready,
-        "desired": record.desired,
-        "account": (record.account.username or record.account.first_name or record.account.id)
-        if record.account
-        else None,
-        "phone_number": phone,
-        "whatsapp_state": whatsapp_state(record),
-        "port_api": record.ports.api,
-        "port_mcp": record.ports.mcp,
-        "port": record.ports.api,
-        "ports": doc["ports"],
-        "worker": record.worker,
-        "epoch": record.epoch,
-        "api_webhook_schema": doc["webhook"],
-        "token_hint": record.token_hint,
-        "message_stats": doc["message_stats"],
-        "reason": doc["reason"],
-        "restriction": doc["restriction"],
-        "observed_at": doc["observed_at"],
-        "created_at": doc["created_at"],
-        "updated_at": doc["updated_at"],
-        "last_seen": doc["last_seen"],
-        "memory_status": "active" if status.is_live else "inactive",
-    }
+class PairingCodeBody(Model):
+    """Body of `POST …/pairing-code`: the phone that shall be linked, with its country code."""
+
+    phone_number: PhoneNumber
 
 
-def whatsapp_state(record: InstanceRecord) -> str | None:
-    """The connection state in the words of WhatsApp Web; None for other providers."""
-    if record.provider is not Provider.WHATSAPPWEB:
-        return None
-    words = {"client_ready": "CONNECTED", "authenticated": "OPENING", "starting": "OPENING", "qr_ready": "UNPAIRED"}
-    words |= {"reconnecting": "TIMEOUT", "logged_out": "UNPAIRED", "action_required": "PAIRING"}
-    return words.get(record.status, "UNLAUNCHED")
+class LoginBody(Model):
+    """Body of `POST …/login`: the fields that the present login step names."""
+
+    phone_number: PhoneNumber | None = None
+    token: Annotated[SecretStr, Field(max_length=MAX_SECRET)] | None = None
+
+
+class BatchBody(Model):
+    """Body of `POST /api/v1/instances/batch/status`."""
+
+    instance_ids: Annotated[tuple[InstanceId, ...], Field(max_length=5000)]
+
+
+class CreateTokenBody(Model):
+    """Body of `POST /api/v1/tokens`. Without a `user_id` the token is for the whole system."""
+
+    name: Name
+    role: Role
+    user_id: UserId | None = None
+    expires_in_days: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = None
+
+
+class NoBody(Model):
+    """A body that may be left out; nothing in it is looked at."""
+
+
+# ---------------------------------------------------------------------------------------------- queries
+
+
+class Query(Model):
+    """Query parameters; of one that is given twice the first counts."""
+
+
+class FilterQuery(Query):
+    """Which instances."""
+
+    user_id: UserId | None = None
+    company_id: UserId | None = None
+    provider: Provider | None = None
+    status: Status | None = None
+    search: Annotated[str, Field(max_length=200)] | None = None
+
+
+class ListQuery(FilterQuery):
+    """Which instances, and which part of the list."""
+
+    limit: Annotated[int, Field(ge=1, le=5000)] = 100
+    offset: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+
+
+class ProviderQuery(Query):
+    """Of which provider."""
+
+    provider: Provider | None = None
+
+
+class QrQuery(Query):
+    """In which form."""
+
+    format: Literal["json", "png", "svg", "ascii", "raw"] = "json"
+
+
+class LogsQuery(Query):
+    """How many of the newest lines, from which level upwards; `follow` goes on as Server-Sent Events."""
+
+    tail: Annotated[int, Field(ge=1, le=1000)] = 100
+    level: LogLevel | None = None
+    follow: bool = False
+
+
+class HistoryQuery(Query):
+    """How many of the newest entries."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+class AuditQuery(HistoryQuery):
+    """Which changes: of one instance, and how far back."""
+
+    instance_id: InstanceId | None = None
+    hours: Annotated[int, Field(ge=1, le=720)] = 24
+
+
+class EventsQuery(Query):
+    """Which events; `types` are names such as `qr_ready` or `message.sent`, comma-separated. `last_event_id` begins
+    after an older event, as the header `Last-Event-ID` does; 0 begins with the oldest that is stored."""
+
+    instance_id: InstanceId | None = None
+    user_id: UserId | None = None
+    types: Annotated[str, Field(max_length=1000)] = ""
+    last_event_id: Annotated[int, Field(ge=0, le=10**18)] | None = None
+
+
+class PageQuery(Query):
+    """Which part of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+class StoredQuery(PageQuery):
+    """Which stored messages."""
+
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    chat_id: Annotated[str, Field(max_length=128)] | None = Field(
+        default=None, validation_alias=AliasChoices("chatId", "chat_id")
+    )
+    is_group: bool | None = Field(default=None, validation_alias=AliasChoices("isGroup", "is_group"))

@@ -46,6 +46,11 @@ class ErrorCode(StrEnum):
     SHUTTING_DOWN = "SHUTTING_DOWN"
     TIMEOUT = "TIMEOUT"
     INTERNAL = "INTERNAL"
+    FORBIDDEN = "FORBIDDEN"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    MEDIA_UNREACHABLE = "MEDIA_UNREACHABLE"
+    MEDIA_REFUSED = "MEDIA_REFUSED"
     MESSENGER_UNREACHABLE = "MESSENGER_UNREACHABLE"
     MESSENGER_REFUSED = "MESSENGER_REFUSED"
     RATE_LIMITED = "RATE_LIMITED"
@@ -120,3 +125,37 @@ class Unavailable(MimError):
     def __init__(self, code: ErrorCode, message: str, retry_after_s: float = 2.0) -> None:
         super().__init__(code, message)
         self.retry_after_s = retry_after_s
+
+
+HTTP_STATUS: dict[str, int] = {
+    ErrorCode.BAD_JSON: 400,
+    ErrorCode.INVALID_ID: 404,
+    ErrorCode.INVALID_FIELDS: 422,
+    ErrorCode.NOT_SUPPORTED: 422,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.UNAUTHORIZED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.FORBIDDEN_ORIGIN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.ROUTE_NOT_FOUND: 404,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.QR_NOT_AVAILABLE: 404,
+    ErrorCode.NOT_READY: 409,
+    ErrorCode.ALREADY_EXISTS: 409,
+    ErrorCode.IDEMPOTENCY_CONFLICT: 409,
+    ErrorCode.TOO_MANY_REQUESTS: 429,
+    ErrorCode.PORTS_EXHAUSTED: 503,
+    ErrorCode.BUS_UNAVAILABLE: 503,
+    ErrorCode.STORAGE_FULL: 503,
+    ErrorCode.SHUTTING_DOWN: 503,
+    ErrorCode.NO_WORKER: 503,
+    ErrorCode.TIMEOUT: 504,
+    ErrorCode.INTERNAL: 500,
+}
+"""The HTTP status of an error answer; every other code is what the messenger said."""
+MESSENGER_REFUSED_STATUS = 502
+
+
+def http_status(code: str) -> int:
+    """The HTTP status that goes with a code."""
+    return HTTP_STATUS.get(code, MESSENGER_REFUSED_STATUS)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import from_json
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid
@@ -28,7 +29,7 @@ from mim.contracts.fields import (
     UserId,
 )
 from mim.contracts.states import Desired, Interface, Provider, Status
-from mim.contracts.values import Account, IncomingMessage, Ports, Reason, Webhook
+from mim.contracts.values import Account, IncomingMessage, Media, Ports, Reason, Webhook
 
 MAX_SECRET = 16_384
 SecretName = Literal["token", "proxy", "webhook_headers"]
@@ -48,10 +49,12 @@ class Verb(StrEnum):
 
 
 class Command(Model):
-    """`reply_to`, if given, is the subject that gets the `Outcome`; `actor` is who asked, for the history."""
+    """`reply_to`, if given, is the subject that gets the `Outcome`; `actor` is who asked and `origin` from where, for
+    the history."""
 
     instance_id: InstanceId
     actor: Name = "nats"
+    origin: Name = "nats"
     reply_to: str | None = None
 
 
@@ -80,7 +83,55 @@ class ChangeInstance(Command):
     verb: Verb
 
 
-AnyCommand = CreateInstance | ChangeInstance
+UPDATE = "update"
+
+
+class UpdateInstance(Command):
+    """Subject `mim.cmd.instance.<id>.update`: change what is given, leave the rest.
+
+    `removed` takes away a name, webhook or proxy. A new token or proxy begins the session anew, and so does `start`.
+    Secrets go as in `CreateInstance`; a new API key is made by lifecycle and never travels.
+    """
+
+    name: Name | None = None
+    webhook: Webhook | None = None
+    sealed: Annotated[dict[SecretName, Annotated[str, Field(max_length=4 * MAX_SECRET)]], Field(max_length=8)] = {}
+    removed: tuple[Literal["name", "webhook", "proxy"], ...] = ()
+    token_hint: Annotated[str, Field(max_length=4)] | None = None
+    token: SecretStr | None = None
+    proxy: SecretStr | None = None
+    rotate_api_key: Bool = False
+    clear_errors: Bool = False
+    start: Bool = False
+
+
+AnyCommand = CreateInstance | UpdateInstance | ChangeInstance
+
+
+def action_of(command: AnyCommand) -> str:
+    """What a command does, in one word, for the audit."""
+    match command:
+        case CreateInstance():
+            return "create"
+        case UpdateInstance(rotate_api_key=True):
+            return "rotate_api_key"
+        case UpdateInstance(clear_errors=True):
+            return "clear_errors"
+        case UpdateInstance():
+            return UPDATE
+        case _:
+            return command.verb
+
+
+def command_subject(command: AnyCommand) -> str:
+    """The subject that a command is published on."""
+    match command:
+        case CreateInstance():
+            return subjects.CREATE_COMMAND
+        case UpdateInstance():
+            return subjects.instance_command(command.instance_id, UPDATE)
+        case _:
+            return subjects.instance_command(command.instance_id, command.verb)
 
 
 class Outcome(Model):
@@ -95,21 +146,29 @@ class Outcome(Model):
 
 
 class SendMessage(Model):
-    """Subject `mim.cmd.message.<provider>.<id>`: one text to send, in order per instance.
+    """Subject `mim.cmd.message.<provider>.<id>`: one text or file to send, in order per instance.
 
-    `id` goes with the message from end to end; a repeat with the same id is sent once.
+    `id` goes with the message from end to end; a repeat with the same id is sent once. Beside `media`, `text` is its
+    caption and may be empty.
     """
 
     id: MessageId
     instance_id: InstanceId
     provider: Provider
     to: Recipient
-    text: MessageText
+    text: MessageText | Literal[""] = ""
+    media: Media | None = None
     parse_mode: Literal["HTML", "Markdown", "MarkdownV2"] | None = None
     disable_web_page_preview: Bool = False
     disable_notification: Bool = False
     expires_at: Time
     actor: Name = "nats"
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.text and self.media is None:
+            raise ValueError("a message needs a text or media")
+        return self
 
 
 # ------------------------------------------------------------------------------------------------ events
@@ -230,11 +289,17 @@ class InstanceFailed(InstanceEvent):
 
 
 class InstanceUpdated(InstanceEvent):
-    """The owner changed what is wanted."""
+    """The owner changed something; `changed` names what. A removed name or webhook is in `changed` and null."""
 
     name = "updated"
 
     desired: Desired
+    changed: tuple[str, ...] = ()
+    display_name: Name | None = None
+    webhook: Webhook | None = None
+    secrets: tuple[str, ...] | None = None
+    token_hint: str | None = None
+    api_key_sha256: str | None = None
 
 
 class InstanceDeleted(InstanceEvent):
@@ -263,6 +328,8 @@ class MessageSent(MessageEvent):
     to: str
     messenger_id: str
     chat_id: str | None = None
+    type: str = "text"
+    body: str = ""
 
 
 class MessageFailed(MessageEvent):
@@ -284,6 +351,45 @@ class MessageReceived(MessageEvent):
     message: IncomingMessage
 
 
+class ActivityReported(Model):
+    """What an instance did since the last report: calls with its API key, and round trips to the messenger.
+
+    Reported together now and then, so that counting costs little. It changes figures, never the status.
+    """
+
+    name: ClassVar[str] = "reported"
+
+    instance_id: InstanceId
+    epoch: int = 0
+    api_key_sha256: str | None = None
+    api_calls: int = 0
+    first_call_at: Time | None = None
+    last_call_at: Time | None = None
+    health_checks: int = 0
+    observed_at: Time | None = None
+
+
+SYSTEM = "system"
+
+
+class Audited(Model):
+    """Somebody changed something, or tried to: who, what, from where, and what became of it.
+
+    `instance_id` is the instance, or `system` for what belongs to none, such as access tokens.
+    """
+
+    name: ClassVar[str] = "recorded"
+
+    instance_id: InstanceId | Literal["system"]
+    user_id: str | None = None
+    actor: str
+    action: str
+    origin: str
+    ok: bool
+    code: str | None = None
+    message: str = ""
+
+
 INSTANCE_EVENTS: tuple[type[InstanceEvent], ...] = (
     InstanceCreated,
     InstanceAllocated,
@@ -300,12 +406,12 @@ INSTANCE_EVENTS: tuple[type[InstanceEvent], ...] = (
     InstanceDeleted,
 )
 MESSAGE_EVENTS: tuple[type[MessageEvent], ...] = (MessageSent, MessageFailed, MessageReceived)
-Event = InstanceEvent | MessageEvent
+Event = InstanceEvent | MessageEvent | ActivityReported | Audited
 Data = TypeVar("Data", bound=Event)
 
 
 class CloudEvent(Model, Generic[Data]):
-    """The envelope. `type` is `mim.<instance|message>.<name>.v1`, `subject` the instance id."""
+    """The envelope. `type` is `mim.<instance|message|activity|audit>.<name>.v1`, `subject` the instance id."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str
@@ -317,9 +423,19 @@ class CloudEvent(Model, Generic[Data]):
     data: Data
 
 
-_MODELS: dict[str, type[Event]] = {f"mim.instance.{model.name}.v1": model for model in INSTANCE_EVENTS} | {
-    f"mim.message.{model.name}.v1": model for model in MESSAGE_EVENTS
-}
+def event_type(model: type[Event]) -> str:
+    """The CloudEvents `type` of an event model."""
+    if issubclass(model, InstanceEvent):
+        family = "instance"
+    elif issubclass(model, MessageEvent):
+        family = "message"
+    else:
+        family = "activity" if model is ActivityReported else "audit"
+    return f"mim.{family}.{model.name}.v1"
+
+
+EVENTS: tuple[type[Event], ...] = (*INSTANCE_EVENTS, *MESSAGE_EVENTS, ActivityReported, Audited)
+_MODELS: dict[str, type[Event]] = {event_type(model): model for model in EVENTS}
 
 
 @cache
@@ -330,11 +446,10 @@ def envelope_of(model: type[Event]) -> type[CloudEvent[Event]]:
 
 def wrap(event: Event, *, id: str, source: str, time: datetime) -> CloudEvent[Event]:
     """Put an event into its envelope. `source` names the service or worker, `id` is unique for ever."""
-    family = "instance" if isinstance(event, InstanceEvent) else "message"
     return envelope_of(type(event))(
         id=id,
         source=source,
-        type=f"mim.{family}.{event.name}.v1",
+        type=event_type(type(event)),
         subject=event.instance_id,
         time=time,
         data=event,
@@ -345,7 +460,11 @@ def event_subject(event: Event) -> str:
     """The subject an event is published on."""
     if isinstance(event, InstanceEvent):
         return subjects.instance_event(event.instance_id, event.name)
-    return subjects.message_event(event.instance_id, event.name)
+    if isinstance(event, MessageEvent):
+        return subjects.message_event(event.instance_id, event.name)
+    if isinstance(event, ActivityReported):
+        return subjects.activity_event(event.instance_id)
+    return subjects.audit_event(event.instance_id, event.action)
 
 
 class _Head(Model):
@@ -372,21 +491,15 @@ def parse_command(subject: str, payload: bytes) -> AnyCommand:
     try:
         if subject == subjects.CREATE_COMMAND:
             return CreateInstance.model_validate_json(payload)
-        body = _Body.model_validate_json(payload or b"{}")
-        return ChangeInstance.model_validate(
-            {
-                "instance_id": subjects.instance_of(subject),
-                "verb": subjects.last_token(subject),
-                **body.model_dump(exclude_none=True),
-            }
-        )
+        body = from_json(payload or b"{}")
+        if not isinstance(body, dict):
+            raise Invalid(ErrorCode.INVALID_MESSAGE, "not a command: the body must be a JSON object")
+        known = {"instance_id": subjects.instance_of(subject), "verb": subjects.last_token(subject)}
+        return (UpdateInstance if known["verb"] == UPDATE else ChangeInstance).model_validate(body | known)
     except ValidationError as error:
         raise Invalid(ErrorCode.INVALID_MESSAGE, f"not a command: {problems(error)}") from None
-
-
-class _Body(Model):
-    actor: Name | None = None
-    reply_to: str | None = None
+    except ValueError:
+        raise Invalid(ErrorCode.INVALID_MESSAGE, "not a command: the body is not valid JSON") from None
 
 
 def problems(error: ValidationError) -> str:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 
 from mim.contracts.fields import InstanceId, Model, Time
-from mim.contracts.states import Desired, Interface, Provider, Status
-from mim.contracts.values import Account, MessageStats, Ports, QrCode, Reason, Restriction, Webhook
+from mim.contracts.states import Desired, Interface, Provider, Role, Status
+from mim.contracts.values import (
+    Account,
+    ApiKeyUse,
+    Figures,
+    MessageStats,
+    Ports,
+    QrCode,
+    Reason,
+    Restriction,
+    Webhook,
+)
 
 
 class OrderAction(StrEnum):
@@ -47,6 +57,10 @@ class WorkerHeartbeat(Model):
     host: str
     capacity: int
     load: int
+    address: str = "127.0.0.1"
+    """Where its instances' ports are reached."""
+    memory_bytes: int = 0
+    """Measured, with its child processes."""
 
 
 class AllocationRequest(Model):
@@ -129,6 +143,8 @@ class InstanceRecord(Model):
     qr: QrCode | None = None
     account: Account | None = None
     message_stats: MessageStats = MessageStats()
+    api_keys: tuple[ApiKeyUse, ...] = ()
+    figures: Figures = Figures()
     observed_at: Time | None = None
     last_seen: Time | None = None
     created_at: Time
@@ -141,3 +157,35 @@ class FoldPosition(Model):
     """KV `instances`, key `_fold`: every event up to `seq` is in the records that were written before."""
 
     seq: int = 0
+
+
+class SessionCall(Model):
+    """Subject `mim.rpc.worker.<worker>`: ask the worker that holds a session for a pairing code."""
+
+    instance_id: InstanceId
+    phone_number: str
+
+
+class SessionAnswer(Model):
+    """What came of a `SessionCall`: a code and until when it is good, or the error."""
+
+    pairing_code: str | None = None
+    expires_at: Time | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class AccessToken(Model):
+    """KV `tokens`, key = id: who may call the gateway. The token itself is kept as its SHA-256 only.
+
+    `user_id` binds it to the instances of one user; None is for operators of the whole system.
+    """
+
+    id: str
+    name: str
+    role: Role
+    user_id: str | None = None
+    sha256: str
+    created_at: Time
+    created_by: str
+    expires_at: Time | None = None

@@ -31,6 +31,21 @@ class Desired(StrEnum):
     DELETED = "deleted"
 
 
+class Role(StrEnum):
+    """What a caller may do; each may do what the ones before it may."""
+
+    VIEWER = "viewer"
+    """Read."""
+    OPERATOR = "operator"
+    """Also start, stop, restart, log in and send."""
+    ADMIN = "admin"
+    """Also create, change, log out, delete, and see credentials."""
+
+    def may(self, needed: Role) -> bool:
+        """Whether this role is enough where `needed` is."""
+        return list(Role).index(self) >= list(Role).index(needed)
+
+
 class UserAction(StrEnum):
     """The one thing a person can do about a status."""
 

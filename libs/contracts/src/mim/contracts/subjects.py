@@ -23,11 +23,13 @@ WORKERS_BUCKET = "workers"  # heartbeats, key = worker name
 ORDERS_BUCKET = "orders"  # session orders, key = <worker>.<instance id>
 SECRETS_BUCKET = "secrets"  # sealed, key = <provider>.<instance id>.<name>
 IDEMPOTENCY_BUCKET = "idempotency"  # answers by key for 24 h, sealed
+TOKENS_BUCKET = "tokens"  # access tokens by id, hashed
 
 CREATE_COMMAND = "mim.cmd.instance.create"
 INSTANCE_COMMANDS = "mim.cmd.instance.>"
 MESSAGE_COMMANDS = "mim.cmd.message.>"
 ALL_EVENTS = "mim.evt.>"
+ALL_AUDITS = "mim.evt.audit.*.*"
 ALL_LOGS = "mim.log.>"
 ALL_DEAD = "mim.dlq.>"
 ALLOCATE = "mim.rpc.allocator.allocate"
@@ -94,6 +96,31 @@ def message_event(instance_id: str, name: str) -> str:
     return f"mim.evt.message.{token(instance_id)}.{token(name)}"
 
 
+def message_events(instance_id: str) -> str:
+    """All message events of one instance."""
+    return f"mim.evt.message.{token(instance_id)}.*"
+
+
+def activity_event(instance_id: str) -> str:
+    """Subject of the reports of what an instance did: API calls, round trips to the messenger."""
+    return f"mim.evt.activity.{token(instance_id)}.reported"
+
+
+def audit_event(about: str, action: str) -> str:
+    """Subject of the record that somebody changed something; `about` is an instance id or `system`."""
+    return f"mim.evt.audit.{token(about)}.{token(action)}"
+
+
+def audits_of(about: str) -> str:
+    """All records of changes of one instance, or of `system`."""
+    return f"mim.evt.audit.{token(about)}.*"
+
+
+def session_call(worker: str) -> str:
+    """Where a worker is asked something about a session that it holds."""
+    return f"mim.rpc.worker.{token(worker)}"
+
+
 def log_line(instance_id: str) -> str:
     """Subject of the log lines of one instance."""
     return f"mim.log.{token(instance_id)}"
@@ -104,9 +131,19 @@ def dead_letter(service: str) -> str:
     return f"mim.dlq.{token(service)}"
 
 
+def metrics_of(service: str) -> str:
+    """Where a service answers with its metrics; like HEALTH, a request without a body."""
+    return f"mim.rpc.metrics.{token(service)}"
+
+
 def outbox_inbox(worker: str, boot: str) -> str:
     """Where the messages of all instances of one worker are delivered to it."""
     return f"mim.deliver.{token(worker)}.{token(boot)}"
+
+
+def bucket_subject(bucket: str, key: str) -> str:
+    """Subject of one key of a bucket, as a program that watches the bucket sees it."""
+    return f"$KV.{bucket}.{key}"
 
 
 def order_key(worker: str, instance_id: str) -> str:
@@ -131,7 +168,7 @@ def port_key(host: str, port: int) -> str:
 
 def host_token(host: str) -> str:
     """A host name as one token."""
-    return token(re.sub(r"[^a-z0-9-]", "-", host.lower()).strip("-")[:63] or "host")
+    return token(re.sub(r"[^a-z0-9-]", "-", host.lower()).strip("-")[:63].rstrip("-") or "host")
 
 
 def last_token(subject: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from enum import StrEnum
+from typing import Annotated
 
-from mim.contracts.fields import Bool, Model, Time
+from pydantic import Field
+from pydantic import StringConstraints as Chars
+
+from mim.contracts.fields import Bool, HttpUrl, Model, Name, Time
 from mim.contracts.states import UserAction
 
 
@@ -73,6 +77,23 @@ class Contact(Model):
     lid: str | None = None
 
 
+class MediaKind(StrEnum):
+    """What a file is shown as at the messenger."""
+
+    IMAGE = "image"
+    DOCUMENT = "document"
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class Media(Model):
+    """A file to be sent: fetched from `source` by the worker just before it is sent."""
+
+    kind: MediaKind
+    source: HttpUrl
+    file_name: Name | None = None
+
+
 class IncomingMessage(Model):
     """A message that an account received, or sent from another device."""
 
@@ -102,3 +123,59 @@ class MessageStats(Model):
     daily_sent: int = 0
     daily_received: int = 0
     daily_reset_at: Time | None = None
+
+
+class ApiKeyUse(Model):
+    """One API key of an instance, by its SHA-256, and how it was used."""
+
+    sha256: str
+    created_at: Time
+    usage_count: int = 0
+    first_used_at: Time | None = None
+    last_used_at: Time | None = None
+
+
+class ErrorEntry(Model):
+    """Something that went wrong with an instance. `error_id` is the id of the event that told it."""
+
+    error_id: str
+    error_type: str
+    error_message: str
+    timestamp: Time
+    source: str
+
+
+class Figures(Model):
+    """What the events of an instance come to in numbers.
+
+    `uptime_start` is since when it has been ready without a break; `errors` are the newest, oldest first.
+    """
+
+    restart_count: int = 0
+    health_check_count: int = 0
+    consecutive_failures: int = 0
+    error_count: int = 0
+    errors: tuple[ErrorEntry, ...] = ()
+    errors_cleared_at: Time | None = None
+    authenticated_at: Time | None = None
+    uptime_start: Time | None = None
+
+
+class LogLevel(StrEnum):
+    """How serious a log line is, in rising order."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class LogLine(Model):
+    """Subject `mim.log.<id>`: one line that concerns an instance. Escape sequences and secrets are taken out of it
+    where it is written. `source` is the service."""
+
+    timestamp: Time
+    level: LogLevel
+    message: Annotated[str, Chars(max_length=16_384)]
+    source: str

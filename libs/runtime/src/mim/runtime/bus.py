@@ -11,7 +11,7 @@ import asyncio
 import random
 import shutil
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +31,11 @@ from nats.js.errors import APIError, NotFoundError
 
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.messages import Event, event_subject, wrap
+from mim.contracts.reports import Figure
+from mim.runtime import metrics, tracing
 from mim.runtime.backoff import BUS_RETRY
 from mim.runtime.logs import CORRELATION, correlation
+from mim.runtime.process_figures import ProcessFigures
 from mim.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -59,15 +62,20 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message of a stream or one key of a bucket. `data` is None for a deleted key."""
+    """One message of a stream or one key of a bucket. `data` is None for a deleted key; `stored_at` where it is asked
+    for."""
 
     seq: int
     subject: str
     data: bytes | None
+    stored_at: datetime | None = None
 
 
 class Bus:
-    """Made by `connect`. `source` names this service or worker in the events it publishes."""
+    """Made by `connect`. `source` names this service or worker in the events it publishes.
+
+    `figures` is what the service tells of itself in its health answers, `process` what its process uses.
+    """
 
     def __init__(self, broker: NatsBroker, source: str, folder: Path) -> None:
         self.broker = broker
@@ -75,6 +83,8 @@ class Bus:
         self.source = source
         self.closed = asyncio.Event()
         self.reconnects = 0
+        self.figures: Callable[[], Mapping[str, Figure]] = dict
+        self.process = ProcessFigures()
         self._wakers: set[Callable[[], None]] = set()
         self.nc: Client
         self.js: JetStreamContext
@@ -121,12 +131,13 @@ class Bus:
         if not self.connected:
             # Publishing would wait in the client's buffer and the caller would wait with it.
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the message bus is away; try again in a moment")
-        try:
-            return (await self.js.publish(subject, payload, timeout=PUBLISH_TIMEOUT_S, headers=head or None)).seq
-        except APIError as error:
-            raise _translate(error) from None
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT) from error
+        with tracing.publishing(subject, head):
+            try:
+                return (await self.js.publish(subject, payload, timeout=PUBLISH_TIMEOUT_S, headers=head or None)).seq
+            except APIError as error:
+                raise _translate(error) from None
+            except (nats.errors.Error, TimeoutError, OSError) as error:
+                raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT) from error
 
     async def emit(self, event: Event, *, id: str | None = None, expect: tuple[str, int] | None = None) -> int:
         """Publish an event in its envelope and return its sequence in the stream.
@@ -135,9 +146,11 @@ class Bus:
         """
         event_id = id or str(uuid4())
         envelope = wrap(event, id=event_id, source=self.source, time=self.now())
-        return await self.publish(
+        seq = await self.publish(
             event_subject(event), envelope.model_dump_json().encode(), msg_id=event_id, expect=expect
         )
+        metrics.event_published(event.name)
+        return seq
 
     async def emit_surely(self, event: Event, *, id: str | None = None) -> int:
         """`emit`, however long the bus is away: what has happened must be told. The same id makes repeats harmless."""
@@ -176,12 +189,14 @@ class Bus:
 
         Raises: Unavailable if nobody answers in time.
         """
-        try:
-            return (await self.nc.request(subject, payload, timeout=timeout_s, headers=_correlated() or None)).data
-        except nats.errors.NoRespondersError as error:
-            raise Unavailable(ErrorCode.TIMEOUT, f"nobody listens on {subject}") from error
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise Unavailable(ErrorCode.TIMEOUT, f"no answer on {subject} within {timeout_s:g} s") from error
+        head = _correlated()
+        with tracing.publishing(subject, head, asks=True):
+            try:
+                return (await self.nc.request(subject, payload, timeout=timeout_s, headers=head or None)).data
+            except nats.errors.NoRespondersError as error:
+                raise Unavailable(ErrorCode.TIMEOUT, f"nobody listens on {subject}") from error
+            except (nats.errors.Error, TimeoutError, OSError) as error:
+                raise Unavailable(ErrorCode.TIMEOUT, f"no answer on {subject} within {timeout_s:g} s") from error
 
     # ------------------------------------------------------------------------------------------- following
 
@@ -255,6 +270,7 @@ class Bus:
     async def returned(self) -> None:
         """The connection is back."""
         self.reconnects += 1
+        metrics.bus_reconnected()
         log.info("bus_reconnected")
         for waker in list(self._wakers):
             waker()
@@ -272,6 +288,7 @@ def _correlated(headers: dict[str, str] | None = None) -> dict[str, str]:
 
 def _entry(msg: Msg) -> tuple[Entry, int]:
     meta = msg.metadata
+    tracing.noted(msg.subject, msg.headers, meta.timestamp)
     return Entry(meta.sequence.stream, msg.subject, None if _is_tombstone(msg.headers) else msg.data), meta.num_pending
 
 

@@ -20,41 +20,25 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from pydantic import ValidationError
 
-from mim.contracts.errors import ErrorCode, MimError, Unavailable
+from mim.contracts.answers import Shape
+from mim.contracts.api import Query
+from mim.contracts.errors import ErrorCode, MimError, Unavailable, http_status
 from mim.contracts.fields import Model
+from mim.runtime import tracing
 from mim.runtime.logs import correlated, correlation
+from mim.runtime.ratelimit import Allowance
 from mim.runtime.settings import is_loopback
+from mim.runtime.traffic import Traffic
 
 log = structlog.get_logger()
 Body = TypeVar("Body", bound=Model)
+Asked = TypeVar("Asked", bound=Query)
 
+UNKNOWN = "unknown"
+"""The route of a request that fits none, for metrics and traces."""
 MAX_BODY_BYTES = 1_000_000
 BODY_S = 30.0
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
-HTTP_STATUS: dict[str, int] = {
-    ErrorCode.BAD_JSON: 400,
-    ErrorCode.INVALID_ID: 404,
-    ErrorCode.INVALID_FIELDS: 422,
-    ErrorCode.TOO_LARGE: 413,
-    ErrorCode.UNAUTHORIZED: 401,
-    ErrorCode.FORBIDDEN_ORIGIN: 403,
-    ErrorCode.NOT_FOUND: 404,
-    ErrorCode.ROUTE_NOT_FOUND: 404,
-    ErrorCode.METHOD_NOT_ALLOWED: 405,
-    ErrorCode.QR_NOT_AVAILABLE: 404,
-    ErrorCode.NOT_READY: 409,
-    ErrorCode.ALREADY_EXISTS: 409,
-    ErrorCode.IDEMPOTENCY_CONFLICT: 409,
-    ErrorCode.PORTS_EXHAUSTED: 503,
-    ErrorCode.BUS_UNAVAILABLE: 503,
-    ErrorCode.STORAGE_FULL: 503,
-    ErrorCode.SHUTTING_DOWN: 503,
-    ErrorCode.NO_WORKER: 503,
-    ErrorCode.TIMEOUT: 504,
-    ErrorCode.INTERNAL: 500,
-}
-MESSENGER_REFUSED_STATUS = 502
 
 
 class HttpError(MimError):
@@ -65,21 +49,33 @@ class HttpError(MimError):
         self.fields = fields
 
 
+class TooManyRequests(MimError):
+    """The caller has used up what it may ask for; `headers` say so to programs."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        message = f"too many requests: {allowance.limit} a minute; try again in {allowance.retry_after_s} s"
+        super().__init__(ErrorCode.TOO_MANY_REQUESTS, message)
+        self.headers = {"Retry-After": str(allowance.retry_after_s), **allowance.headers()}
+
+
+def answer(body: Shape, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """An answer of the contract as JSON."""
+    raw = body.model_dump_json(by_alias=True).encode()
+    return web.Response(body=raw, status=status, content_type="application/json", headers=headers)
+
+
 def json_answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """A JSON response."""
     return web.Response(body=orjson.dumps(body), status=status, content_type="application/json", headers=headers)
 
 
-def success(status: int = 200, /, **fields: Any) -> web.Response:
-    """A success answer of the contract."""
-    return json_answer({"success": True, **fields}, status)
-
-
 def error_answer(error: MimError, request_id: str) -> web.Response:
     """An error answer of the contract."""
-    status = HTTP_STATUS.get(error.code, MESSENGER_REFUSED_STATUS)
+    status = http_status(error.code)
     headers = {"X-Request-Id": request_id}
-    if isinstance(error, Unavailable):
+    if isinstance(error, TooManyRequests):
+        headers |= error.headers
+    elif isinstance(error, Unavailable):
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     elif status == 503:
         headers["Retry-After"] = "5"
@@ -91,14 +87,14 @@ def error_answer(error: MimError, request_id: str) -> web.Response:
 Check = Callable[[web.Request], None]
 
 
-def entrance(*checks: Check) -> Middleware:
-    """The one middleware: whatever a check or a handler raises becomes an answer in the error shape.
+def entrance(*checks: Check, traffic: Traffic) -> Middleware:
+    """The one middleware: whatever a check or a handler raises becomes an answer in the error shape, and is measured.
 
     Checks are plain functions, and there is one layer: each would cost a tenth of the speed (measured). A body is read
     under a deadline: a client that trickles it does not hold a handler for ever.
     """
 
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             for check in checks:
                 check(request)
@@ -115,14 +111,27 @@ def entrance(*checks: Check) -> Middleware:
             message = f"something broke; the log has it as {request_id}"
             return error_answer(MimError(ErrorCode.INTERNAL, message), request_id)
 
-    @web.middleware
-    async def enter(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def correlate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method in ("GET", "HEAD"):  # they cause nothing that another service would log
-            return await answer(request, handler)
+            return await respond(request, handler)
         with correlated(request.headers.get("X-Request-Id")):
-            response = await answer(request, handler)
+            response = await respond(request, handler)
             response.headers["X-Request-Id"] = correlation() or ""
             return response
+
+    @web.middleware
+    async def enter(request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        route = UNKNOWN if resource is None else resource.canonical
+        began = traffic.begin()
+        response: web.StreamResponse | None = None
+        try:
+            with tracing.request_span(request.method, route, request.headers) as span:
+                response = await correlate(request, handler)
+                span.answered(response.status)
+            return response
+        finally:
+            traffic.end(request.method, route, response, began)
 
     return enter
 
@@ -140,6 +149,8 @@ def _error_answer(request: web.Request, error: MimError | web.HTTPException) -> 
     match error:
         case MimError():
             return error_answer(error, request_id)
+        case web.HTTPNoContent():
+            return web.Response(status=204, headers=error.headers)
         case web.HTTPRequestEntityTooLarge():
             message = f"the body is larger than {MAX_BODY_BYTES:,} bytes"
             return error_answer(MimError(ErrorCode.TOO_LARGE, message), request_id)
@@ -187,6 +198,46 @@ def guard(hosts: Collection[str], origins: Collection[str], *, any_host: bool = 
             )
 
     return check
+
+
+def cors(origins: Collection[str]) -> tuple[Check, Callable[[web.Request, web.StreamResponse], Awaitable[None]]]:
+    """Let pages of other sites read answers (https://fetch.spec.whatwg.org/#http-cors-protocol): a check that answers
+    preflights, and a signal that marks every response."""
+    allowed = {origin.lower().rstrip("/") for origin in origins}
+
+    def check(request: web.Request) -> None:
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            raise web.HTTPNoContent(headers=_PREFLIGHT)
+
+    async def mark(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Vary"] = "Origin"
+        origin = request.headers.get("Origin", "")
+        if origin.lower().rstrip("/") in allowed:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+
+    return check, mark
+
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id",
+    "Access-Control-Max-Age": "600",
+}
+
+
+def read_query(request: web.Request, model: type[Asked]) -> Asked:
+    """The query parameters as a model; of one that is given twice the first counts.
+
+    Raises: HttpError (INVALID_FIELDS) naming each one that does not fit.
+    """
+    if not request.query_string:
+        return model()
+    try:
+        return model.model_validate(dict(reversed(list(request.query.items()))))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        raise invalid_fields([(_field(problem["loc"]), problem["msg"]) for problem in problems]) from None
 
 
 async def read_body(request: web.Request, model: type[Body]) -> Body:

@@ -8,21 +8,48 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
+import orjson
 import structlog
 from aiohttp import web
 
+from mim.contracts.answers import (
+    AccountInfo,
+    Answer,
+    ChatList,
+    ContactList,
+    GroupList,
+    MessageList,
+    PortHealth,
+    PortStatus,
+    Queued,
+    StoredMessages,
+    StoredStatsAnswer,
+    WebhookAnswer,
+)
+from mim.contracts.api import PageQuery, StoredQuery, WebhookBody
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.fields import Model
-from mim.contracts.messages import MessageFailed, MessageSent, SendMessage
-from mim.runtime import http
+from mim.contracts.messages import MessageFailed, MessageSent, SendMessage, UpdateInstance
+from mim.contracts.records import InstanceRecord, SessionOrder
+from mim.contracts.routes import PORT_ROUTES, Route, Scope
+from mim.contracts.states import Provider, Role
+from mim.contracts.values import Webhook
+from mim.runtime import http, stored
+from mim.runtime.activity import Activity
+from mim.runtime.bus import Bus
+from mim.runtime.commands import Commands
 from mim.runtime.http import HttpError
+from mim.runtime.idempotency import Idempotency
+from mim.runtime.ratelimit import RateLimit
+from mim.runtime.routing import Binder, Call, Caller, Handler
 from mim.runtime.runner import Runner
 from mim.runtime.sending import OUTBOX_LIFE_S, Sender
-from mim.runtime.settings import is_loopback
+from mim.runtime.settings import Settings, is_loopback
+from mim.runtime.store import Secrets, Store
+from mim.runtime.traffic import Traffic
 
 log = structlog.get_logger()
 SEND_DEADLINE_S = 15.0
@@ -34,39 +61,48 @@ class SendRoute:
 
     body: type[Model]
     message: Callable[[Any], dict[str, Any]]
-    """The body as fields of `SendMessage`; at least `to` and `text`."""
-    answer: Callable[[MessageSent], dict[str, Any]]
+    """The body as fields of `SendMessage`; at least `to` and `text` or `media`."""
+    answer: Callable[[MessageSent], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the ports work with."""
+
+    bus: Bus
+    sender: Sender
+    commands: Commands
+    secrets: Secrets
+    records: Store[InstanceRecord]
+    activity: Activity
+    limit: RateLimit
+    idempotency: Idempotency
 
 
 class InstancePorts:
     """Opens and closes the listeners of a worker's instances."""
 
     def __init__(
-        self,
-        host: str,
-        provider: str,
-        prefix: str,
-        send_routes: Mapping[str, SendRoute],
-        sender: Sender,
-        now: Callable[[], datetime],
-        allowed: tuple[tuple[str, ...], tuple[str, ...]],
+        self, settings: Settings, provider: Provider, send_routes: Mapping[str, SendRoute], means: Means
     ) -> None:
-        self._host = host
+        self._host = settings.instance_host
         self._provider = provider
-        self._sender = sender
-        self._now = now
+        self._means = means
+        self._send_routes = send_routes
         self._runners: dict[int, Runner] = {}
         self._sites: dict[int, web.TCPSite] = {}
-        guard = http.guard(*allowed, any_host=not is_loopback(host))
-        app = web.Application(middlewares=[http.entrance(guard)], client_max_size=http.MAX_BODY_BYTES)
-        for base in dict.fromkeys(("/api/v1", prefix)):
-            app.router.add_get(f"{base}/health", self._health)
-            app.router.add_get(f"{base}/status", self._with_key(self._status))
-        app.router.add_get("/api/v1/account-info", self._with_key(self._account))
-        if prefix != "/api/v1":
-            app.router.add_get(f"{prefix}/me", self._with_key(self._account))
-        for path, route in send_routes.items():
-            app.router.add_post(path, self._with_key(self._send(route)))
+        origins = settings.allowed_origins
+        guard = http.guard(settings.allowed_hosts, origins, any_host=not is_loopback(self._host))
+        preflight, mark = http.cors(origins)
+        checks = [guard, preflight] if origins else [guard]
+        app = web.Application(
+            middlewares=[http.entrance(*checks, traffic=Traffic())], client_max_size=http.MAX_BODY_BYTES
+        )
+        if origins:
+            app.on_response_prepare.append(mark)
+        routes = PORT_ROUTES[provider]
+        binder = Binder(self._admit, means.limit, means.idempotency)
+        binder.bind(app.router, routes, {route.operation: self._handler(route) for route in routes})
         self._app = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
 
     async def start(self) -> None:
@@ -90,7 +126,7 @@ class InstancePorts:
         if site is not None:
             await site.stop()
 
-    # --------------------------------------------------------------------------------------------- handlers
+    # ----------------------------------------------------------------------------------------------- callers
 
     def _runner(self, request: web.Request) -> Runner:
         transport = request.transport
@@ -100,58 +136,157 @@ class InstancePorts:
             raise MimError(ErrorCode.NOT_FOUND, "no instance lives on this port any more")
         return runner
 
-    def _with_key(self, act: Callable[[web.Request, Runner], Awaitable[web.Response]]) -> http.Route:
-        async def handler(request: web.Request) -> web.StreamResponse:
-            runner = self._runner(request)
-            check_key(request, runner.order.api_key_sha256)
-            return await act(request, runner)
+    def _admit(self, request: web.Request, route: Route) -> Caller:
+        order = self._runner(request).order
+        if route.scope is Scope.OPEN:
+            return Caller("anybody", Role.VIEWER)
+        check_key(request, order.api_key_sha256)
+        self._means.activity.called(order.instance_id, order.api_key_sha256)
+        name = f"key of {order.instance_id}"
+        return Caller(name, Role.OPERATOR, order.user_id, order.instance_id, limit=order.api_key_sha256)
 
-        return handler
+    # --------------------------------------------------------------------------------------------- handlers
 
-    async def _health(self, request: web.Request) -> web.Response:
-        self._runner(request)
-        return http.json_answer({"status": "healthy", "provider": self._provider, "timestamp": _iso(self._now())})
+    def _handler(self, route: Route) -> Handler:
+        if (send := self._send_routes.get(route.path)) is not None and route.method == "POST":
+            return self._send(send)
+        handlers: dict[str, Callable[[Call, Runner], Awaitable[web.StreamResponse]]] = {
+            "health": self._health,
+            "status": self._status,
+            "account": self._account,
+            "me": self._account,
+            "chats": self._chats,
+            "contacts": self._contacts,
+            "messages": self._messages,
+            "groups": self._groups,
+            "stored": self._stored,
+            "stored_stats": self._stored_stats,
+            "webhook": self._webhook,
+            "set_webhook": self._set_webhook,
+        }
+        act = handlers[route.operation.removeprefix("port_").removeprefix("provider_")]
 
-    async def _status(self, _request: web.Request, runner: Runner) -> web.Response:
-        return http.success(
-            instance_id=runner.order.instance_id,
-            provider=self._provider,
-            status=runner.status,
-            is_ready_for_messages=runner.status.is_ready,
-            reason=runner.reason.model_dump(mode="json"),
-            since=_iso(runner.reason.since),
-            account=runner.account.model_dump(mode="json") if runner.account else None,
-            observed_at=_iso(runner.observed_at) if runner.observed_at else None,
+        async def handle(call: Call) -> web.StreamResponse:
+            return await act(call, self._runner(call.request))
+
+        return handle
+
+    async def _health(self, _call: Call, _runner: Runner) -> web.StreamResponse:
+        return http.answer(PortHealth(provider=self._provider, timestamp=self._means.bus.now()))
+
+    async def _status(self, _call: Call, runner: Runner) -> web.StreamResponse:
+        return http.answer(
+            PortStatus(
+                instance_id=runner.order.instance_id,
+                provider=self._provider,
+                status=runner.status,
+                is_ready_for_messages=runner.status.is_ready,
+                reason=runner.reason,
+                since=runner.reason.since,
+                account=runner.account,
+                observed_at=runner.observed_at,
+            )
         )
 
-    async def _account(self, _request: web.Request, runner: Runner) -> web.Response:
+    async def _account(self, _call: Call, runner: Runner) -> web.StreamResponse:
         if runner.account is None:
-            raise not_ready(runner.order.instance_id, runner.status, runner.reason.model_dump(mode="json"))
-        return http.success(**runner.account.model_dump(mode="json"))
+            raise not_ready(runner)
+        return http.answer(AccountInfo(**runner.account.model_dump()))
 
-    def _send(self, route: SendRoute) -> Callable[[web.Request, Runner], Awaitable[web.Response]]:
-        async def send(request: web.Request, runner: Runner) -> web.Response:
-            body = await http.read_body(request, route.body)
+    def _send(self, route: SendRoute) -> Handler:
+        async def send(call: Call) -> web.StreamResponse:
+            runner = self._runner(call.request)
+            body = await http.read_body(call.request, route.body)
             if not runner.status.is_ready:
-                raise not_ready(runner.order.instance_id, runner.status, runner.reason.model_dump(mode="json"))
+                raise not_ready(runner)
             message = SendMessage(
-                id=uuid4().hex,
+                id=call.seed.id("message"),
                 instance_id=runner.order.instance_id,
                 provider=runner.order.provider,
-                expires_at=self._now() + timedelta(seconds=OUTBOX_LIFE_S),
-                actor="instance port",
+                expires_at=self._means.bus.now() + timedelta(seconds=OUTBOX_LIFE_S),
+                actor=call.caller.name,
                 **route.message(body),
             )
-            outcome = await self._sender.send(message, SEND_DEADLINE_S)
+            outcome = await self._means.sender.send(message, SEND_DEADLINE_S)
             return send_answer(message, outcome, route.answer)
 
         return send
 
+    # ---------------------------------------------------------------------------------------- what is stored
 
-def not_ready(instance_id: str, status: str, reason: dict[str, Any]) -> HttpError:
-    """The 409 of an instance that cannot send now."""
-    text = f"the instance is {status}, not client_ready: {reason['message']}"
-    return HttpError(ErrorCode.NOT_READY, text, instance_id=instance_id, status=status, reason=reason)
+    async def _chats(self, call: Call, runner: Runner) -> web.StreamResponse:
+        found = stored.chats(await self._read(runner))
+        return http.answer(ChatList(chats=found[: _limit(call)], total=len(found)))
+
+    async def _groups(self, call: Call, runner: Runner) -> web.StreamResponse:
+        found = [chat for chat in stored.chats(await self._read(runner)) if chat.isGroup]
+        return http.answer(GroupList(groups=found[: _limit(call)], total=len(found)))
+
+    async def _contacts(self, call: Call, runner: Runner) -> web.StreamResponse:
+        found = stored.contacts(await self._read(runner))
+        return http.answer(ContactList(contacts=found[: _limit(call)], total=len(found)))
+
+    async def _messages(self, call: Call, runner: Runner) -> web.StreamResponse:
+        chat, limit = call.request.match_info["chat"], _limit(call)
+        found = [message for message, _ in await self._read(runner) if message.chatId == chat][::-1]
+        return http.answer(MessageList(messages=found[:limit], chatId=chat, total=len(found)))
+
+    async def _stored(self, call: Call, runner: Runner) -> web.StreamResponse:
+        query = http.read_query(call.request, StoredQuery)
+        found = [
+            message
+            for message, _ in await self._read(runner)
+            if query.chat_id in (None, message.chatId) and query.is_group in (None, message.isGroup)
+        ][::-1]
+        page = found[query.offset : query.offset + query.limit]
+        answer = StoredMessages(messages=page, total=len(found), limit=query.limit, offset=query.offset)
+        return http.answer(answer)
+
+    async def _stored_stats(self, _call: Call, runner: Runner) -> web.StreamResponse:
+        return http.answer(StoredStatsAnswer(stats=stored.stats(await self._read(runner))))
+
+    async def _read(self, runner: Runner) -> list[stored.Stored]:
+        return await stored.read(self._means.bus, runner.order.instance_id)
+
+    # ------------------------------------------------------------------------------------------------ webhook
+
+    async def _webhook(self, _call: Call, runner: Runner) -> web.StreamResponse:
+        record, _ = await self._means.records.load(runner.order.instance_id)
+        if record is None:
+            raise MimError(ErrorCode.NOT_FOUND, "no instance lives on this port any more")
+        return http.answer(WebhookAnswer(webhook=record.webhook, has_headers="webhook_headers" in record.secrets))
+
+    async def _set_webhook(self, call: Call, runner: Runner) -> web.StreamResponse:
+        body = await http.read_body(call.request, WebhookBody)
+        webhook = Webhook(enabled=body.enabled, url=body.url, filters=body.filters)
+        command = UpdateInstance(
+            instance_id=runner.order.instance_id,
+            actor=call.caller.name,
+            origin=call.origin,
+            webhook=webhook,
+            sealed=self._sealed(runner.order, body),
+        )
+        await self._means.commands.change(command, call.seed.id("command"))
+        return http.answer(WebhookAnswer(webhook=webhook, has_headers=bool(body.headers)))
+
+    def _sealed(self, order: SessionOrder, body: WebhookBody) -> dict[Any, str]:
+        if not body.headers:
+            return {}
+        plain = orjson.dumps(body.headers).decode()
+        name = "webhook_headers"
+        return {name: self._means.secrets.seal(order.user_id, order.instance_id, name, plain)}
+
+
+def _limit(call: Call) -> int:
+    return http.read_query(call.request, PageQuery).limit
+
+
+def not_ready(stands: Runner | InstanceRecord, message: str | None = None) -> HttpError:
+    """The 409 of an instance that cannot do it now."""
+    instance_id = stands.id if isinstance(stands, InstanceRecord) else stands.order.instance_id
+    text = message or f"the instance is {stands.status}, not client_ready: {stands.reason.message}"
+    reason = stands.reason.model_dump(mode="json")
+    return HttpError(ErrorCode.NOT_READY, text, instance_id=instance_id, status=stands.status, reason=reason)
 
 
 def check_key(request: web.Request, api_key_sha256: str) -> None:
@@ -169,17 +304,12 @@ def key_fits(given: str, api_key_sha256: str) -> bool:
 
 
 def send_answer(
-    message: SendMessage,
-    outcome: MessageSent | MessageFailed | None,
-    answer: Callable[[MessageSent], dict[str, Any]],
+    message: SendMessage, outcome: MessageSent | MessageFailed | None, answer: Callable[[MessageSent], Answer]
 ) -> web.Response:
     """200 with what the messenger said, 202 while it is still queued, or the messenger's refusal."""
     if outcome is None:
-        return http.success(202, id=message.id, status="queued", to=message.to, provider=message.provider)
+        return http.answer(Queued(id=message.id, to=message.to, provider=message.provider), 202)
     if isinstance(outcome, MessageFailed):
-        raise HttpError(ErrorCode(outcome.code), outcome.message, id=message.id, to=message.to)
-    return http.success(id=message.id, **answer(outcome))
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        code = ErrorCode(outcome.code) if outcome.code in ErrorCode.__members__ else ErrorCode.MESSENGER_REFUSED
+        raise HttpError(code, outcome.message, id=message.id, to=message.to)
+    return http.answer(answer(outcome))

@@ -25,7 +25,9 @@ from nats.js.errors import APIError, NotFoundError
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Unavailable
 from mim.contracts.messages import MessageSent, SendMessage, unwrap
+from mim.runtime import logs, tracing
 from mim.runtime.bus import Bus
+from mim.runtime.history import age_s, count
 from mim.runtime.service import park
 from mim.runtime.streams import OUTBOX_CONSUMER_PREFIX, outbox_consumer
 
@@ -93,6 +95,17 @@ class Outbox:
         if instance_id in self._deliver and await self._is_waiting(instance_id):
             await self._consume(instance_id)  # it came just then
 
+    async def waiting(self) -> tuple[int, float]:
+        """How many messages of this provider wait in the outbox, and for how many seconds the oldest has.
+
+        Raises: Unavailable if the bus does not answer.
+        """
+        subject = subjects.messages_of(self._provider)
+        depth = await count(self._bus, subjects.OUTBOX, subject)
+        if depth == 0:
+            return 0, 0.0
+        return depth, await age_s(self._bus, subjects.OUTBOX, subject)
+
     async def _is_waiting(self, instance_id: str) -> bool:
         data, _ = await self._bus.last(subjects.OUTBOX, subjects.message_command(self._provider, instance_id))
         return data is not None
@@ -143,6 +156,10 @@ class Outbox:
             log.error("outbox_failed", instance_id=instance_id, exc_info=error)
 
     async def _handle(self, instance_id: str, msg: Msg, deliver: Deliver) -> None:
+        with logs.of_instance(instance_id), tracing.consuming(msg.subject, msg.headers):
+            await self._handle_one(instance_id, msg, deliver)
+
+    async def _handle_one(self, instance_id: str, msg: Msg, deliver: Deliver) -> None:
         keeper = asyncio.create_task(_keep(msg))
         try:
             message = await self._read(instance_id, msg)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused, SessionEnded
+from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Rejected, SessionEnded
 from mim.contracts.messages import (
     ActionRequired,
     Authenticated,
@@ -26,26 +26,24 @@ from mim.contracts.messages import (
     InstanceFailed,
     InstanceStopped,
     LoggedOut,
-    MessageFailed,
     MessageReceived,
-    MessageSent,
     QrReady,
     Reconnecting,
-    SendMessage,
 )
+from mim.contracts.reasons import reason_of
 from mim.contracts.records import OrderAction, SessionOrder
 from mim.contracts.states import Status, UserAction
 from mim.contracts.values import Account, IncomingMessage, Reason
 from mim.runtime.backoff import RECONNECT
 from mim.runtime.bus import Bus
+from mim.runtime.delivery import Delivery
 from mim.runtime.outbox import Outbox
 from mim.runtime.secrets import SecretsUnreadable
 from mim.runtime.sending import Sender
-from mim.runtime.session import SentMessage, Session, SessionFactory
+from mim.runtime.session import Session, SessionFactory
 from mim.runtime.store import Secrets
 
 END_S = 5.0
-SEND_S = 60.0
 STEADY_S = 60.0  # a session that was ready for so long starts its backoff afresh
 
 _ENDINGS: dict[Status, type[InstanceEvent]] = {
@@ -70,6 +68,7 @@ class Runner:
         settings: Mapping[str, str],
         folder: Path,
         worker: str,
+        proved: Callable[[str], None],
     ) -> None:
         self.order = order
         self.status = order.status
@@ -78,16 +77,17 @@ class Runner:
         self.observed_at: datetime | None = None
         self._bus = bus
         self._outbox = outbox
-        self._sender = sender
         self._secrets = secrets
         self._factory = factory
         self._settings = settings
         self._folder = folder
         self._worker = worker
-        self._session: Session | None = None
+        self._count_proof = proved
+        self.session: Session | None = None
+        self._delivery = Delivery(bus, sender, self)
         self._task: asyncio.Task[None] | None = None
         self._ran_epoch = 0
-        self._ready = asyncio.Event()
+        self.ready = asyncio.Event()
         self._log: FilteringBoundLogger = structlog.get_logger().bind(instance_id=order.instance_id)
 
     # ---------------------------------------------------------------------------------------------- orders
@@ -119,7 +119,7 @@ class Runner:
 
     async def end(self) -> None:
         """Close the session, if there is one; after this nothing of it runs."""
-        self._ready.clear()
+        self.ready.clear()
         task, self._task = self._task, None
         if task is None:
             return
@@ -136,7 +136,7 @@ class Runner:
             self._ran_epoch = 0
 
     async def _logout(self) -> None:
-        session = self._session
+        session = self.session
         if session is not None:
             with suppress(Exception):
                 await asyncio.wait_for(session.logout(), END_S)
@@ -151,7 +151,7 @@ class Runner:
         except Exception:  # noqa: BLE001 - logged, and told in the status
             # A defect of ours must not leave a status that nobody keeps true.
             self._log.exception("runner_crashed")
-            self._ready.clear()
+            self.ready.clear()
             message = "something broke in the worker; its log says what. Start the instance to try again"
             await self._say(self._event(InstanceFailed, ErrorCode.INTERNAL, message, UserAction.RESTART))
 
@@ -164,9 +164,9 @@ class Runner:
             try:
                 await self._run_once(order)
             except NotReady as error:
-                if self._ready.is_set() and loop.time() - began > STEADY_S:
+                if self.ready.is_set() and loop.time() - began > STEADY_S:
                     attempt = 0
-                self._ready.clear()
+                self.ready.clear()
                 failing_since = began if attempt == 0 else failing_since
                 attempt += 1
                 wait_s = RECONNECT.wait_s(attempt, loop.time() - failing_since, random.random())  # noqa: S311
@@ -178,14 +178,14 @@ class Runner:
                     await self._say(self._event(Reconnecting, error.code, error.message, UserAction.WAIT))
                 await asyncio.sleep(max(wait_s, error.retry_after_s or 0))
             except NeedsUser as error:
-                self._ready.clear()
+                self.ready.clear()
                 kind = _ENDINGS.get(error.status, InstanceFailed)
                 if error.status is Status.LOGGED_OUT:
                     await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
                 await self._say(self._event(kind, error.code, error.message, error.user_action))
                 return
             except Fatal as error:
-                self._ready.clear()
+                self.ready.clear()
                 await self._say(self._event(InstanceFailed, error.code, error.message, UserAction.RESTART))
                 return
 
@@ -201,7 +201,7 @@ class Runner:
             if value is not None:
                 opened[name] = value
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        session = self._session = self._factory(_Context(self, opened))
+        session = self.session = self._factory(_Context(self, opened))
         try:
             await session.run()
         except SessionEnded:
@@ -210,11 +210,11 @@ class Runner:
             self._log.exception("session_crashed")
             raise NotReady(ErrorCode.SESSION_CRASHED, "the session broke off unexpectedly; trying again") from error
         finally:
-            self._session = None
+            self.session = None
         raise NotReady(ErrorCode.SESSION_CRASHED, "the session ended by itself; trying again")
 
     async def _outbox_open(self) -> None:
-        await self._bus.surely(lambda: self._outbox.open(self.order.instance_id, self._deliver))
+        await self._bus.surely(lambda: self._outbox.open(self.order.instance_id, self._delivery.deliver))
 
     # --------------------------------------------------------------------------------------------- reports
 
@@ -235,10 +235,7 @@ class Runner:
 
     async def _say(self, event: InstanceEvent) -> None:
         if event.status is not None:
-            self.status = event.status
-            code = event.reason.code if event.reason else event.status.upper()
-            message = event.reason.message if event.reason else event.status
-            self.reason = event.reason or Reason(code=code, message=message, since=self._bus.now())
+            self.status, self.reason = event.status, reason_of(event, self._bus.now())
         await self._bus.emit_surely(event)
         self._log.info("status", status=event.name, code=event.reason.code if event.reason else None)
 
@@ -263,12 +260,12 @@ class Runner:
         """Messages can be sent and received."""
         self.account = account
         self.observed_at = self._bus.now()
-        self._ready.set()
+        self.ready.set()
         await self._say(self._event(ClientReady, account=account))
 
     async def reconnecting(self, code: ErrorCode, message: str) -> None:
         """The link dropped; the library is at it."""
-        self._ready.clear()
+        self.ready.clear()
         await self._say(self._event(Reconnecting, code, message, UserAction.WAIT))
 
     async def received(self, message: IncomingMessage) -> None:
@@ -279,83 +276,16 @@ class Runner:
         # The messenger repeats what was not confirmed; the same id makes the repeat harmless.
         await self._bus.emit_surely(event, id=f"{self.order.instance_id}/{message.chat_id}/{message.id}/received")
 
-    # ------------------------------------------------------------------------------------------- messages
+    async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
+        """A code that logs in the phone with this number, and until when it is good.
 
-    async def _deliver(self, message: SendMessage, doubt: bool) -> None:
-        if doubt:
-            text = "a crash left it open whether this message was sent; it was not sent again"
-            return await self._failed(message, ErrorCode.UNCERTAIN, text)
-        while True:
-            left_s = (message.expires_at - self._bus.now()).total_seconds()
-            try:
-                async with asyncio.timeout(left_s):
-                    await self._ready.wait()
-            except TimeoutError:
-                text = f"it waited too long: the instance is {self.status} ({self.reason.message})"
-                return await self._failed(message, ErrorCode.NOT_READY, text)
-            session = self._session
-            if session is None:
-                self._ready.clear()
-                continue
-            try:
-                sent = await self._attempt(session, message)
-            except NotReady as error:
-                wait_s = error.retry_after_s or 1.0
-                if wait_s >= left_s:
-                    return await self._failed(message, error.code, error.message)
-                await asyncio.sleep(wait_s)
-            except MimError as error:
-                return await self._failed(message, error.code, error.message)
-            else:
-                return await self._sent(message, sent)
-
-    async def _attempt(self, session: Session, message: SendMessage) -> SentMessage:
-        """One attempt, ended even if the session is being closed: from here on a message is sent or open."""
-        attempt = asyncio.create_task(session.send(message))
-        try:
-            async with asyncio.timeout(SEND_S):
-                return await asyncio.shield(attempt)
-        except (asyncio.CancelledError, TimeoutError):
-            await asyncio.wait({attempt}, timeout=END_S / 2)
-            attempt.cancel()
-            if attempt.done() and not attempt.cancelled() and attempt.exception() is None:
-                return attempt.result()
-            text = "the session was closed or silent while this message was being sent; it was not sent again"
-            raise Refused(ErrorCode.UNCERTAIN, text) from None
-        except MimError:
-            raise
-        except Exception as error:
-            self._log.warning("send_open", message_id=message.id, error=type(error).__name__)
-            text = "the messenger did not confirm this message; it was not sent again"
-            raise Refused(ErrorCode.UNCERTAIN, text) from error
-
-    async def _sent(self, message: SendMessage, sent: SentMessage) -> None:
-        event = MessageSent(
-            instance_id=self.order.instance_id,
-            provider=self.order.provider,
-            epoch=self.order.epoch,
-            id=message.id,
-            to=message.to,
-            messenger_id=sent.messenger_id,
-            chat_id=sent.chat_id,
-        )
-        await self._tell(event)
-
-    async def _failed(self, message: SendMessage, code: str, text: str) -> None:
-        event = MessageFailed(
-            instance_id=self.order.instance_id,
-            provider=self.order.provider,
-            epoch=self.order.epoch,
-            id=message.id,
-            to=message.to,
-            code=code,
-            message=text,
-        )
-        await self._tell(event)
-
-    async def _tell(self, event: MessageSent | MessageFailed) -> None:
-        await self._bus.emit_surely(event, id=f"{event.instance_id}/{event.id}/{event.name}")
-        self._sender.resolve(event)
+        Raises: MimError that says why there is none.
+        """
+        session = self.session
+        if session is None:
+            message = f"the instance is {self.status}: a pairing code can be had while a QR code is shown"
+            raise Rejected(ErrorCode.NOT_READY, message)
+        return await session.pairing_code(phone_number)
 
 
 class _Context:
@@ -380,3 +310,4 @@ class _Context:
     def proved(self) -> None:
         """The messenger just answered a real round trip."""
         self._runner.observed_at = self._runner._bus.now()
+        self._runner._count_proof(self.instance_id)

@@ -10,6 +10,7 @@ import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_urlsafe
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,8 +20,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from mim.runtime.settings import Settings
 
 KEY_BYTES = 32
+API_KEY = "api_key"
+"""Under which name an instance's API key is sealed."""
 _NONCE_BYTES = 12
 _VERSION = "v1."
+
+
+def random_api_key() -> str:
+    """A new API key: 256 random bits."""
+    return "mim_" + token_urlsafe(KEY_BYTES)
 
 
 class SecretsUnreadable(Exception):

@@ -1,4 +1,4 @@
-"""The skeleton of every service: connect, serve, say when it is ready, drain, end.
+"""The skeleton of every service: connect, serve, let it be seen, say when it is ready, drain, end.
 
 A service is a function `build(bus) -> async context manager`; inside it is running, on leaving it has drained.
 """
@@ -10,11 +10,13 @@ import base64
 import gc
 import re
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import nats.errors
 import orjson
@@ -28,10 +30,11 @@ from pydantic import ValidationError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.messages import problems
+from mim.contracts.messages import Verb, problems
 from mim.contracts.records import DeadLetter
+from mim.contracts.reports import Figure, ServiceReport
 from mim.runtime import bus as buses
-from mim.runtime import logs, streams
+from mim.runtime import logs, metrics, metrics_port, streams, tracing
 from mim.runtime.bus import Bus
 from mim.runtime.settings import Settings
 
@@ -40,10 +43,10 @@ MAX_DELIVERIES = 20
 RETRY_S = 1.0
 CANCELS = 3
 GC_THRESHOLD = 20_000  # new containers between collections; a request makes a few hundred
-SECRET_FIELDS = ("token", "bot_token", "proxy", "password", "headers")
-# The same in text that is no JSON: the value up to its closing quote or brace, or to its end where it has neither.
+VERBS = frozenset({"create", "update", *Verb})
+# A secret in text that is no JSON: the value up to its closing quote or brace, or to its end where it has neither.
 _SECRET_FIELD = re.compile(
-    r"""["'](""" + "|".join(SECRET_FIELDS) + r""")["']\s*:\s*("[^"]*"?|'[^']*'?|\{[^}]*\}?|[^,}\s]+)"""
+    r"""["'](""" + "|".join(logs.SECRET_FIELDS) + r""")["']\s*:\s*("[^"]*"?|'[^']*'?|\{[^}]*\}?|[^,}\s]+)"""
 )
 
 Build = Callable[[Bus, Settings], AbstractAsyncContextManager[None]]
@@ -55,6 +58,7 @@ def run(name: str, build: Build, settings: Settings) -> int:
     1 means that the bus connection is closed for good: the supervisor starts the service anew.
     """
     logs.configure(settings, name)
+    metrics_port.check(name, settings)
     return uvloop.run(_serve(name, build, settings))
 
 
@@ -66,8 +70,9 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
     async with buses.connect(settings, name, [dead_letters(name)]) as bus:
         bus.broker.context.set_global("bus", bus)
         await bus.surely(lambda: _provision(bus))
-        async with build(bus, settings):
-            await answer_health(bus, name)
+        async with _observed(bus, name, settings), build(bus, settings):
+            await answer_health(bus, name, settings.host_name)
+            await answer_metrics(bus, name)
             await bus.broker.start()
             # Without the flush the first request can meet "no responders".
             await bus.nc.flush(5)
@@ -76,6 +81,20 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
             await _first(stop, bus.closed)
         log.info("service_stopped")
         return 1 if bus.closed.is_set() else 0
+
+
+@asynccontextmanager
+async def _observed(bus: Bus, name: str, settings: Settings) -> AsyncIterator[None]:
+    """What is there to be seen of a service while it runs: figures, metrics, traces, the log lines of instances."""
+    metrics.service(name)
+    tracing.start(settings, name)
+    try:
+        async with metrics_port.serve(bus, name, settings), Tasks(bus) as tasks:
+            tasks.start(bus.process.run(), "process figures")
+            tasks.start(logs.ship(bus), "log lines")
+            yield
+    finally:
+        await asyncio.gather(logs.flush(bus), tracing.stop())
 
 
 def _settle_down() -> None:
@@ -99,13 +118,41 @@ async def _first(*events: asyncio.Event) -> None:
         wait.cancel()
 
 
-async def answer_health(bus: Bus, name: str) -> None:
-    """Say 'up' to whoever asks on the health subject."""
+async def answer_health(bus: Bus, name: str, host: str) -> None:
+    """Answer whoever asks on the health subject with a `ServiceReport`."""
+    boot, began = uuid4().hex, time.monotonic()
 
     async def answer(msg: Msg) -> None:
-        await msg.respond(orjson.dumps({"service": name, "up": True}))
+        report = ServiceReport(
+            service=name,
+            boot=boot,
+            host=host,
+            memory_bytes=bus.process.memory_bytes,
+            cpu_percent=bus.process.cpu_percent,
+            uptime_s=round(time.monotonic() - began, 3),
+            figures=dict(_figures(bus)),
+        )
+        await msg.respond(report.model_dump_json().encode())
 
     await bus.nc.subscribe(subjects.HEALTH, cb=answer)
+
+
+def _figures(bus: Bus) -> Mapping[str, Figure]:
+    try:
+        return bus.figures()
+    except Exception:
+        # A service that cannot count is up nevertheless.
+        log.exception("figures_failed")
+        return {}
+
+
+async def answer_metrics(bus: Bus, name: str) -> None:
+    """Answer whoever asks for this service's metrics with their text exposition."""
+
+    async def answer(msg: Msg) -> None:
+        await msg.respond(metrics.render())
+
+    await bus.nc.subscribe(subjects.metrics_of(name), cb=answer)
 
 
 def dead_letters(service: str) -> type[BaseMiddleware[Any, Any]]:
@@ -117,34 +164,58 @@ def dead_letters(service: str) -> type[BaseMiddleware[Any, Any]]:
     class DeadLetters(BaseMiddleware[Any, Any]):
         async def on_receive(self) -> None:
             headers = getattr(self.msg, "headers", None) or {}
-            self._correlated = logs.correlated(headers.get(logs.CORRELATION))
-            self._correlated.__enter__()
+            self._around = ExitStack()
+            self._around.enter_context(logs.correlated(headers.get(logs.CORRELATION)))
+            self._around.enter_context(tracing.consuming(self.msg.subject, headers))
 
         async def after_processed(
             self,
-            exc_type: type[BaseException] | None = None,  # noqa: ARG002
+            exc_type: type[BaseException] | None = None,
             exc_val: BaseException | None = None,
-            exc_tb: TracebackType | None = None,  # noqa: ARG002
+            exc_tb: TracebackType | None = None,
         ) -> bool | None:
-            self._correlated.__exit__(None, None, None)
-            if exc_val is None or isinstance(exc_val, HandlerException) or not isinstance(exc_val, Exception):
-                return False
-            msg: Msg = self.msg
-            is_stream = (msg.reply or "").startswith("$JS.ACK")
-            if is_stream and isinstance(exc_val, Unavailable) and msg.metadata.num_delivered < MAX_DELIVERIES:
-                await msg.nak(delay=RETRY_S)
+            try:
+                if exc_val is None or isinstance(exc_val, HandlerException) or not isinstance(exc_val, Exception):
+                    return False
+                await _put_aside(self.context.get("bus"), service, self.msg, exc_val)
                 return True
-            await park(self.context.get("bus"), service, msg, exc_val)
-            return True
+            finally:
+                self._around.__exit__(exc_type, exc_val, exc_tb)
 
     return DeadLetters
 
 
-async def park(bus: Bus, service: str, msg: Msg, error: Exception) -> None:
-    """Publish a message that cannot be handled as a dead letter. Raises: Unavailable if the bus is away."""
+async def _put_aside(bus: Bus, service: str, msg: Msg, error: Exception) -> None:
+    """Let a message come again if only something was away, or park it."""
+    verb = _verb(msg.subject)
+    is_stream = (msg.reply or "").startswith("$JS.ACK")
+    if is_stream and isinstance(error, Unavailable) and msg.metadata.num_delivered < MAX_DELIVERIES:
+        await msg.nak(delay=RETRY_S)
+        outcome = "retried"
+    else:
+        outcome = await park(bus, service, msg, error)
+    if verb is not None:
+        metrics.command_done(verb, outcome)
+
+
+def _verb(subject: str) -> str | None:
+    """The verb of a command to instances, None for anything else; words that nobody knows count as one."""
+    if not subject.startswith(subjects.INSTANCE_COMMANDS.removesuffix(">")):
+        return None
+    verb = subjects.last_token(subject)
+    return verb if verb in VERBS else metrics.OTHER
+
+
+async def park(bus: Bus, service: str, msg: Msg, error: Exception) -> str:
+    """Publish a message that cannot be handled as a dead letter; returns its code.
+
+    Raises: Unavailable if the bus is away.
+    """
     letter = _letter(service, msg, error)
     log.error("dead_letter", subject=msg.subject, code=letter.code, reason=letter.reason, exc_info=_unexpected(error))
     await bus.publish(subjects.dead_letter(service), letter.model_dump_json().encode())
+    metrics.dead_letter(letter.code)
+    return letter.code
 
 
 def _letter(service: str, msg: Msg, error: Exception) -> DeadLetter:
@@ -165,18 +236,9 @@ def _letter(service: str, msg: Msg, error: Exception) -> DeadLetter:
 def redacted(payload: bytes) -> bytes:
     """A message as it came, but with the values of secret fields taken out, at any depth."""
     try:
-        return orjson.dumps(logs.scrub(_without_secrets(orjson.loads(payload))))
+        return orjson.dumps(logs.scrub(orjson.loads(payload)))
     except orjson.JSONDecodeError:
         return logs.clean(_SECRET_FIELD.sub(r'"\1": "[redacted]"', payload.decode(errors="replace"))).encode()
-
-
-def _without_secrets(value: object) -> object:
-    if isinstance(value, dict):
-        return {
-            key: "[redacted]" if key in SECRET_FIELDS and item else _without_secrets(item)
-            for key, item in value.items()
-        }
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 def _unexpected(error: Exception) -> Exception | None:

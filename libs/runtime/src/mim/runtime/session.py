@@ -44,7 +44,7 @@ class SessionContext(Protocol):
 
     instance_id: str
     settings: Mapping[str, str]
-    """The adapter's own settings, such as `telegram_api_url`."""
+    """The adapter's own settings, such as `telegram_api_url`, and `media_max_bytes`, `media_private`."""
     secrets: Mapping[str, str]
     """Opened secrets of the instance by name, such as `token` and `proxy`."""
     data_dir: Path
@@ -89,12 +89,22 @@ class Session(Protocol):
         ...
 
     async def send(self, message: SendMessage) -> SentMessage:
-        """Send one text and return the messenger's id for it.
+        """Send one text, or the file in `message.media` with the text as its caption, and return the messenger's id.
+
+        A file is fetched here (`mim.runtime.fetch`); whatever is wrong with it is `Refused`.
 
         Raises:
             Refused: the messenger refused this message; others may pass.
             NotReady: it was certainly not sent; try again, after `retry_after_s` if that is set.
             Any other error means that it is open whether it was sent.
+        """
+        ...
+
+    async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
+        """A code that logs in the phone with this number, and until when it is good.
+
+        Raises: Rejected(NOT_SUPPORTED) if the messenger has no such login, NotReady if it is not the moment for one,
+            Refused if the messenger refused the number.
         """
         ...
 

@@ -47,6 +47,19 @@ class Settings(BaseSettings):
     sync_interval: str = "always"
     """How the embedded nats-server flushes to disk; `always` survives a power cut."""
 
+    media_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
+    """The largest file that is fetched and sent."""
+    media_private: bool = False
+    """Whether files may be fetched from private addresses, such as another program on this machine."""
+
+    rate_limit: Annotated[int, Field(ge=0)] = 6000
+    """Requests a minute for one token or one instance's API key; 0 for no limit."""
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Where a service other than the gateway serves `/metrics`; 0 for nowhere (the gateway passes them on)."""
+    metrics_host: str = "127.0.0.1"
+    otel_endpoint: str = ""
+    """OTLP over HTTP, such as `http://127.0.0.1:4318`; empty for no traces."""
+
     telegram_api_url: str = "https://api.telegram.org"
     telegram_poll_s: Annotated[int, Field(ge=1, le=50)] = 25
     telegram_pacing: Literal["on", "off"] = "on"
@@ -81,7 +94,7 @@ class Settings(BaseSettings):
 
     def adapter_settings(self) -> dict[str, str]:
         """What an adapter may know, by name."""
-        names = [name for name in type(self).model_fields if name.startswith(("telegram_", "whatsapp_"))]
+        names = [name for name in type(self).model_fields if name.startswith(("telegram_", "whatsapp_", "media_"))]
         return {name: str(getattr(self, name)) for name in names}
 
 

@@ -64,6 +64,7 @@ STREAMS: tuple[api.StreamConfig, ...] = (
     _bucket(subjects.ORDERS_BUCKET),
     _bucket(subjects.PORTS_BUCKET),
     _bucket(subjects.SECRETS_BUCKET),
+    _bucket(subjects.TOKENS_BUCKET, max_bytes=16 * MB),
     _bucket(subjects.IDEMPOTENCY_BUCKET, max_age=DAY_S),
 )
 

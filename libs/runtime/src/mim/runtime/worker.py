@@ -10,21 +10,38 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from uuid import uuid4
 
+import nats.errors
 import structlog
+from nats.aio.msg import Msg
+from pydantic import ValidationError
 
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.messages import InstanceDeleted, InstanceFailed
-from mim.contracts.records import OrderAction, SessionOrder, WorkerHeartbeat
+from mim.contracts.errors import ErrorCode, MimError, Rejected, Unavailable
+from mim.contracts.messages import InstanceDeleted, InstanceFailed, problems
+from mim.contracts.records import (
+    InstanceRecord,
+    OrderAction,
+    SessionAnswer,
+    SessionCall,
+    SessionOrder,
+    WorkerHeartbeat,
+)
 from mim.contracts.states import Provider, UserAction
 from mim.contracts.values import Reason
+from mim.runtime import logs, metrics, tracing
+from mim.runtime.activity import Activity
 from mim.runtime.bus import Bus, Conflict
-from mim.runtime.instance_port import InstancePorts, SendRoute
+from mim.runtime.commands import Commands
+from mim.runtime.idempotency import Idempotency
+from mim.runtime.instance_port import InstancePorts, Means, SendRoute
 from mim.runtime.outbox import Outbox
+from mim.runtime.ratelimit import RateLimit
 from mim.runtime.runner import Runner
 from mim.runtime.secrets import load_vault
 from mim.runtime.sending import Sender
@@ -37,6 +54,7 @@ log = structlog.get_logger()
 
 BEAT_S = 1.0
 FENCE_S = 6.0
+COUNT_S = 2.0
 
 
 class Worker:
@@ -48,7 +66,6 @@ class Worker:
         settings: Settings,
         provider: Provider,
         factory: SessionFactory,
-        prefix: str,
         send_routes: Mapping[str, SendRoute],
     ) -> None:
         self.name = worker_name(settings, provider)
@@ -57,13 +74,23 @@ class Worker:
         self._settings = settings
         self._provider = provider
         self._factory = factory
-        self._secrets = Secrets(bus, load_vault(settings))
+        vault = load_vault(settings)
+        self._secrets = Secrets(bus, vault)
         self._sender = Sender(bus)
+        self._commands = Commands(bus)
         self._outbox = Outbox(bus, provider, subjects.outbox_inbox(self.name, self.boot))
-        allowed = (settings.allowed_hosts, settings.allowed_origins)
-        self._ports = InstancePorts(
-            settings.instance_host, provider, prefix, send_routes, self._sender, bus.now, allowed
+        self._activity = Activity(bus, self._epoch_of)
+        means = Means(
+            bus=bus,
+            sender=self._sender,
+            commands=self._commands,
+            secrets=self._secrets,
+            records=Store(bus, subjects.INSTANCES_BUCKET, InstanceRecord),
+            activity=self._activity,
+            limit=RateLimit(settings.rate_limit, time.monotonic),
+            idempotency=Idempotency(bus, vault),
         )
+        self._ports = InstancePorts(settings, provider, send_routes, means)
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
         self._beats = Store(bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
         self._root = settings.data_dir / "sessions" / provider
@@ -71,11 +98,14 @@ class Worker:
         self._wanted: dict[str, SessionOrder | None] = {}
         self._obeying: dict[str, asyncio.Task[None]] = {}
         self._fenced = False
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen, and remove what deleted instances left behind in an earlier life."""
         await self._ports.start()
+        await self._commands.listen()
         await self._outbox.listen()
+        await self._bus.nc.subscribe(subjects.session_call(self.name), cb=self._asked)
         await self._sweep_folders()
 
     async def drain(self) -> None:
@@ -86,6 +116,7 @@ class Worker:
         with suppress(MimError):
             await self._beats.remove(self.name)
         await self._ports.stop()
+        await self._activity.close()
 
     # ------------------------------------------------------------------------------------------- heartbeat
 
@@ -114,6 +145,8 @@ class Worker:
             host=self._settings.host_name,
             capacity=self._settings.worker_capacity,
             load=len(self._runners),
+            address=self._settings.instance_host,
+            memory_bytes=self._bus.process.memory_bytes,
         )
         try:
             return await self._beats.save(self.name, beat, revision=revision)
@@ -147,6 +180,50 @@ class Worker:
         """Give back what idle instances do not need, for ever."""
         await self._outbox.tidy()
 
+    async def count(self) -> None:
+        """Tell what instances do, for ever."""
+        await self._activity.run()
+
+    async def gauge(self) -> None:
+        """Measure how many instances are in which status, for ever."""
+        while True:
+            metrics.sessions(self._provider, Counter(runner.status.value for runner in self._runners.values()))
+            with suppress(MimError):
+                metrics.queue(self._provider, *(await self._outbox.waiting()))
+            await asyncio.sleep(COUNT_S)
+
+    # ---------------------------------------------------------------------------------------- questions
+
+    def _epoch_of(self, instance_id: str) -> int:
+        runner = self._runners.get(instance_id)
+        return runner.order.epoch if runner else 0
+
+    async def _asked(self, msg: Msg) -> None:
+        task = asyncio.create_task(self._answer(msg))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, msg: Msg) -> None:
+        try:
+            asked = SessionCall.model_validate_json(msg.data)
+            code, until = await self._pair(asked)
+            answer = SessionAnswer(pairing_code=code, expires_at=until)
+        except ValidationError as error:
+            answer = SessionAnswer(code=ErrorCode.INVALID_MESSAGE, message=problems(error))
+        except MimError as error:
+            answer = SessionAnswer(code=error.code, message=error.message)
+        except Exception:
+            log.exception("session_call_failed")
+            answer = SessionAnswer(code=ErrorCode.INTERNAL, message="something broke in the worker; its log says what")
+        with suppress(nats.errors.Error):
+            await msg.respond(answer.model_dump_json().encode())
+
+    async def _pair(self, asked: SessionCall) -> tuple[str, datetime]:
+        runner = self._runners.get(asked.instance_id)
+        if runner is None:
+            raise Rejected(ErrorCode.NOT_READY, "the worker does not hold the instance any more; try again")
+        return await runner.pairing_code(asked.phone_number)
+
     # ---------------------------------------------------------------------------------------------- orders
 
     async def follow_orders(self) -> None:
@@ -175,6 +252,10 @@ class Worker:
             self._want(instance_id, self._wanted[instance_id])
 
     async def _obey(self, instance_id: str) -> None:
+        with logs.of_instance(instance_id), tracing.resumed("obey order", instance_id):
+            await self._obey_newest(instance_id)
+
+    async def _obey_newest(self, instance_id: str) -> None:
         while instance_id in self._wanted:
             order = self._wanted.pop(instance_id)
             if order is None:
@@ -199,6 +280,7 @@ class Worker:
                 settings=self._settings.adapter_settings(),
                 folder=self._root / order.instance_id,
                 worker=self.name,
+                proved=self._activity.proved,
             )
         return runner
 
@@ -257,17 +339,18 @@ async def worker(
     *,
     provider: Provider,
     factory: SessionFactory,
-    prefix: str = "/api/v1",
     send_routes: Mapping[str, SendRoute],
 ) -> AsyncIterator[None]:
     """Run a worker of one provider as a service; see `mim.runtime.service`."""
-    host = Worker(bus, settings, provider, factory, prefix, send_routes)
+    host = Worker(bus, settings, provider, factory, send_routes)
     await host.start()
     async with Tasks(bus) as tasks:
         try:
             tasks.start(host.beat(), "heartbeat")
             tasks.start(host.follow_orders(), "orders")
             tasks.start(host.tidy(), "outbox")
+            tasks.start(host.count(), "activity")
+            tasks.start(host.gauge(), "gauges")
             yield
         finally:
             await host.drain()

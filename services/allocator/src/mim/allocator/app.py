@@ -26,6 +26,7 @@ async def allocator(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         probe=lambda port: can_listen(settings.instance_host, port),
     )
     subscribe(bus, service)
+    bus.figures = service.assignments.figures
     async with Tasks(bus) as tasks:
         tasks.start(service.watch_ports(), "ports")
         tasks.start(service.watch_workers(), "workers")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets as random_secrets
 import socket
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from mim.allocator import pool
+from mim.allocator.figures import Assignments
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Rejected, Unavailable
 from mim.contracts.fields import Model
@@ -25,13 +25,12 @@ from mim.contracts.records import Allocation, AllocationRequest, Release, Reply,
 from mim.contracts.states import Interface
 from mim.contracts.values import Ports
 from mim.runtime.bus import Bus, Conflict
-from mim.runtime.secrets import SecretsUnreadable
+from mim.runtime.secrets import API_KEY, SecretsUnreadable, random_api_key
 from mim.runtime.store import Secrets, Store
 
 log = structlog.get_logger()
 
 LAPSE_S = 10.0
-API_KEY = "api_key"
 PORT_TRIES = 200
 
 
@@ -52,7 +51,7 @@ class Allocator:
         host: str,
         ports: range,
         probe: Callable[[int], bool],
-        new_key: Callable[[], str] = lambda: "mim_" + random_secrets.token_urlsafe(32),
+        new_key: Callable[[], str] = random_api_key,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secrets = secrets
@@ -69,6 +68,7 @@ class Allocator:
         self._placed: Counter[str] = Counter()
         self._choosing = asyncio.Lock()
         self.ready = asyncio.Event()
+        self.assignments = Assignments(clock)
 
     # ------------------------------------------------------------------------------------------- requests
 
@@ -77,7 +77,7 @@ class Allocator:
         try:
             for port in request.lost_ports:
                 await self._give_up(request.instance_id, port)
-            ports, key_hash = await asyncio.gather(self._ports(request), self._key(request))
+            ports, key_hash = await asyncio.gather(self._measured(request), self._key(request))
         except SecretsUnreadable as error:
             return Reply(code=ErrorCode.INTERNAL, message=str(error))
         except MimError as error:
@@ -107,6 +107,10 @@ class Allocator:
         return Reply()
 
     # ---------------------------------------------------------------------------------------------- ports
+
+    async def _measured(self, request: AllocationRequest) -> Ports:
+        with self.assignments.one():
+            return await self._ports(request)
 
     async def _ports(self, request: AllocationRequest) -> Ports:
         key = _instance_key(request.instance_id)

@@ -48,6 +48,16 @@ def scan(
 
 
 @sandbox.command()
+def code(
+    pairing_code: Annotated[str, typer.Argument(help="The eight characters that the instance shows.")],
+    phone: Annotated[str, typer.Option(help="Number of the phone that they are for.")] = DEFAULT_PHONE,
+) -> None:
+    """Type a pairing code into a phone, instead of scanning a QR code."""
+    _control("whatsapp", "code", code=pairing_code, phone=phone)
+    typer.echo(f"linked to {phone}")
+
+
+@sandbox.command()
 def say(
     instance: talk.InstanceArg,
     text: Annotated[str, typer.Argument(help="What the contact says.")],
@@ -71,7 +81,7 @@ def _bot_of(instance_id: str) -> str:
 
 @sandbox.command()
 def inbox(contact: Annotated[str, typer.Argument(help="The contact's number or chat id.")]) -> None:
-    """Show what a contact received."""
+    """Show what a contact received; of files, their kind, name, size and SHA-256."""
     received = [
         *_control("telegram", "inbox", chat=contact)["messages"],
         *_control("whatsapp", "inbox", phone=contact)["messages"],

@@ -155,7 +155,7 @@ async def _end(watchers: list[asyncio.Task[Any]], services: list[Child], others:
 
 
 def _child_env(settings: Settings) -> dict[str, str]:
-    given = settings.model_dump(exclude_defaults=True, exclude={"worker"})
+    given = settings.model_dump(exclude_defaults=True, exclude={"worker", "metrics_port"})
     env = {f"MIM_{name.upper()}": _text(value) for name, value in given.items()}
     # One source of truth for the machine's name: ports are handed out per host.
     return env | {"MIM_DATA_DIR": str(settings.data_dir), "MIM_HOST_NAME": settings.host_name}

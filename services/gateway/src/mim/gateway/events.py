@@ -1,4 +1,4 @@
-"""The live stream of events: Server-Sent Events, resumable (https://html.spec.whatwg.org/#server-sent-events).
+"""The live stream of status and message events, as Server-Sent Events and over WebSockets, resumable.
 
 One follower of the event stream fills a bounded ring, each event as soon as it shows in the read model, so that who
 hears of a change and asks sees it. Every subscriber reads from the ring at its own pace. Who asks
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 import nats.errors
@@ -19,16 +19,23 @@ from nats.js import api
 from nats.js.errors import APIError
 
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode, Unavailable
+from mim.contracts.api import EventsQuery
+from mim.contracts.errors import ErrorCode, MimError
+from mim.gateway.model import ReadModel
+from mim.gateway.sse import PING, PING_S, WRITE_S, Streams
+from mim.runtime import http
 from mim.runtime.bus import Bus
+from mim.runtime.history import last_seq
 from mim.runtime.http import invalid_fields
+from mim.runtime.routing import Call, Caller, Handler
 
 RING = 10_000
 BATCH = 500
-PING_S = 15.0
-WRITE_S = 20.0
 MAX_SUBSCRIBERS = 2000
 FOLD_S = 1.0
+WEBSOCKET_PROTOCOL = "mim.v1"
+FAMILIES = ("instance", "message")
+"""What subscribers hear of; reports of activity and records of the audit are for the system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,10 @@ class Item:
         """The event as SSE text."""
         return b"id: %d\nevent: %b\ndata: %b\n\n" % (self.seq, self.name.encode(), self.data)
 
+    def text(self) -> str:
+        """The event as a WebSocket message: the same three things in one JSON object."""
+        return f'{{"id":{self.seq},"event":"{self.name}","data":{self.data.decode()}}}'
+
 
 Wanted = Callable[[Item], bool]
 Shows = Callable[[str, int, float], Awaitable[None]]
@@ -58,18 +69,18 @@ class EventStream:
         self._ring: deque[Item] = deque(maxlen=RING)
         self._last = 0
         self._moved = asyncio.Event()
-        self._subscribers = 0
         self.ready = asyncio.Event()
 
     async def run(self, on_item: Callable[[Item], None]) -> None:
         """Follow the stream from now on, for ever."""
-        info = await self._bus.surely(self._state)
+        info = await self._bus.surely(lambda: last_seq(self._bus, subjects.EVENTS))
         self._last = info
         self.ready.set()
         async for batch in self._bus.follow(subjects.EVENTS, subjects.ALL_EVENTS, after=info):
             if not batch:
                 continue
-            items = [_item(entry.seq, entry.subject, entry.data or b"{}") for entry in batch]
+            found = (_item(entry.seq, entry.subject, entry.data or b"{}") for entry in batch)
+            items = [item for item in found if item is not None]
             for item in items:
                 on_item(item)
             for item in items:
@@ -77,41 +88,20 @@ class EventStream:
                     await self._shows(item.instance_id, item.seq, FOLD_S)
                 self._ring.append(item)
                 self._last = item.seq
+            self._last = batch[-1].seq
             self._moved.set()
             self._moved = asyncio.Event()
 
-    async def _state(self) -> int:
-        try:
-            return (await self._bus.js.stream_info(subjects.EVENTS)).state.last_seq
-        except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
-            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the message bus does not answer") from error
+    async def frames(self, after: int | None, wanted: Wanted) -> AsyncGenerator[bytes]:
+        """What a subscriber is sent as SSE text, for ever."""
+        async for items in self.items(after):
+            frames = b"".join(item.frame() for item in items if wanted(item)) if items else PING
+            if frames:
+                yield frames
 
-    async def serve(self, request: web.Request, wanted: Wanted) -> web.StreamResponse:
-        """Answer with the stream until the client goes. Raises: HttpError, Unavailable before it begins."""
-        after = _resume_after(request)
-        if self._subscribers >= MAX_SUBSCRIBERS:
-            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"there are {MAX_SUBSCRIBERS} subscribers already", 10)
-        self._subscribers += 1
-        try:
-            response = web.StreamResponse(
-                headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-            )
-            await response.prepare(request)
-            await response.write(b"retry: 1000\n: connected\n\n")
-            async for items in self._items(self._last if after is None else after):
-                frames = b"".join(item.frame() for item in items if wanted(item)) if items else b": ping\n\n"
-                if frames:
-                    async with asyncio.timeout(WRITE_S):
-                        await response.write(frames)
-            return response
-        except (TimeoutError, ConnectionError):
-            return response
-        finally:
-            self._subscribers -= 1
-
-    async def _items(self, after: int) -> AsyncIterator[list[Item]]:
-        """Batches of events after a sequence; an empty one every PING_S seconds of silence."""
-        at = after
+    async def items(self, after: int | None) -> AsyncGenerator[list[Item]]:
+        """Batches of events after a sequence (None: from now on); an empty one every PING_S seconds of silence."""
+        at = self._last if after is None else after
         while True:
             if at < self._last and (not self._ring or at + 1 < self._ring[0].seq):
                 older = await self._older(at)
@@ -160,7 +150,8 @@ class EventStream:
                         seq = msg.metadata.sequence.stream
                         if seq >= until:
                             return found
-                        found.append(_item(seq, msg.subject, msg.data))
+                        if (item := _item(seq, msg.subject, msg.data)) is not None:
+                            found.append(item)
             finally:
                 await pull.unsubscribe()
         except nats.errors.TimeoutError:
@@ -171,17 +162,83 @@ class EventStream:
         return found
 
 
-def _item(seq: int, subject: str, data: bytes) -> Item:
+def _item(seq: int, subject: str, data: bytes) -> Item | None:
     kind = subject.split(".")[2]
+    if kind not in FAMILIES:
+        return None
     name = subjects.last_token(subject)
     return Item(seq, name if kind == "instance" else f"message.{name}", subjects.instance_of(subject), data)
 
 
-def _resume_after(request: web.Request) -> int | None:
-    given = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
+class Subscriptions:
+    """Handlers for those who watch. Everybody is shown the events of the instances they may see."""
+
+    def __init__(self, events: EventStream, model: ReadModel) -> None:
+        self._events = events
+        self._model = model
+        self._streams = Streams(MAX_SUBSCRIBERS)
+
+    def handlers(self) -> dict[str, Handler]:
+        """By the names of their routes."""
+        return {"events": self.sse, "websocket": self.websocket}
+
+    async def sse(self, call: Call) -> web.StreamResponse:
+        """The events as Server-Sent Events."""
+        query = http.read_query(call.request, EventsQuery)
+        frames = self._events.frames(_resume_after(call.request, query), self._wanted(call.caller, query))
+        return await self._streams.serve(call.request, frames)
+
+    async def websocket(self, call: Call) -> web.StreamResponse:
+        """The events as messages of a WebSocket; what the client says is not looked at."""
+        query = http.read_query(call.request, EventsQuery)
+        after, wanted = _resume_after(call.request, query), self._wanted(call.caller, query)
+        socket = web.WebSocketResponse(
+            heartbeat=PING_S, protocols=(WEBSOCKET_PROTOCOL,), max_msg_size=4096, compress=False
+        )
+        if not socket.can_prepare(call.request).ok:
+            raise MimError(ErrorCode.BAD_JSON, "this is a WebSocket: connect with 'Upgrade: websocket'")
+        self._streams.enter()
+        try:
+            await socket.prepare(call.request)
+            sending = asyncio.create_task(self._send(socket, after, wanted))
+            async for _ in socket:
+                pass
+            sending.cancel()
+            await asyncio.wait({sending})
+        finally:
+            self._streams.leave()
+        return socket
+
+    async def _send(self, socket: web.WebSocketResponse, after: int | None, wanted: Wanted) -> None:
+        try:
+            async for items in self._events.items(after):
+                for item in items:
+                    if wanted(item):
+                        async with asyncio.timeout(WRITE_S):
+                            await socket.send_str(item.text())
+        except (TimeoutError, ConnectionError):
+            await socket.close()
+
+    def _wanted(self, caller: Caller, query: EventsQuery) -> Wanted:
+        names = types_wanted(query.types)
+        only = query.instance_id
+        owners = {owner for owner in (query.user_id, caller.user_id) if owner is not None}
+
+        def wanted(item: Item) -> bool:
+            if only is not None and item.instance_id != only:
+                return False
+            if names and item.name not in names:
+                return False
+            return not owners or owners == {self._model.owner_of(item.instance_id)}
+
+        return wanted
+
+
+def _resume_after(request: web.Request, query: EventsQuery) -> int | None:
+    given = request.headers.get("Last-Event-ID")
     if given is None:
-        return None
-    if not given.isdigit() or len(given) > 18:
+        return query.last_event_id
+    if not given.isascii() or not given.isdigit() or len(given) > 18:
         raise invalid_fields([("Last-Event-ID", "must be the id of an event, a whole number")])
     return int(given)
 

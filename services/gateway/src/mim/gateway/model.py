@@ -6,11 +6,10 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-
-import orjson
+from datetime import datetime
 
 from mim.contracts import subjects
-from mim.contracts.api import instance_view
+from mim.contracts.answers import instance_of
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.fields import UUID_PATTERN
 from mim.contracts.records import InstanceRecord
@@ -29,8 +28,10 @@ class ReadModel:
         self._bus = bus
         self._records: dict[str, InstanceRecord] = {}
         self._json: dict[str, bytes] = {}
+        self._ports: dict[int, str] = {}
+        self._sorted: list[InstanceRecord] | None = None
         self._waiting: defaultdict[str, set[tuple[Wanted, asyncio.Future[InstanceRecord | None]]]] = defaultdict(set)
-        self._gone: dict[str, None] = {}  # the last instances that were removed, oldest first
+        self._gone: dict[str, str] = {}  # owners of the last instances that were removed, oldest first
         self.ready = asyncio.Event()
 
     def get(self, instance_id: str) -> InstanceRecord | None:
@@ -42,17 +43,45 @@ class ReadModel:
         """One record. Raises: MimError (NOT_FOUND) if there is none."""
         record = self.get(instance_id.lower()) if _UUID.fullmatch(instance_id.lower()) else None
         if record is None:
-            raise MimError(ErrorCode.NOT_FOUND, f"there is no instance {instance_id[:80]!r}")
+            raise self.unknown(instance_id)
         return record
 
-    def records(self) -> Iterable[InstanceRecord]:
+    def unknown(self, instance_id: str) -> MimError:
+        """What is said of an instance that is not there, for whatever reason."""
+        return MimError(ErrorCode.NOT_FOUND, f"there is no instance {instance_id[:80]!r}")
+
+    def on_port(self, port: int) -> InstanceRecord | None:
+        """The instance that has a port."""
+        instance_id = self._ports.get(port)
+        return None if instance_id is None else self.get(instance_id)
+
+    def ports(self) -> list[int]:
+        """Ports that instances have, lowest first."""
+        return sorted(self._ports)
+
+    def now(self) -> datetime:
+        """The present time, UTC."""
+        return self._bus.now()
+
+    def records(self) -> list[InstanceRecord]:
         """All records, oldest first."""
-        alive = [record for record in self._records.values() if record.status is not Status.DELETED]
-        return sorted(alive, key=lambda record: (record.created_at, record.id))
+        if self._sorted is None:
+            alive = [record for record in self._records.values() if record.status is not Status.DELETED]
+            self._sorted = sorted(alive, key=lambda record: (record.created_at, record.id))
+        return self._sorted
 
     def json(self, record: InstanceRecord) -> bytes:
         """The `instance` object of a record as JSON bytes."""
         return self._json[record.id]
+
+    def owner_of(self, instance_id: str) -> str | None:
+        """Whose instance it is, or was until lately."""
+        record = self._records.get(instance_id)
+        return self._gone.get(instance_id) if record is None else record.user_id
+
+    def join(self, records: Iterable[InstanceRecord]) -> bytes:
+        """The `instance` objects of many records, separated by commas."""
+        return b",".join([self._json[record.id] for record in records])
 
     async def wait(self, instance_id: str, wanted: Wanted, timeout_s: float) -> InstanceRecord | None:
         """The record as soon as `wanted` holds. Raises: TimeoutError."""
@@ -92,15 +121,22 @@ class ReadModel:
 
     def _take(self, instance_id: str, data: bytes | None) -> None:
         record = None if data is None else InstanceRecord.model_validate_json(data)
+        self._sorted = None
+        before = self._records.get(instance_id)
+        for port in before.ports.numbers() if before else ():
+            if self._ports.get(port) == instance_id:
+                del self._ports[port]
+        if record is not None and record.status is not Status.DELETED:
+            self._ports.update(dict.fromkeys(record.ports.numbers(), instance_id))
         if record is None:
             self._records.pop(instance_id, None)
             self._json.pop(instance_id, None)
-            self._gone[instance_id] = None
+            self._gone[instance_id] = before.user_id if before else ""
             if len(self._gone) > MAX_GONE:
                 del self._gone[next(iter(self._gone))]
         else:
             self._records[instance_id] = record
-            self._json[instance_id] = orjson.dumps(instance_view(record))
+            self._json[instance_id] = instance_of(record).model_dump_json(by_alias=True).encode()
         for wanted, future in tuple(self._waiting.get(instance_id, ())):
             if not future.done() and wanted(record):
                 future.set_result(record)

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from aiohttp import web
 
-from mim.contracts.api import SendMessageBody, instance_view
+from mim.contracts import api
+from mim.contracts.answers import (
+    ActiveProviders,
+    ProviderInfo,
+    ProviderStats,
+    ProviderStatsAnswer,
+    ProviderStatus,
+    Sent,
+    whatsapp_state,
+)
+from mim.contracts.api import FilterQuery, ProviderQuery, SendMediaBody, SendMessageBody
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.messages import MessageSent, SendMessage
 from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Provider
-from mim.gateway.idempotency import Idempotency, Seed
+from mim.gateway.access import Access
 from mim.gateway.instances import filtered
 from mim.gateway.model import ReadModel
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.instance_port import SEND_DEADLINE_S, not_ready, send_answer
+from mim.runtime.routing import Call, Handler
 from mim.runtime.sending import OUTBOX_LIFE_S, Sender
 
 
@@ -27,103 +39,104 @@ class MultiProvider:
 
     bus: Bus
     model: ReadModel
+    access: Access
     sender: Sender
-    idempotency: Idempotency
 
-    def routes(self) -> list[web.RouteDef]:
-        """All routes of this part."""
-        base = "/api/v1/multi-provider"
-        one = base + "/instances/{provider}/{id}"
-        return [
-            web.get(f"{base}/active-providers", self.active),
-            web.get(f"{base}/instances", self.instances),
-            web.get(f"{base}/stats", self.stats),
-            web.get(f"{one}/status", self.status),
-            web.post(f"{one}/send-message", self.send),
-        ]
-
-    async def active(self, _request: web.Request) -> web.Response:
-        """Providers with an instance that holds a session, and those instances."""
-        live = [record for record in self.model.records() if record.status.is_live]
-        return http.success(
-            providers=sorted({record.provider for record in live}),
-            activeProviders=[record.id for record in live],
-            total=len(live),
-        )
-
-    async def instances(self, request: web.Request) -> web.Response:
-        """All instances, of one provider if asked."""
-        found = filtered(self.model, provider=request.query.get("provider"))
-        page = b",".join(self.model.json(record) for record in found)
-        body = b'{"success":true,"total":%d,"instances":[' % len(found) + page + b"]}"
-        return web.Response(body=body, content_type="application/json")
-
-    async def stats(self, _request: web.Request) -> web.Response:
-        """Counts by provider."""
-        stats = {}
-        for provider in Provider:
-            found = filtered(self.model, provider=provider)
-            ready = sum(record.status.is_ready for record in found)
-            stats[provider.value] = {"count": len(found), "ready": ready, "instances": [record.id for record in found]}
-        return http.success(stats=stats, timestamp=_iso(self.bus))
-
-    async def status(self, request: web.Request) -> web.Response:
-        """Where one instance stands."""
-        record = self._find(request)
-        view = instance_view(record)
-        return http.success(
-            provider=record.provider,
-            status=record.status,
-            state=view["whatsapp_state"] or ("READY" if record.status.is_ready else record.status.upper()),
-            info={
-                "account": record.account.model_dump(mode="json") if record.account else None,
-                "reason": view["reason"],
-                "port": record.ports.api,
-                "last_seen": view["last_seen"],
-                "is_ready_for_messages": record.status.is_ready,
-            },
-        )
-
-    async def send(self, request: web.Request) -> web.Response:
-        """Send a text and answer with the messenger's id for it, or 202 while it is still queued."""
-        record = self._find(request)
-        body = await http.read_body(request, SendMessageBody)
-        if not record.status.is_ready:
-            raise not_ready(record.id, record.status, record.reason.model_dump(mode="json"))
-
-        async def act(seed: Seed) -> web.Response:
-            message = SendMessage(
-                id=seed.id("message"),
-                instance_id=record.id,
-                provider=record.provider,
-                to=body.to,
-                text=body.message,
-                expires_at=self.bus.now() + timedelta(seconds=OUTBOX_LIFE_S),
-                actor="rest",
-            )
-            outcome = await self.sender.send(message, SEND_DEADLINE_S)
-            return send_answer(message, outcome, lambda sent: self._sent(record, sent))
-
-        return await self.idempotency.once(request, act)
-
-    def _sent(self, record: InstanceRecord, sent: MessageSent) -> dict[str, object]:
+    def handlers(self) -> dict[str, Handler]:
+        """By the names of their routes."""
         return {
-            "messageId": sent.messenger_id,
-            "message_id": sent.messenger_id,
-            "to": sent.to,
-            "provider": record.provider,
-            "timestamp": _iso(self.bus),
+            "active_providers": self.active,
+            "provider_instances": self.instances,
+            "resources_instances": self.instances,
+            "provider_stats": self.stats,
+            "provider_status": self.status,
+            "send_message": self.send_message,
+            "send_media": self.send_media,
         }
 
-    def _find(self, request: web.Request) -> InstanceRecord:
-        record = self.model.find(request.match_info["id"])
-        if record.provider != request.match_info["provider"]:
+    async def active(self, call: Call) -> web.StreamResponse:
+        """Providers with an instance that holds a session, and those instances."""
+        live = [record for record in self.access.records(call.caller) if record.status.is_live]
+        return http.answer(
+            ActiveProviders(
+                providers=sorted({record.provider for record in live}),
+                activeProviders=[record.id for record in live],
+                total=len(live),
+            )
+        )
+
+    async def instances(self, call: Call) -> web.StreamResponse:
+        """All instances, of one provider if asked."""
+        query = http.read_query(call.request, ProviderQuery)
+        found = filtered(self.access.records(call.caller), FilterQuery(provider=query.provider))
+        body = b'{"success":true,"total":%d,"instances":[' % len(found) + self.model.join(found) + b"]}"
+        return web.Response(body=body, content_type="application/json")
+
+    async def stats(self, call: Call) -> web.StreamResponse:
+        """Counts by provider."""
+        stats = {}
+        records = self.access.records(call.caller)
+        for provider in Provider:
+            found = [record for record in records if record.provider is provider]
+            ready = sum(record.status.is_ready for record in found)
+            stats[provider] = ProviderStats(count=len(found), ready=ready, instances=[record.id for record in found])
+        return http.answer(ProviderStatsAnswer(stats=stats, timestamp=self.bus.now()))
+
+    async def status(self, call: Call) -> web.StreamResponse:
+        """Where one instance stands."""
+        record = self._find(call)
+        state = whatsapp_state(record) or ("READY" if record.status.is_ready else record.status.upper())
+        info = ProviderInfo(
+            account=record.account,
+            reason=record.reason,
+            port=record.ports.api,
+            last_seen=record.last_seen,
+            is_ready_for_messages=record.status.is_ready,
+        )
+        return http.answer(ProviderStatus(provider=record.provider, status=record.status, state=state, info=info))
+
+    async def send_message(self, call: Call) -> web.StreamResponse:
+        """Send a text and answer with the messenger's id for it, or 202 while it is still queued."""
+        record = self._find(call)
+        body = await http.read_body(call.request, SendMessageBody)
+        return await self._send(call, record, to=body.to, text=body.message)
+
+    async def send_media(self, call: Call) -> web.StreamResponse:
+        """Send a file from a URL."""
+        record = self._find(call)
+        body = await http.read_body(call.request, SendMediaBody)
+        media = api.media(body.media_url, body.kind, body.file_name)
+        return await self._send(call, record, to=body.to, text=body.caption, media=media)
+
+    async def _send(self, call: Call, record: InstanceRecord, **content: Any) -> web.StreamResponse:
+        if not record.status.is_ready:
+            raise not_ready(record)
+        message = SendMessage(
+            id=call.seed.id("message"),
+            instance_id=record.id,
+            provider=record.provider,
+            expires_at=self.bus.now() + timedelta(seconds=OUTBOX_LIFE_S),
+            actor=call.caller.name,
+            **content,
+        )
+        outcome = await self.sender.send(message, SEND_DEADLINE_S)
+        return send_answer(message, outcome, self._sent)
+
+    def _sent(self, sent: MessageSent) -> Sent:
+        return Sent(
+            id=sent.id,
+            messageId=sent.messenger_id,
+            message_id=sent.messenger_id,
+            to=sent.to,
+            provider=sent.provider,
+            timestamp=self.bus.now(),
+        )
+
+    def _find(self, call: Call) -> InstanceRecord:
+        record = self.access.find(call)
+        if record.provider != call.request.match_info["provider"]:
             raise MimError(
                 ErrorCode.NOT_FOUND,
-                f"the instance {record.id} is not of provider {request.match_info['provider'][:40]!r}",
+                f"the instance {record.id} is not of provider {call.request.match_info['provider'][:40]!r}",
             )
         return record
-
-
-def _iso(bus: Bus) -> str:
-    return bus.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

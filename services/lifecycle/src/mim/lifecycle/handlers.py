@@ -7,6 +7,7 @@ decided is published with compare-and-set on the instance's events, so a second 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -16,13 +17,23 @@ from pydantic import ValidationError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Rejected, Unavailable
-from mim.contracts.messages import AnyCommand, CreateInstance, InstanceEvent, Outcome
+from mim.contracts.messages import (
+    AnyCommand,
+    Audited,
+    CreateInstance,
+    InstanceEvent,
+    Outcome,
+    UpdateInstance,
+    action_of,
+)
 from mim.contracts.records import AllocationRequest, InstanceRecord, Release, Reply, SessionOrder, WorkerHeartbeat
-from mim.contracts.states import Status
+from mim.contracts.states import Provider, Status
 from mim.lifecycle import machine
 from mim.lifecycle.machine import Step
 from mim.lifecycle.model import ReadModel
+from mim.runtime import metrics, tracing
 from mim.runtime.bus import Bus, Conflict
+from mim.runtime.secrets import API_KEY, random_api_key
 from mim.runtime.store import Secrets, Store
 
 log = structlog.get_logger()
@@ -38,12 +49,18 @@ class Lifecycle:
     """Decides what becomes of instances. `clock` is monotonic seconds."""
 
     def __init__(
-        self, bus: Bus, model: ReadModel, secrets: Secrets, clock: Callable[[], float] = time.monotonic
+        self,
+        bus: Bus,
+        model: ReadModel,
+        secrets: Secrets,
+        clock: Callable[[], float] = time.monotonic,
+        random_key: Callable[[], str] = random_api_key,
     ) -> None:
         self._bus = bus
         self._model = model
         self._secrets = secrets
         self._clock = clock
+        self._random_key = random_key
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._workers: dict[str, tuple[WorkerHeartbeat, float]] = {}
@@ -57,8 +74,10 @@ class Lifecycle:
 
     async def obey(self, command: AnyCommand) -> Outcome:
         """Do one command; returns what became of it. Raises: Unavailable if it has to be tried again."""
+        owner: str | None = None
         async with self._locks[command.instance_id]:
             try:
+                before = self._model.get(command.instance_id)
                 record = await self._decide(command)
             except (Rejected, Invalid) as error:
                 outcome = Outcome(instance_id=command.instance_id, ok=False, code=error.code, message=error.message)
@@ -71,26 +90,70 @@ class Lifecycle:
                     instance_seq=record.instance_seq if record else 0,
                     message=f"the instance is {status}",
                 )
+                before = before or record
+            owner = before.user_id if before else None
         self._forget(command.instance_id)
+        metrics.command_done(action_of(command), outcome.code or "ok")
         log.info("command_done", instance_id=command.instance_id, actor=command.actor, ok=outcome.ok, code=outcome.code)
         if command.reply_to:
             await self._bus.nc.publish(subjects.reply_subject(command.reply_to), outcome.model_dump_json().encode())
+        await self._audit(command, outcome, owner)
         return outcome
 
-    async def _decide(self, command: AnyCommand) -> InstanceRecord | None:
-        if isinstance(command, CreateInstance):
-            sealed = self._sealed(command)
-            for name, text in sealed.items():
-                await self._secrets.put_new(command.provider, command.instance_id, name, text)
-            return await self._say(
-                command.instance_id, lambda record: machine.create(record, command, tuple(sorted(sealed)))
+    async def _audit(self, command: AnyCommand, outcome: Outcome, owner: str | None) -> None:
+        await self._bus.emit_surely(
+            Audited(
+                instance_id=command.instance_id,
+                user_id=owner,
+                actor=command.actor,
+                action=action_of(command),
+                origin=command.origin,
+                ok=outcome.ok,
+                code=outcome.code,
+                message=outcome.message,
             )
-        return await self._say(command.instance_id, lambda record: machine.decide(record, command))
+        )
 
-    def _sealed(self, command: CreateInstance) -> dict[str, str]:
+    async def _decide(self, command: AnyCommand) -> InstanceRecord | None:
+        match command:
+            case CreateInstance():
+                sealed = self._sealed(command, command.user_id)
+                for name, text in sealed.items():
+                    await self._secrets.put_new(command.provider, command.instance_id, name, text)
+                names = tuple(sorted(sealed))
+                return await self._say(command.instance_id, lambda record: machine.create(record, command, names))
+            case UpdateInstance():
+                return await self._update(command)
+            case _:
+                return await self._say(command.instance_id, lambda record: machine.decide(record, command))
+
+    async def _update(self, command: UpdateInstance) -> InstanceRecord | None:
+        record = machine.existing(self._model.get(command.instance_id), command.instance_id)
+        sealed = self._sealed(command, record.user_id)
+        if "token" in sealed and record.provider is not Provider.TELEGRAM:
+            raise Rejected(ErrorCode.NOT_SUPPORTED, f"an instance of {record.provider} has no token")
+        key_hash = await self._new_api_key(record) if command.rotate_api_key else None
+        for name, text in sealed.items():
+            await self._secrets.put(record.provider, record.id, name, text)
+        names = tuple(sorted(sealed))
+        after = await self._say(command.instance_id, lambda seen: machine.update(seen, command, names, key_hash))
+        if after is not None:
+            gone = tuple(set(record.secrets) - set(after.secrets))
+            await self._secrets.remove_all(record.provider, record.id, gone)
+        return after
+
+    async def _new_api_key(self, record: InstanceRecord) -> str:
+        if record.api_key_sha256 is None:
+            raise Rejected(ErrorCode.NOT_READY, "the instance has no API key yet; wait until it is assigned")
+        key = self._random_key()
+        sealed = self._secrets.seal(record.user_id, record.id, API_KEY, key)
+        await self._secrets.put(record.provider, record.id, API_KEY, sealed)
+        return hashlib.sha256(key.encode()).hexdigest()
+
+    def _sealed(self, command: CreateInstance | UpdateInstance, user_id: str) -> dict[str, str]:
         plain = {"token": command.token, "proxy": command.proxy}
         return dict(command.sealed) | {
-            name: self._secrets.seal(command.user_id, command.instance_id, name, secret.get_secret_value())
+            name: self._secrets.seal(user_id, command.instance_id, name, secret.get_secret_value())
             for name, secret in plain.items()
             if secret is not None
         }
@@ -177,7 +240,8 @@ class Lifecycle:
         again = False
         try:
             async with self._locks[instance_id]:
-                await self._step(instance_id)
+                with tracing.resumed("settle", instance_id):
+                    await self._step(instance_id)
         except (Unavailable, Conflict, Rejected):
             again = True  # the sweep comes by once a second
         finally:
@@ -261,7 +325,7 @@ class Lifecycle:
         await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
         for worker in tuple(self._known_orders.pop(record.id, ())):
             await self._orders.remove(subjects.order_key(worker, record.id))
-        await self._secrets.remove_all(record.provider, record.id, (*record.secrets, "api_key"))
+        await self._secrets.remove_all(record.provider, record.id, (*record.secrets, API_KEY))
         await self._model.remove(record.id)
         self._purged.discard(record.id)
         log.info("instance_released", instance_id=record.id)

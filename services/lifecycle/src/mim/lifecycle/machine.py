@@ -1,6 +1,5 @@
-"""The rules of an instance, pure: how events fold into its record, what a command leads to, what is due next.
+"""The rules of an instance, pure: what a command leads to, and what is due next. How events fold is in `fold`.
 
-fold(record, event)      -> record          the read model is a fold of the events and nothing else
 decide(record, command)  -> events          or Rejected with the reason
 next_step(record, held)  -> Step            what lifecycle must do for wish and fact to meet
 order_of(record)         -> SessionOrder    what the worker is told
@@ -14,12 +13,8 @@ from enum import StrEnum, auto
 
 from mim.contracts.errors import ErrorCode, Rejected
 from mim.contracts.messages import (
-    Authenticated,
     ChangeInstance,
-    ClientReady,
-    CloudEvent,
     CreateInstance,
-    Event,
     InstanceAllocated,
     InstanceCreated,
     InstanceDeleted,
@@ -28,133 +23,14 @@ from mim.contracts.messages import (
     InstanceStarting,
     InstanceStopped,
     InstanceUpdated,
-    MessageReceived,
-    MessageSent,
-    QrReady,
     Reconnecting,
+    UpdateInstance,
     Verb,
 )
+from mim.contracts.reasons import default_reason
 from mim.contracts.records import Allocation, InstanceRecord, OrderAction, SessionOrder
 from mim.contracts.states import Desired, Status, UserAction, can_move
-from mim.contracts.values import MessageStats, QrCode, Reason
-
-# What stands beside a status when the event itself gives no reason: (code, sentence, user_action).
-REASONS: dict[Status, tuple[str, str, UserAction]] = {
-    Status.PENDING: ("ASSIGNING", "Port, key and worker are being assigned", UserAction.WAIT),
-    Status.STARTING: ("CONNECTING", "A worker is connecting to the messenger", UserAction.WAIT),
-    Status.QR_READY: ("QR_READY", "Scan the QR code with the phone: Linked devices, Link a device", UserAction.SCAN_QR),
-    Status.ACTION_REQUIRED: ("ACTION_REQUIRED", "The messenger asks for one more step", UserAction.CONFIRM_ON_PHONE),
-    Status.AUTHENTICATED: ("SYNCHRONISING", "Logged in; still synchronising", UserAction.WAIT),
-    Status.CLIENT_READY: ("READY", "Messages can be sent and received", UserAction.NONE),
-    Status.RECONNECTING: ("LINK_DROPPED", "The link dropped; trying again", UserAction.WAIT),
-    Status.LOGGED_OUT: (
-        ErrorCode.LOGGED_OUT,
-        "The messenger revoked the login; start and log in again",
-        UserAction.SCAN_QR,
-    ),
-    Status.STOPPED: (ErrorCode.REQUESTED, "Stopped on request; start it to go on", UserAction.NONE),
-    Status.ERROR: ("ERROR", "Given up; start it to try again", UserAction.RESTART),
-    Status.DELETED: (ErrorCode.REQUESTED, "Deleted on request", UserAction.NONE),
-}
-
-
-def default_reason(status: Status, since: datetime) -> Reason:
-    """The reason that stands beside a status when nothing more is known."""
-    code, message, action = REASONS[status]
-    return Reason(code=code, message=message, user_action=action, since=since)
-
-
-# ------------------------------------------------------------------------------------------------- fold
-
-
-def fold(record: InstanceRecord | None, envelope: CloudEvent[Event], seq: int) -> InstanceRecord | None:
-    """The record after one more event. Events already folded, of an older epoch, or of an impossible move change no
-    status; folding is idempotent and needs the events in stream order."""
-    event = envelope.data
-    if record is None:
-        return _created(event, envelope.time, seq) if isinstance(event, InstanceCreated) else None
-    if seq <= record.event_seq:
-        return record
-    seen = {"event_seq": seq}
-    if not isinstance(event, InstanceEvent):
-        return record.model_copy(update=seen | _count(record, event, envelope.time))
-    seen["instance_seq"] = seq
-    if isinstance(event, InstanceCreated) or record.status is Status.DELETED or 0 < event.epoch < record.epoch:
-        return record.model_copy(update=seen)
-    if event.status is not None and not can_move(record.status, event.status):
-        return record.model_copy(update=seen)
-    return record.model_copy(update=seen | _apply(record, event, envelope.time))
-
-
-def _created(event: InstanceCreated, at: datetime, seq: int) -> InstanceRecord:
-    return InstanceRecord(
-        id=event.instance_id,
-        user_id=event.user_id,
-        provider=event.provider,
-        type_instance=event.type_instance,
-        display_name=event.display_name,
-        desired=event.desired,
-        status=Status.PENDING,
-        reason=event.reason or default_reason(Status.PENDING, at),
-        secrets=event.secrets,
-        token_hint=event.token_hint,
-        webhook=event.webhook,
-        created_at=at,
-        updated_at=at,
-        event_seq=seq,
-        instance_seq=seq,
-    )
-
-
-def _apply(record: InstanceRecord, event: InstanceEvent, at: datetime) -> dict[str, object]:
-    change: dict[str, object] = {"updated_at": at, "epoch": max(event.epoch, record.epoch)}
-    if event.status is not None:
-        change |= {"status": event.status, "reason": event.reason or default_reason(event.status, at), "qr": None}
-        if event.status is Status.LOGGED_OUT:
-            change["logged_in"] = False
-    elif event.reason is not None:
-        change["reason"] = event.reason
-    return change | _facts(event, at)
-
-
-def _facts(event: InstanceEvent, at: datetime) -> dict[str, object]:
-    match event:
-        case InstanceAllocated():
-            return {"ports": event.ports, "api_key_sha256": event.api_key_sha256}
-        case InstanceStarting() if event.worker is not None:
-            given = {"worker": event.worker, "boot": event.boot, "worker_epoch": event.epoch}
-            return {"desired": event.desired, **given}
-        case InstanceStarting() | InstanceUpdated():
-            return {"desired": event.desired}
-        case QrReady():
-            return {"qr": QrCode(code=event.code, generated_at=at, expires_at=event.expires_at), "logged_in": False}
-        case Authenticated() | ClientReady():
-            return {"account": event.account, "logged_in": True, "observed_at": at, "last_seen": at}
-        case InstanceDeleted():
-            return {"desired": Desired.DELETED}
-        case _:
-            return {}
-
-
-def _count(record: InstanceRecord, event: Event, at: datetime) -> dict[str, object]:
-    stats = record.message_stats
-    if stats.daily_reset_at is None or stats.daily_reset_at.date() != at.date():
-        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        stats = stats.model_copy(update={"daily_sent": 0, "daily_received": 0, "daily_reset_at": midnight})
-    sent, received = int(isinstance(event, MessageSent)), int(isinstance(event, MessageReceived))
-    if not sent and not received:
-        return {}
-    return {
-        "last_seen": at,
-        "message_stats": MessageStats(
-            sent_count=stats.sent_count + sent,
-            received_count=stats.received_count + received,
-            daily_sent=stats.daily_sent + sent,
-            daily_received=stats.daily_received + received,
-            daily_reset_at=stats.daily_reset_at,
-        ),
-    }
-
+from mim.contracts.values import Reason
 
 # ---------------------------------------------------------------------------------------------- commands
 
@@ -194,8 +70,7 @@ def decide(record: InstanceRecord | None, command: ChangeInstance) -> list[Insta
 
     Raises: Rejected if there is no such instance.
     """
-    if record is None or record.status is Status.DELETED:
-        raise Rejected(ErrorCode.NOT_FOUND, f"there is no instance {command.instance_id}")
+    record = existing(record, command.instance_id)
     match command.verb:
         case Verb.START if record.desired is Desired.RUNNING and _is_underway(record.status):
             return []
@@ -207,6 +82,63 @@ def decide(record: InstanceRecord | None, command: ChangeInstance) -> list[Insta
             return _want(record, Desired.LOGGED_OUT, Status.LOGGED_OUT, command.actor)
         case Verb.DELETE:
             return [InstanceDeleted(instance_id=record.id, epoch=record.epoch + 1, actor=command.actor)]
+
+
+def existing(record: InstanceRecord | None, instance_id: str) -> InstanceRecord:
+    """The record. Raises: Rejected if there is no such instance (any more)."""
+    if record is None or record.status is Status.DELETED:
+        raise Rejected(ErrorCode.NOT_FOUND, f"there is no instance {instance_id}")
+    return record
+
+
+def update(
+    record: InstanceRecord | None, command: UpdateInstance, sealed: tuple[str, ...], api_key_sha256: str | None
+) -> list[InstanceEvent]:
+    """What a change of an instance's data leads to; `sealed` are the names of the secrets that are new.
+
+    Raises: Rejected if there is no such instance.
+    """
+    record = existing(record, command.instance_id)
+    changed = _changed(command, sealed)
+    events: list[InstanceEvent] = []
+    if changed:
+        given = {name: None if name in command.removed else getattr(command, name) for name in ("name", "webhook")}
+        events.append(
+            InstanceUpdated(
+                instance_id=record.id,
+                actor=command.actor,
+                desired=record.desired,
+                changed=changed,
+                display_name=given["name"],
+                webhook=given["webhook"],
+                secrets=secrets_after(record, command, sealed),
+                token_hint=command.token_hint,
+                api_key_sha256=api_key_sha256,
+            )
+        )
+    anew = command.start or (record.desired is Desired.RUNNING and bool({"token", "proxy"} & set(changed)))
+    if anew and record.status is not Status.PENDING:
+        events.append(_begin(record, command.actor))
+    return events
+
+
+def _changed(command: UpdateInstance, sealed: tuple[str, ...]) -> tuple[str, ...]:
+    given = {
+        "name": command.name is not None,
+        "webhook": command.webhook is not None,
+        "api_key": command.rotate_api_key,
+        "errors": command.clear_errors,
+    }
+    changed = {name for name, is_given in given.items() if is_given}
+    return tuple(sorted(changed | set(command.removed) | {name for name in sealed if name != "webhook_headers"}))
+
+
+def secrets_after(record: InstanceRecord, command: UpdateInstance, sealed: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the secrets that the instance has after the change. A webhook is replaced with its headers."""
+    gone: set[str] = set(command.removed)
+    if command.webhook is not None or "webhook" in gone:
+        gone.add("webhook_headers")
+    return tuple(sorted((set(record.secrets) - gone) | set(sealed)))
 
 
 def _is_underway(status: Status) -> bool:

@@ -9,7 +9,9 @@ where all records go; after a crash the fold begins anew from there.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -18,8 +20,10 @@ from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Unavailable
 from mim.contracts.messages import unwrap
 from mim.contracts.records import FoldPosition, InstanceRecord
-from mim.lifecycle import machine
+from mim.lifecycle.fold import fold
+from mim.runtime import metrics
 from mim.runtime.bus import Bus, Conflict, Entry
+from mim.runtime.history import last_seq
 from mim.runtime.store import Store
 
 log = structlog.get_logger()
@@ -38,6 +42,7 @@ class ReadModel:
         self._records: dict[str, InstanceRecord] = {}
         self._revisions: dict[str, int] = {}
         self._seq = 0
+        self._behind_since: float | None = None
         self._dirty: set[str] = set()
         self._unwritten: set[str] = set()
         self._writers: dict[str, asyncio.Task[None]] = {}
@@ -115,7 +120,7 @@ class ReadModel:
             if envelope is None:
                 continue
             before = self._records.get(envelope.data.instance_id)
-            after = machine.fold(before, envelope, entry.seq)
+            after = fold(before, envelope, entry.seq)
             if after is not None and after is not before:
                 self._records[after.id] = after
                 if before is None or after.instance_seq != before.instance_seq:
@@ -159,6 +164,7 @@ class ReadModel:
         saved = self._seq
         while True:
             await asyncio.sleep(SAVE_S)
+            await self._measure_lag()
             seq, dirty, self._dirty = self._seq, self._dirty, set()
             if seq == saved:
                 continue
@@ -167,6 +173,13 @@ class ReadModel:
             await asyncio.gather(*self._writers.values(), return_exceptions=True)
             await self._bus.surely(partial(self._position.save, subjects.FOLD_POSITION_KEY, FoldPosition(seq=seq)))
             saved = seq
+
+    async def _measure_lag(self) -> None:
+        with suppress(Unavailable):
+            behind = max(0, await last_seq(self._bus, subjects.EVENTS) - self._seq)
+            now = time.monotonic()
+            self._behind_since = None if behind == 0 else self._behind_since or now
+            metrics.lag(behind, now - self._behind_since if self._behind_since else 0.0)
 
     async def _put(self, record: InstanceRecord) -> None:
         while True:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from mim.contracts.api import TelegramSendBody
+from mim.contracts.answers import TelegramSent
+from mim.contracts.api import TelegramMediaBody, TelegramSendBody, media
 from mim.contracts.messages import MessageSent
 from mim.contracts.states import Provider
 from mim.runtime.bus import Bus
@@ -23,13 +24,17 @@ from mim.telegram_adapter.session import TelegramSession
 async def telegram_adapter(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     """Hold the sessions of Telegram bots."""
     send = SendRoute(body=TelegramSendBody, message=_message, answer=_answer)
+    send_media = SendRoute(body=TelegramMediaBody, message=_media_message, answer=_answer)
     holding = worker(
         bus,
         settings,
         provider=Provider.TELEGRAM,
         factory=TelegramSession,
-        prefix="/api/v1/telegram",
-        send_routes={"/api/v1/telegram/send": send, "/api/v1/telegram/send-telegram-message": send},
+        send_routes={
+            "/api/v1/telegram/send": send,
+            "/api/v1/telegram/send-telegram-message": send,
+            "/api/v1/telegram/send-media": send_media,
+        },
     )
     async with holding, Tasks(bus) as tasks:
         # In a thread and not awaited: neither the start nor the first bot shall wait for it.
@@ -47,5 +52,9 @@ def _message(body: TelegramSendBody) -> dict[str, Any]:
     }
 
 
-def _answer(sent: MessageSent) -> dict[str, Any]:
-    return {"messageId": sent.messenger_id, "provider": Provider.TELEGRAM}
+def _media_message(body: TelegramMediaBody) -> dict[str, Any]:
+    return {"to": body.chat_id, "text": body.caption, "media": media(body.source, body.kind, body.file_name)}
+
+
+def _answer(sent: MessageSent) -> TelegramSent:
+    return TelegramSent(id=sent.id, messageId=sent.messenger_id)

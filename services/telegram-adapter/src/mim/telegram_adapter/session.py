@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import TypeVar, cast
 
 from aiogram import Bot
 from aiogram.exceptions import AiogramError
 from aiogram.methods import DeleteWebhook, GetMe, GetUpdates, GetWebhookInfo, TelegramMethod
-from aiogram.methods import SendMessage as SendText
-from aiogram.types import LinkPreviewOptions, Update
+from aiogram.types import Update
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientError, ClientTimeout
 
-from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, SessionEnded, Unavailable
+from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Rejected, SessionEnded, Unavailable
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Status, UserAction
 from mim.contracts.values import Account
+from mim.runtime.fetch import Fetched, Limits, fetch, sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.telegram_adapter.connection import PRODUCTION_URL, Connections, shared
 from mim.telegram_adapter.failures import (
@@ -29,6 +30,7 @@ from mim.telegram_adapter.failures import (
     unreachable,
 )
 from mim.telegram_adapter.incoming import UPDATE_KINDS, read, salvage
+from mim.telegram_adapter.outgoing import MOST_BYTES, method
 from mim.telegram_adapter.pacing import Pacer
 
 T = TypeVar("T")
@@ -50,7 +52,8 @@ _contested: set[tuple[str, int]] = set()
 class TelegramSession:
     """A bot of the Bot API as `mim.runtime.session.Session`.
 
-    Settings: `telegram_api_url`, `telegram_poll_s` (whole seconds), `telegram_pacing` ("off" for benchmarks only).
+    Settings: `telegram_api_url`, `telegram_poll_s` (whole seconds), `telegram_pacing` ("off" for benchmarks only),
+    `media_max_bytes`, `media_private`.
     Secrets: `token`, and `proxy` (an HTTP proxy's URL).
     """
 
@@ -76,6 +79,7 @@ class TelegramSession:
         cannot be used.
         """
         self._check_secrets()
+        sweep(self._context.data_dir)
         try:
             async with self._until_rejected, shared(self._api_url, self._proxy) as connections:
                 self._bot = self._make_bot(connections)
@@ -90,22 +94,46 @@ class TelegramSession:
             ended = self._rejection
         finally:
             self._bot = None
+        self._context.log.warning("telegram_ended", code=ended.code, why=ended.message)
         raise ended  # outside of the handlers, so that the library's error does not hang on to it
 
     async def send(self, message: SendMessage) -> SentMessage:
-        """Send one text when the pace allows it; see `mim.runtime.session.Session.send`.
+        """Send one text or file when the pace allows it; see `mim.runtime.session.Session.send`.
 
         A group that became a supergroup is followed. A wait that Telegram imposed on a chat is kept without asking.
         """
-        outcome = await self._try_send(message, message.to)
+        try:
+            sent = await self._send(message)
+        except MimError as error:
+            self._context.log.warning("message_not_sent", message_id=message.id, code=error.code, why=error.message)
+            raise
+        kind = message.media.kind if message.media else "text"
+        self._context.log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=kind)
+        return sent
+
+    async def _send(self, message: SendMessage) -> SentMessage:
+        if message.media is None:
+            return await self._send_now(message, None)
+        self._check_ready(message.to)  # before a file is fetched for nothing
+        limits = Limits.of(self._context.settings, MOST_BYTES[message.media.kind])
+        async with fetch(message.media, self._context.data_dir, limits) as file:
+            return await self._send_now(message, file)
+
+    async def _send_now(self, message: SendMessage, file: Fetched | None) -> SentMessage:
+        outcome = await self._try_send(message, message.to, file)
         if isinstance(outcome, CallError) and outcome.kind is Kind.MIGRATED:
-            outcome = await self._try_send(message, str(outcome.migrated_to))
+            outcome = await self._try_send(message, str(outcome.migrated_to), file)
         if isinstance(outcome, SentMessage):
             return outcome
         if outcome.kind is Kind.UNAUTHORIZED and self._rejection is None and self._bot is not None:
             self._rejection = rejected()
             self._until_rejected.reschedule(asyncio.get_running_loop().time())
         raise end_of_message(outcome)
+
+    async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
+        """Raises: Rejected always: a bot logs in by its token."""
+        del phone_number
+        raise Rejected(ErrorCode.NOT_SUPPORTED, "a Telegram bot logs in by its token: there is no pairing code")
 
     async def logout(self) -> None:
         """Do nothing: a bot's login is its token, and only @BotFather revokes it.
@@ -131,6 +159,7 @@ class TelegramSession:
     async def _log_in(self) -> Account:
         me = await self._ask(GetMe(), ANSWER_S)
         account = self.account = Account(id=str(me.id), username=me.username, first_name=me.first_name)
+        self._context.log.info("telegram_logged_in", bot_id=account.id, username=account.username)
         await self._context.authenticated(account)
         # Only where a webhook is set: getUpdates answers 409 as long as there is one. To delete without looking would
         # be one write a start for every bot, and would leave no trace of the program that is cut off by it.
@@ -185,32 +214,30 @@ class TelegramSession:
             message = read(update) if update else None
             if message is not None:
                 await self._context.received(message)
+                self._context.log.info("message_received", messenger_id=message.id, type=message.type)
             elif update is None:
                 self._context.log.warning("telegram_update_unreadable", update_id=update_id)
             self._offset = update_id + 1
 
-    async def _try_send(self, message: SendMessage, chat: str) -> SentMessage | CallError:
+    async def _try_send(self, message: SendMessage, chat: str, file: Fetched | None) -> SentMessage | CallError:
         await self._pace(chat)
-        preview = LinkPreviewOptions(is_disabled=True) if message.disable_web_page_preview else None
-        method = SendText(
-            chat_id=chat,
-            text=message.text,
-            parse_mode=message.parse_mode,
-            link_preview_options=preview,
-            disable_notification=message.disable_notification or None,
-        )
         try:
-            sent = await self._ask(method, SEND_S)
+            sent = await self._ask(method(message, chat, file), SEND_S)
         except CallError as failure:
             if failure.retry_after_s is not None:
                 self._pacer.hold(chat, asyncio.get_running_loop().time() + failure.retry_after_s)
             return failure
         return SentMessage(messenger_id=str(sent.message_id), chat_id=str(sent.chat.id))
 
-    async def _pace(self, chat: str) -> None:
-        clock = asyncio.get_running_loop().time
-        if held_s := self._pacer.held(chat, clock()):
+    def _check_ready(self, chat: str) -> None:
+        if self._bot is None:
+            raise NotReady(ErrorCode.NOT_READY, "the bot is not connected at the moment")
+        if held_s := self._pacer.held(chat, asyncio.get_running_loop().time()):
             raise NotReady(ErrorCode.RATE_LIMITED, "Telegram asked to wait before the next message there", held_s)
+
+    async def _pace(self, chat: str) -> None:
+        self._check_ready(chat)
+        clock = asyncio.get_running_loop().time
         while self._paced and (wait_s := self._pacer.take(chat, clock())) > 0:  # noqa: ASYNC110 - time is what it waits for
             await asyncio.sleep(wait_s)
 

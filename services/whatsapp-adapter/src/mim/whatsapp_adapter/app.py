@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from mim.contracts.api import WhatsAppSendBody
+from mim.contracts.answers import WhatsAppSent
+from mim.contracts.api import WhatsAppSendBody, media
 from mim.contracts.messages import MessageSent
 from mim.contracts.states import Provider
+from mim.contracts.values import MediaKind
 from mim.runtime.bus import Bus
 from mim.runtime.instance_port import SendRoute
 from mim.runtime.settings import Settings
@@ -24,8 +26,11 @@ def whatsapp_adapter(bus: Bus, settings: Settings) -> AbstractAsyncContextManage
 
 
 def _message(body: WhatsAppSendBody) -> dict[str, Any]:
-    return {"to": body.number, "text": body.message}
+    if body.media_type == "text" or body.source is None:
+        return {"to": body.number, "text": body.message}
+    file = media(body.source, MediaKind(body.media_type), body.file_name)
+    return {"to": body.number, "text": body.caption or body.message, "media": file}
 
 
-def _answer(sent: MessageSent) -> dict[str, Any]:
-    return {"messageId": sent.messenger_id, "messageType": "text", "provider": Provider.WHATSAPPWEB}
+def _answer(sent: MessageSent) -> WhatsAppSent:
+    return WhatsAppSent(id=sent.id, messageId=sent.messenger_id, messageType=sent.type)

@@ -11,6 +11,8 @@ from mim.contracts.states import Status, UserAction
 # whatsmeow's qrchan.go: the first of six codes is shown for 60 s, each later one for 20 s.
 FIRST_QR = timedelta(seconds=60)
 NEXT_QR = timedelta(seconds=20)
+LOGIN_WINDOW = FIRST_QR + 5 * NEXT_QR
+"""How long codes can be used after the first QR code was shown: then the library closes the connection (160 s)."""
 _TIMER_SLACK = timedelta(seconds=1)
 
 

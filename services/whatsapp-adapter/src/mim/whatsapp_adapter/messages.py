@@ -21,6 +21,12 @@ _KINDS = {
     "contactMessage": "contact",
     "reactionMessage": "reaction",
 }
+_PARTS = {
+    "image": "imageMessage",
+    "document": "documentMessage",
+    "audio": "audioMessage",
+    "video": "videoMessage",
+}
 _LATER_S = 60.0
 
 
@@ -77,6 +83,62 @@ def _content(message: Any) -> tuple[str, str]:
         texts = (getattr(value, name, "") for name in ("text", "caption", "fileName"))
         return kind, next((text for text in texts if text), "")
     return "unknown", ""
+
+
+def own_number(phone: str) -> str:
+    """The digits of an account's own number as people write it.
+
+    Raises: Refused(INVALID_FIELDS) if it is none.
+    """
+    number = re.sub(r"[\s()./+-]", "", phone)
+    if not re.fullmatch(r"[1-9]\d{6,14}", number):
+        raise Refused(
+            ErrorCode.INVALID_FIELDS,
+            "this is not a phone number: write it with its country code, such as +1 555 000 1111",
+        )
+    return number
+
+
+def attach(message: Any, upload: Any, *, kind: str, mime_type: str, file_name: str, caption: str) -> None:
+    """Put an uploaded file into a message (`Message` and `UploadResponse` of the library).
+
+    Without a thumbnail: WhatsApp's apps show the picture itself once it is loaded. As in those apps, a document with
+    a caption lies one message deeper.
+    """
+    if kind == "document" and caption:
+        message = message.documentWithCaptionMessage.message
+    part = getattr(message, _PARTS[kind])
+    part.URL, part.directPath, part.mediaKey = upload.url, upload.DirectPath, upload.MediaKey
+    part.fileEncSHA256, part.fileSHA256, part.fileLength = upload.FileEncSHA256, upload.FileSHA256, upload.FileLength
+    # The apps play no Ogg file that does not name its codec.
+    part.mimetype = "audio/ogg; codecs=opus" if mime_type == "audio/ogg" else mime_type
+    if kind == "document":
+        part.fileName = part.title = file_name
+    if kind != "audio" and caption:
+        part.caption = caption
+
+
+def upload_failure(text: str) -> MimError:
+    """What the library's error text after an upload means (whatsmeow's upload.go). Nothing was sent."""
+    status = re.search(r"upload failed with status code (\d+)", text)
+    if status and status[1] == "413":
+        return Refused(ErrorCode.MEDIA_REFUSED, "the file is larger than WhatsApp takes: send a smaller one")
+    if status and status[1].startswith("4"):
+        return Refused(ErrorCode.MESSENGER_REFUSED, f"WhatsApp refused the file with status {status[1]}")
+    return NotReady(ErrorCode.MESSENGER_UNREACHABLE, "the file could not be uploaded to WhatsApp: trying again")
+
+
+def pairing_failure(text: str) -> MimError:
+    """What the library's error text after the wish for a pairing code means (whatsmeow's pair-code.go)."""
+    if "phone number too short" in text or "international phone number" in text:
+        return Refused(ErrorCode.INVALID_FIELDS, "this is not a phone number with its country code")
+    if "rate-overlimit" in text:
+        message = "WhatsApp gives no more pairing codes for now: scan the QR code, or try again later"
+        return NotReady(ErrorCode.RATE_LIMITED, message, retry_after_s=_LATER_S)
+    if status := re.search(r"info query returned status (4\d\d)", text):
+        message = f"WhatsApp refused a pairing code for this number (status {status[1]}): check the number"
+        return Refused(ErrorCode.MESSENGER_REFUSED, message)
+    return NotReady(ErrorCode.MESSENGER_UNREACHABLE, "WhatsApp did not give a pairing code: try again")
 
 
 def send_failure(text: str) -> MimError:

@@ -15,10 +15,11 @@ from typing import Any
 
 from mim.contracts.errors import ErrorCode, MimError, NotReady, SessionEnded
 from mim.contracts.messages import SendMessage
-from mim.contracts.values import Account, Contact, IncomingMessage
+from mim.contracts.values import Account, Contact, IncomingMessage, MediaKind
+from mim.runtime.fetch import Limits, fetch, sweep
 from mim.runtime.session import SentMessage, SessionContext
-from mim.whatsapp_adapter.endings import FIRST_QR, NEXT_QR, ending, login_ending, qr_expired, unreachable
-from mim.whatsapp_adapter.messages import recipient, send_failure
+from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
+from mim.whatsapp_adapter.messages import own_number, pairing_failure, recipient, send_failure, upload_failure
 from mim.whatsapp_adapter.process import ChildEndedError, ChildProcess, Fields
 
 DATABASE = "session.sqlite3"
@@ -27,6 +28,7 @@ _QR_GRACE = timedelta(seconds=5)
 
 _CONNECT_WITHIN_S = 60.0
 _SEND_WITHIN_S = 60.0
+_UPLOAD_WITHIN_S = 25.0  # with the time for the fetch, less than the worker gives one attempt to send
 _LOGOUT_WITHIN_S = 10.0
 _CODE_WITHIN_S = 20.0
 
@@ -44,16 +46,20 @@ class WhatsAppSession:
 
     Settings: `whatsapp_proxy_url`, `whatsapp_ca_file`, `whatsapp_child_wrapper` (arguments put before the child's
     module name; sandbox only), `whatsapp_ping_s` (seconds between proofs of life, default 60) and
-    `whatsapp_ping_within_s` (how long one may take, default 20). The instance's secret `proxy` goes before the setting.
+    `whatsapp_ping_within_s` (how long one may take, default 20), `media_max_bytes`, `media_private`. The instance's
+    secret `proxy` goes before the setting.
     """
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
+        self._log = context.log
         self._child: ChildProcess | None = None
         self._ready = asyncio.Event()
         self._authenticated = False
         self._leaving = False
         self._login_gone = False
+        self._uploads = 0
+        self._qr_since: datetime | None = None
         self._qr_shown_at: datetime | None = None
         self._deadline: _Deadline | None = None
         self._handlers: dict[str, Callable[[Fields], Awaitable[None]]] = {
@@ -73,6 +79,7 @@ class WhatsAppSession:
     async def run(self) -> None:
         """Connect, log in, stay connected, report."""
         database = self._database()
+        sweep(self._context.data_dir)
         child = self._child = await ChildProcess.spawn(self._context.settings, self._context.log)
         tasks = [asyncio.create_task(self._follow(child)), asyncio.create_task(self._prove(child))]
         try:
@@ -81,7 +88,11 @@ class WhatsAppSession:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             next(task for task in tasks if task in done).result()
         except ChildEndedError as error:
+            self._log.warning("whatsapp_ended", code=ErrorCode.SESSION_CRASHED, why=str(error))
             raise NotReady(ErrorCode.SESSION_CRASHED, str(error)) from None
+        except SessionEnded as error:
+            self._log.warning("whatsapp_ended", code=error.code, why=error.message)
+            raise
         finally:
             self._child = None
             self._ready.clear()
@@ -93,13 +104,66 @@ class WhatsAppSession:
                 _remove(database)
 
     async def send(self, message: SendMessage) -> SentMessage:
-        """Send one text and return WhatsApp's id for it."""
-        to = recipient(message.to)
-        child = self._child
-        if child is None or not self._ready.is_set():
-            raise NotReady(ErrorCode.NOT_READY, "the account is not connected to WhatsApp at the moment")
+        """Send one text or file and return WhatsApp's id for it.
+
+        WhatsApp has no captions for audio: there the text follows as a message of its own.
+        """
         try:
-            answer = await child.ask("send", _SEND_WITHIN_S, to=to, text=message.text)
+            sent = await (self._send_text(message) if message.media is None else self._send_file(message))
+        except MimError as error:
+            self._log.warning("message_not_sent", message_id=message.id, code=error.code, why=error.message)
+            raise
+        kind = message.media.kind if message.media else "text"
+        self._log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=kind)
+        return sent
+
+    async def _send_text(self, message: SendMessage) -> SentMessage:
+        to = recipient(message.to)
+        return await self._deliver(self._connected(), to, text=message.text)
+
+    async def _send_file(self, message: SendMessage) -> SentMessage:
+        to = recipient(message.to)
+        self._connected()  # before a file is fetched for nothing
+        child, prepared = await self._upload(message)
+        sent = await self._deliver(child, to, message=prepared)
+        if message.text and message.media is not None and message.media.kind is MediaKind.AUDIO:
+            try:
+                await self._deliver(child, to, text=message.text)
+            except MimError as error:
+                why = f"the audio was sent, the text that belongs to it was not: {error.message}"
+                raise MimError(ErrorCode.UNCERTAIN, why) from None
+        return sent
+
+    async def _upload(self, message: SendMessage) -> tuple[ChildProcess, Any]:
+        """Fetch the message's file and bring it to WhatsApp's media host. Whatever fails, nothing was sent."""
+        if message.media is None:
+            raise ValueError("a message without media has nothing to upload")
+        async with fetch(message.media, self._context.data_dir, Limits.of(self._context.settings)) as file:
+            child = self._connected()
+            about = {"mime_type": file.content_type, "file_name": file.file_name, "caption": message.text}
+            self._uploads += 1
+            try:
+                answer = await child.ask(
+                    "upload", _UPLOAD_WITHIN_S, path=str(file.path), kind=message.media.kind, **about
+                )
+            except (TimeoutError, ChildEndedError) as error:
+                why = str(error) or f"no answer within {_UPLOAD_WITHIN_S:.0f} s"
+                raise unreachable(f"the file could not be uploaded to WhatsApp: {why}") from None
+            finally:
+                self._uploads -= 1
+        if answer["event"] == "failed":
+            self._log.warning("whatsapp_upload_failed", why=answer["message"])
+            raise upload_failure(answer["message"])
+        return child, answer["message"]
+
+    def _connected(self) -> ChildProcess:
+        if self._child is None or not self._ready.is_set():
+            raise NotReady(ErrorCode.NOT_READY, "the account is not connected to WhatsApp at the moment")
+        return self._child
+
+    async def _deliver(self, child: ChildProcess, to: str, **content: str) -> SentMessage:
+        try:
+            answer = await child.ask("send", _SEND_WITHIN_S, to=to, **content)
         except (TimeoutError, ChildEndedError) as error:
             why = str(error) or f"no answer within {_SEND_WITHIN_S:.0f} s"
             raise MimError(ErrorCode.UNCERTAIN, f"it is open whether the message was sent: {why}") from None
@@ -114,30 +178,34 @@ class WhatsAppSession:
         if child is None or not self._ready.is_set():
             return
         self._leaving = True
-        await self._ask(child, "logout", _LOGOUT_WITHIN_S)
+        answer = await self._ask(child, "logout", _LOGOUT_WITHIN_S)
+        if answer["event"] == "failed":
+            raise NotReady(ErrorCode.MESSENGER_REFUSED, f"WhatsApp refused: {answer['message']}")
 
-    async def pairing_code(self, phone: str) -> str:
+    async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
         """A code of eight characters that links the phone with this number instead of a QR code.
 
-        It is good for as long as QR codes are shown. Raises: NotReady if none is shown now.
+        It is good for as long as QR codes are shown. Raises: NotReady if none is shown now, Refused if this is no
+        phone number or WhatsApp does not take it.
         """
-        child = self._child
-        if child is None or self._qr_shown_at is None or self._authenticated:
+        number, child, since = own_number(phone_number), self._child, self._qr_since
+        if child is None or since is None or self._authenticated:
             raise NotReady(
                 ErrorCode.NOT_READY, "a pairing code can be had while a QR code is shown: start the instance"
             )
-        number = recipient(phone).partition("@")[0]
-        code: str = (await self._ask(child, "pairing_code", _CODE_WITHIN_S, phone=number))["code"]
-        return code
+        answer = await self._ask(child, "pairing_code", _CODE_WITHIN_S, phone=number)
+        if answer["event"] == "failed":
+            self._log.warning("pairing_code_refused", why=answer["message"])
+            raise pairing_failure(answer["message"])
+        until = since + LOGIN_WINDOW
+        self._log.info("pairing_code_given", good_until=until.isoformat(timespec="seconds"))
+        return answer["code"], until
 
     async def _ask(self, child: ChildProcess, command: str, within_s: float, **fields: object) -> Fields:
         try:
-            answer = await child.ask(command, within_s, **fields)
+            return await child.ask(command, within_s, **fields)
         except (TimeoutError, ChildEndedError) as error:
             raise unreachable(str(error) or f"WhatsApp did not answer within {within_s:.0f} s") from None
-        if answer["event"] == "failed":
-            raise NotReady(ErrorCode.MESSENGER_REFUSED, f"WhatsApp refused: {answer['message']}")
-        return answer
 
     # ------------------------------------------------------------------------------------ what has to happen
 
@@ -170,7 +238,7 @@ class WhatsAppSession:
         while True:
             await self._ready.wait()
             await asyncio.sleep(every_s)
-            if not self._ready.is_set():
+            if not self._ready.is_set() or self._uploads:  # the question would have to wait for the upload
                 continue
             try:
                 answer = await child.ask("ping", within_s)
@@ -184,6 +252,8 @@ class WhatsAppSession:
     async def _on_qr(self, event: Fields) -> None:
         life = FIRST_QR if self._qr_shown_at is None else NEXT_QR
         self._qr_shown_at = self._context.now()
+        self._qr_since = self._qr_since or self._qr_shown_at
+        self._log.info("qr_shown", good_for_s=life.total_seconds())
         self._must_happen((life + _QR_GRACE).total_seconds(), qr_expired())
         await self._context.qr_ready(event["code"], self._qr_shown_at + life)
 
@@ -193,11 +263,13 @@ class WhatsAppSession:
             raise end
 
     async def _on_paired(self, event: Fields) -> None:
+        self._log.info("whatsapp_linked")
         self._must_happen(_CONNECT_WITHIN_S, unreachable("WhatsApp linked the account but did not let it in"))
         await self._report_authenticated(_account(event))
 
     async def _on_connected(self, event: Fields) -> None:
         self._deadline = None
+        self._log.info("whatsapp_connected")
         account = _account(event)
         await self._report_authenticated(account)
         self._ready.set()
@@ -213,11 +285,13 @@ class WhatsAppSession:
         if not self._ready.is_set() or self._leaving:
             return  # part of pairing, where the library reconnects as a linked device, or of leaving
         self._ready.clear()
+        self._log.warning("whatsapp_disconnected")
         self._must_happen(_CONNECT_WITHIN_S, unreachable("the connection was lost and did not come back"))
         await self._context.reconnecting(ErrorCode.MESSENGER_UNREACHABLE, "the connection to WhatsApp was lost")
 
     async def _on_incoming(self, event: Fields) -> None:
         await self._context.received(_incoming(event))
+        self._log.info("message_received", messenger_id=event["id"], type=event["type"])
 
     # ----------------------------------------------------------------------------------------------- settings
 

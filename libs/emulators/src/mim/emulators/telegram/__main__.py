@@ -4,7 +4,7 @@ Writes `DIR/ports.json`, `{"api": port, "control": port}`, as soon as both ports
 line. The control port takes `POST /<verb>` with a JSON object:
 
     say {bot, from, text, name?}    -> {message_id}       a person writes to a bot
-    inbox {chat}                    -> {messages}         what bots sent to a chat
+    inbox {chat}                    -> {messages}         what bots sent to a chat; of files kind, name, size, sha256
     fault {bot?, method?, times?, status?, description?, retry_after?, body?, delay_s?, drop?, lose?} -> {}
     unreachable {bot, on?}          -> {}
     revoke {bot}                    -> {}

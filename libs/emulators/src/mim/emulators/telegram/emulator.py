@@ -88,7 +88,10 @@ class Emulator:
         return int(message["message_id"])
 
     def inbox(self, chat: int | str) -> list[Json]:
-        """The latest messages that bots sent to a chat, oldest first: `{message_id, bot, text, parse_mode, date}`."""
+        """The latest messages that bots sent to a chat, oldest first: `{message_id, bot, text, parse_mode, date}`.
+
+        A file has `caption` instead of `text`, and `media {kind, file_name, size_bytes, sha256}`.
+        """
         return list(self._inboxes.get(str(chat), ()))
 
     def fault(self, fault: Fault) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from mim.emulators.telegram.bots import ApiError, Bot, Json
 from mim.emulators.telegram.emulator import Emulator
-from mim.emulators.telegram.methods import METHODS, Args
+from mim.emulators.telegram.methods import MAX_UPLOAD_BYTES, METHODS, Args, Upload
 
 
 @asynccontextmanager
@@ -88,17 +89,42 @@ async def _carry_out(emulator: Emulator, bot: Bot, method: str, request: web.Bas
 async def _arguments(request: web.BaseRequest) -> Args:
     args = dict(request.query)
     if not request.body_exists:
-        return args
+        return Args(args)
     if request.content_type == "application/json":
         try:
             body = await request.json()
         except ValueError:
             raise ApiError(400, "Bad Request: can't parse JSON object") from None
         given = body.items() if isinstance(body, dict) else ()
-        return args | {key: value if isinstance(value, str) else json.dumps(value) for key, value in given}
+        return Args(args | {key: value if isinstance(value, str) else json.dumps(value) for key, value in given})
     if request.content_type == "multipart/form-data":
-        return args | {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-    return args | dict(parse_qsl(await request.text(), keep_blank_values=True))
+        return await _parts(request, args)
+    return Args(args | dict(parse_qsl(await request.text(), keep_blank_values=True)))
+
+
+async def _parts(request: web.BaseRequest, args: dict[str, str]) -> Args:
+    """The fields and files of a multipart body. Of a file nothing is kept but what describes it."""
+    files: dict[str, Upload] = {}
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            raise ApiError(400, "Bad Request: can't parse multipart body")
+        if part.filename is None:
+            args[part.name] = await part.text()
+        else:
+            files[part.name] = await _upload(part, part.filename)
+    return Args(args, files)
+
+
+async def _upload(part: BodyPartReader, name: str) -> Upload:
+    digest, size_bytes, head = hashlib.sha256(), 0, b""
+    while block := await part.read_chunk(1 << 18):
+        size_bytes += len(block)
+        if size_bytes > MAX_UPLOAD_BYTES:
+            raise ApiError(413, "Request Entity Too Large")
+        digest.update(block)
+        head = head or block[:16]
+    content_type = part.headers.get("Content-Type", "application/octet-stream")
+    return Upload(name, content_type, size_bytes, digest.hexdigest(), head)
 
 
 def _respond(status: int, body: Json) -> web.Response:

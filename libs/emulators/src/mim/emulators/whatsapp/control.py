@@ -5,11 +5,11 @@
     passkey {qr}                        scan it where a passkey is asked for first -> {}
     contact {phone, name?}              make a contact            -> {phone, lid}
     incoming {from, to, text, name?}    a contact writes          -> {id, delivered}
-    inbox {phone}                       what a phone can read     -> {messages}
+    inbox {phone}                       what a phone can read     -> {messages}  (files with kind, name, size, sha256)
     links {}                            linked devices            -> {devices}
     logout {phone, device}              unlink a device           -> {}
     drop {phone, device}                cut a device's connection -> {}
-    fault {phone, delay_s?, refuse?, silent?}    what goes wrong for an account; without faults, nothing does -> {}
+    fault {phone, delay_s?, refuse?, silent?, refuse_upload?}    what goes wrong for an account; without, nothing -> {}
     events {}                           connections and receipts  -> {events}
 
 An error is `{"error": "<sentence>"}` with status 400. Phone numbers may be written as people write them.
@@ -128,8 +128,12 @@ async def drop(emulator: WhatsAppEmulator, body: Json) -> Json:
 
 async def fault(emulator: WhatsAppEmulator, body: Json) -> Json:
     """Make things go wrong for an account until the next call."""
-    refuse = body.get("refuse")
-    emulator.messages.faults[_phone(emulator, body).number] = Fault(
+    refuse, refuse_upload = body.get("refuse"), body.get("refuse_upload")
+    number = _phone(emulator, body).number
+    emulator.media.refuse.pop(number, None)
+    if refuse_upload is not None:
+        emulator.media.refuse[number] = int(refuse_upload)
+    emulator.messages.faults[number] = Fault(
         delay_s=float(body.get("delay_s", 0)),
         refuse=None if refuse is None else int(refuse),
         silent=bool(body.get("silent", False)),

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from mim.emulators.whatsapp.connection import Connection
+from mim.emulators.whatsapp.media import MediaError, MediaHost
 from mim.emulators.whatsapp.nodes import Attributes, Jid, Node, now
 from mim.emulators.whatsapp.phones import Device, Phone, Phones, Readable
 from mim.emulators.whatsapp.protobuf import Message
@@ -39,8 +40,9 @@ class Fault:
 class Messages:
     """Routes messages and receipts. `events` is what was seen, newest last; `faults` is by phone number."""
 
-    def __init__(self, phones: Phones) -> None:
+    def __init__(self, phones: Phones, media: MediaHost) -> None:
         self._phones = phones
+        self._media = media
         self.faults: dict[str, Fault] = {}
         self.events: deque[dict[str, Any]] = deque(maxlen=_KEPT_EVENTS)
         # Unlike a plain counter, this does not repeat ids after a restart, which clients would take for duplicates.
@@ -93,6 +95,7 @@ class Messages:
         device = phone.devices.get(jid.device)
         if device is not None and device.connection is not connection:
             head = _head(Jid(sender.lid.user, "lid", connection.device_number), sender, node.text("id"))
+            head = {**head, "type": node.text("type")}
             await self._to_device(phone, device, Node("message", head, [sealed]))
         return None
 
@@ -101,17 +104,17 @@ class Messages:
         if any(message.id == node.text("id") for message in phone.inbox):
             return None  # clients repeat a message whose acknowledgement was lost with the connection
         try:
-            plain = phone.party.decrypt(_address(sender, device), Sealed(sealed.text("type"), sealed.data))
-        except DecryptionError as error:
+            message = Message.FromString(
+                phone.party.decrypt(_address(sender, device), Sealed(sealed.text("type"), sealed.data))
+            )
+            message = message.deviceSentMessage.message if own else message
+            media, text = self._media.read(message) or (None, message.conversation or message.extendedTextMessage.text)
+        except (DecryptionError, MediaError) as error:
             log.warning("message_unreadable", phone=phone.number, sender=sender.number, error=str(error))
             return None
-        message = Message.FromString(plain)
-        if own:
-            message = message.deviceSentMessage.message
-        text = message.conversation or message.extendedTextMessage.text
         receiver = self._phones.find(node.jid("to"))
         to = receiver.number if receiver else node.text("to")
-        phone.read(Readable(node.text("id"), sender.number, to, text, own))
+        phone.read(Readable(node.text("id"), sender.number, to, text, own, media))
         self._phones.changed(phone)
         return None if own else phone
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mim.emulators.whatsapp.nodes import Jid, Node
 from mim.emulators.whatsapp.x3dh import Party
@@ -30,13 +30,17 @@ class SignedKey(NamedTuple):
 
 
 class Readable(NamedTuple):
-    """A message that a phone has decrypted; `own` if it was sent by this phone's own linked device."""
+    """A message that a phone has decrypted; `own` if it was sent by this phone's own linked device.
+
+    Of a file, `media` has kind, file_name, content_type, size_bytes and sha256, and `text` is its caption.
+    """
 
     id: str
     sender: str
     to: str
     text: str
     own: bool
+    media: dict[str, Any] | None = None
 
 
 @dataclass

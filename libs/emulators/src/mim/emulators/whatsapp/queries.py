@@ -1,6 +1,7 @@
 """Answers to what clients ask the server: device lists, keys, settings (`iq` stanzas).
 
-Which children an answer needs follows what whatsmeow reads from it (user.go, prekeys.go, broadcast.go).
+Which children an answer needs follows what whatsmeow reads from it (user.go, prekeys.go, broadcast.go,
+mediaconn.go).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import structlog
 
 from mim.emulators.whatsapp.connection import Connection
 from mim.emulators.whatsapp.curve import KEY_TYPE, verify
+from mim.emulators.whatsapp.media import MediaHost
 from mim.emulators.whatsapp.nodes import SERVER, Jid, MalformedNodeError, Node, now
 from mim.emulators.whatsapp.pairing import Pairing
 from mim.emulators.whatsapp.phones import Device, Phone, Phones, SignedKey
@@ -21,8 +23,9 @@ log = structlog.get_logger(__name__)
 class Queries:
     """Answers queries. With `auto_contacts`, a number that nobody knows becomes a contact when it is asked for."""
 
-    def __init__(self, phones: Phones, pairing: Pairing, *, auto_contacts: bool) -> None:
+    def __init__(self, phones: Phones, pairing: Pairing, media: MediaHost, *, auto_contacts: bool) -> None:
         self._phones = phones
+        self._media = media
         self._auto_contacts = auto_contacts
         self._answers: dict[tuple[str, str], Callable[[Connection, Node], Awaitable[None]]] = {
             ("encrypt", "count"): self._count_keys,
@@ -34,6 +37,7 @@ class Queries:
             ("md", "link_code_companion_reg"): pairing.code_stage,
             ("privacy", "privacy"): self._privacy,
             ("status", "privacy"): self._privacy,
+            ("w:m", "media_conn"): self._media_connection,
         }
 
     async def answer(self, connection: Connection, query: Node) -> None:
@@ -125,6 +129,10 @@ class Queries:
 
     async def _privacy(self, connection: Connection, query: Node) -> None:
         await connection.reply(query, Node("privacy"))
+
+    async def _media_connection(self, connection: Connection, query: Node) -> None:
+        if connection.phone is not None:
+            await connection.reply(query, self._media.connection(connection.phone.number))
 
     def _changed(self, connection: Connection) -> None:
         if connection.phone is not None:

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from mim.emulators.whatsapp.certificates import server_tls, write_secret
 from mim.emulators.whatsapp.connection import Connection
 from mim.emulators.whatsapp.control import control_application
+from mim.emulators.whatsapp.media import MediaHost
 from mim.emulators.whatsapp.messages import Messages
 from mim.emulators.whatsapp.nodes import Jid, MalformedNodeError, Node, now
 from mim.emulators.whatsapp.noise import Authority
@@ -50,8 +51,9 @@ class WhatsAppEmulator:
         self._authority = Authority(self._store.root_key())
         self.phones = Phones(self._store.load(), self._store.changed)
         self.pairing = Pairing(self.phones, qr_refs)
-        self.messages = Messages(self.phones)
-        self._queries = Queries(self.phones, self.pairing, auto_contacts=auto_contacts)
+        self.media = MediaHost(folder / "media")
+        self.messages = Messages(self.phones, self.media)
+        self._queries = Queries(self.phones, self.pairing, self.media, auto_contacts=auto_contacts)
         self._connections: set[Connection] = set()
         self._runners: list[web.AppRunner] = []
         self._tunnel: Tunnel | None = None
@@ -77,6 +79,7 @@ class WhatsAppEmulator:
         last = self._last_ports()
         application = web.Application()
         application.router.add_get("/ws/chat", self._accept)
+        application.router.add_post("/mms/{kind}/{token}", self.media.take)
         tls = await self._serve(application, last.tls, server_tls(self.folder))
         self._tunnel = Tunnel(tls)
         try:

@@ -1,4 +1,4 @@
-"""Commands from the gateway onto the bus, and what became of them."""
+"""Commands onto the bus, and what became of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from nats.aio.msg import Msg
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.messages import ChangeInstance, CreateInstance, Outcome
+from mim.contracts.messages import (
+    ChangeInstance,
+    CreateInstance,
+    Outcome,
+    UpdateInstance,
+    action_of,
+    command_subject,
+)
 from mim.runtime.bus import Bus
 
 OUTCOME_S = 5.0
 
 
 class Commands:
-    """Publishes commands durably; `done` waits for the outcome that lifecycle replies."""
+    """Publishes commands durably and waits for the outcomes that lifecycle replies."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -24,7 +31,7 @@ class Commands:
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
 
     async def listen(self) -> None:
-        """Subscribe to the outcomes of this gateway's commands."""
+        """Subscribe to the outcomes of this process's commands."""
         await self._bus.nc.subscribe(f"{self._inbox}.*", cb=self._arrive)
 
     async def _arrive(self, msg: Msg) -> None:
@@ -35,10 +42,10 @@ class Commands:
     async def create(self, command: CreateInstance) -> None:
         """Store a create command; doing so twice for one id is harmless. Raises: Unavailable."""
         await self._bus.publish(
-            subjects.CREATE_COMMAND, command.model_dump_json().encode(), msg_id=f"create/{command.instance_id}"
+            command_subject(command), command.model_dump_json().encode(), msg_id=f"create/{command.instance_id}"
         )
 
-    async def change(self, command: ChangeInstance, command_id: str) -> Outcome:
+    async def change(self, command: ChangeInstance | UpdateInstance, command_id: str) -> Outcome:
         """Store a command to an instance and wait for its outcome.
 
         Raises: MimError with the code of a refusal, Unavailable if the bus is away or lifecycle does not answer.
@@ -49,7 +56,7 @@ class Commands:
         told = command.model_copy(update={"reply_to": f"{self._inbox}.{ticket}"})
         try:
             await self._bus.publish(
-                subjects.instance_command(command.instance_id, command.verb),
+                command_subject(command),
                 told.model_dump_json().encode(),
                 msg_id=command_id,
             )
@@ -58,7 +65,7 @@ class Commands:
         except TimeoutError:
             raise Unavailable(
                 ErrorCode.TIMEOUT,
-                f"the {command.verb} was accepted and will be done, but is not confirmed after {OUTCOME_S:g} s",
+                f"the {action_of(command)} was accepted and will be done, but is not confirmed after {OUTCOME_S:g} s",
             ) from None
         finally:
             del self._waiting[ticket]

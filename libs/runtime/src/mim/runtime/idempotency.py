@@ -40,14 +40,14 @@ class Seed:
     """Where the ids of one request come from: random, or the same again for the same key."""
 
     def __init__(self, seed: str | None = None) -> None:
-        self._seed = UUID(seed) if seed else uuid4()
+        self._seed = UUID(seed) if seed else None
 
     def id(self, purpose: str) -> str:
         """An id for one purpose."""
-        return str(uuid5(self._seed, purpose))
+        return str(uuid4() if self._seed is None else uuid5(self._seed, purpose))
 
 
-Act = Callable[[Seed], Awaitable[web.Response]]
+Act = Callable[[Seed], Awaitable[web.StreamResponse]]
 
 
 class Idempotency:
@@ -57,8 +57,8 @@ class Idempotency:
         self._store = Store(bus, subjects.IDEMPOTENCY_BUCKET, Entry)
         self._vault = vault
 
-    async def once(self, request: web.Request, act: Act) -> web.Response:
-        """Do `act`, or give the answer of the request that did it.
+    async def once(self, request: web.Request, whose: str, act: Act) -> web.StreamResponse:
+        """Do `act`, or give the answer of the request that did it. Keys of different callers (`whose`) never meet.
 
         Raises: MimError (IDEMPOTENCY_CONFLICT) if the key was used with another body, HttpError for a bad key.
         """
@@ -67,7 +67,8 @@ class Idempotency:
             return await act(Seed())
         if not (0 < len(key) <= MAX_KEY and key.isprintable()):
             raise invalid_fields([("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters")])
-        place = hashlib.sha256(f"{request.method} {request.path}\0{key}".encode(errors="replace")).hexdigest()[:40]
+        asked = f"{whose}\0{request.method} {request.path}\0{key}"
+        place = hashlib.sha256(asked.encode(errors="replace")).hexdigest()[:40]
         fingerprint = hashlib.sha256(await request.read()).hexdigest()
         entry = Entry(fingerprint=fingerprint, seed=str(uuid4()))
         if not await self._store.create(place, entry):
@@ -96,8 +97,8 @@ class Idempotency:
         headers = {"Idempotent-Replayed": "true"}
         return web.Response(body=body, status=entry.status or 200, content_type="application/json", headers=headers)
 
-    async def _keep(self, place: str, entry: Entry, response: web.Response) -> None:
-        if response.status >= 500 or not isinstance(response.body, bytes):
+    async def _keep(self, place: str, entry: Entry, response: web.StreamResponse) -> None:
+        if response.status >= 500 or not isinstance(response, web.Response) or not isinstance(response.body, bytes):
             return  # what failed for our reasons may be tried again
         sealed = self._vault.seal(base64.b64encode(response.body).decode(), "idempotency", place)
         done = entry.model_copy(update={"status": response.status, "answer": sealed})

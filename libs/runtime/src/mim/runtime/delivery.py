@@ -1,0 +1,144 @@
+"""One message from the outbox to the messenger: waits for the session, tries, and tells what became of it.
+
+A message ends as sent, failed with the reason, or uncertain where it is open whether the messenger took it; it is never
+sent a second time then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+import structlog
+
+from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused
+from mim.contracts.messages import MessageFailed, MessageSent, SendMessage
+from mim.contracts.records import SessionOrder
+from mim.contracts.states import Status
+from mim.contracts.values import Reason
+from mim.runtime import metrics
+from mim.runtime.bus import Bus
+from mim.runtime.sending import Sender
+from mim.runtime.session import SentMessage, Session
+
+log = structlog.get_logger()
+SEND_S = 60.0
+LAST_WORD_S = 2.5
+
+
+class Link(Protocol):
+    """The instance that a message is sent by, as it stands now."""
+
+    order: SessionOrder
+    status: Status
+    reason: Reason
+    ready: asyncio.Event
+    """Set while messages can be sent."""
+    session: Session | None
+
+
+class Delivery:
+    """Delivers the messages of one instance."""
+
+    def __init__(self, bus: Bus, sender: Sender, link: Link) -> None:
+        self._bus = bus
+        self._sender = sender
+        self._link = link
+
+    async def deliver(self, message: SendMessage, doubt: bool) -> None:
+        """Send a message and tell the outcome; `doubt` says that an earlier attempt may have gone through."""
+        if doubt:
+            text = "a crash left it open whether this message was sent; it was not sent again"
+            return await self._failed(message, ErrorCode.UNCERTAIN, text)
+        link = self._link
+        while True:
+            left_s = (message.expires_at - self._bus.now()).total_seconds()
+            try:
+                async with asyncio.timeout(left_s):
+                    await link.ready.wait()
+            except TimeoutError:
+                text = f"it waited too long: the instance is {link.status} ({link.reason.message})"
+                return await self._failed(message, ErrorCode.NOT_READY, text)
+            session = link.session
+            if session is None:
+                link.ready.clear()
+                continue
+            try:
+                sent = await self._measured(session, message)
+            except NotReady as error:
+                wait_s = error.retry_after_s or 1.0
+                if wait_s >= left_s:
+                    return await self._failed(message, error.code, error.message)
+                await asyncio.sleep(wait_s)
+            except MimError as error:
+                return await self._failed(message, error.code, error.message)
+            else:
+                return await self._sent(message, sent)
+
+    async def _measured(self, session: Session, message: SendMessage) -> SentMessage:
+        began = time.monotonic()
+        outcome = "sent"
+        try:
+            return await self._attempt(session, message)
+        except MimError as error:
+            outcome = error.code
+            raise
+        finally:
+            metrics.send_done(message.provider, outcome, time.monotonic() - began)
+
+    async def _attempt(self, session: Session, message: SendMessage) -> SentMessage:
+        """One attempt, ended even if the session is being closed: from here on a message is sent or open."""
+        attempt = asyncio.create_task(session.send(message))
+        try:
+            async with asyncio.timeout(SEND_S):
+                return await asyncio.shield(attempt)
+        except (asyncio.CancelledError, TimeoutError):
+            await asyncio.wait({attempt}, timeout=LAST_WORD_S)
+            if attempt.done() and not attempt.cancelled():
+                error = attempt.exception()
+                if error is None:
+                    return attempt.result()
+                if isinstance(error, MimError):
+                    raise error from None
+            attempt.cancel()
+            text = "the session was closed or silent while this message was being sent; it was not sent again"
+            raise Refused(ErrorCode.UNCERTAIN, text) from None
+        except MimError:
+            raise
+        except Exception as error:
+            log.warning("send_open", message_id=message.id, error=type(error).__name__)
+            text = "the messenger did not confirm this message; it was not sent again"
+            raise Refused(ErrorCode.UNCERTAIN, text) from error
+
+    async def _sent(self, message: SendMessage, sent: SentMessage) -> None:
+        await self._tell(
+            MessageSent(
+                instance_id=message.instance_id,
+                provider=message.provider,
+                epoch=self._link.order.epoch,
+                id=message.id,
+                to=message.to,
+                messenger_id=sent.messenger_id,
+                chat_id=sent.chat_id,
+                type=message.media.kind if message.media else "text",
+                body=message.text,
+            )
+        )
+
+    async def _failed(self, message: SendMessage, code: str, text: str) -> None:
+        await self._tell(
+            MessageFailed(
+                instance_id=message.instance_id,
+                provider=message.provider,
+                epoch=self._link.order.epoch,
+                id=message.id,
+                to=message.to,
+                code=code,
+                message=text,
+            )
+        )
+
+    async def _tell(self, event: MessageSent | MessageFailed) -> None:
+        await self._bus.emit_surely(event, id=f"{event.instance_id}/{event.id}/{event.name}")
+        self._sender.resolve(event)

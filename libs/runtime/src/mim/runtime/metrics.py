@@ -1,0 +1,199 @@
+"""Every metric of the system, defined once, and the few functions with which the code counts.
+
+One registry for each process, as text in the exposition format 0.0.4
+(https://prometheus.io/docs/instrumenting/exposition_formats/). Labels hold words of a small fixed set, never an id of
+an instance or a user.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REGISTRY = CollectorRegistry()
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
+
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, for nobody
+ProcessCollector(registry=REGISTRY)
+
+
+# ------------------------------------------------------------------------------------------------ traffic
+
+_requests = Counter(
+    "mim_http_requests_total", "HTTP requests that were answered.", ["route", "method", "status"], registry=REGISTRY
+)
+_request_seconds = Histogram(
+    "mim_http_request_seconds",
+    "Time from the arrival of an HTTP request to its answer.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0),
+    registry=REGISTRY,
+)
+_in_flight = Gauge("mim_http_requests_in_flight", "HTTP requests that are being answered.", registry=REGISTRY)
+_refusals = Counter("mim_rate_limit_refusals_total", "HTTP requests refused for coming too often.", registry=REGISTRY)
+
+# --------------------------------------------------------------------------------- commands, events, the bus
+
+_commands = Counter(
+    "mim_commands_total",
+    "Commands to instances by what became of them: ok, retried, or the code of a refusal.",
+    ["verb", "outcome"],
+    registry=REGISTRY,
+)
+_events = Counter("mim_events_published_total", "Events stored in the stream, by name.", ["event"], registry=REGISTRY)
+_dead_letters = Counter(
+    "mim_dead_letters_total", "Messages that could not be handled, by code.", ["code"], registry=REGISTRY
+)
+_lag_events = Gauge(
+    "mim_fold_lag_events", "Events of the stream that are not yet folded into the read model.", registry=REGISTRY
+)
+_lag_seconds = Gauge("mim_fold_lag_seconds", "Age of the oldest event that is not yet folded in.", registry=REGISTRY)
+_reconnects = Counter("mim_bus_reconnects_total", "Times the bus connection was lost and came back.", registry=REGISTRY)
+_lines_dropped = Counter(
+    "mim_log_lines_dropped_total", "Log lines of instances that did not reach the bus.", registry=REGISTRY
+)
+
+# ------------------------------------------------------------------------------------- sessions, sending
+
+_sessions = Gauge("mim_sessions", "Instances of a worker by status.", ["provider", "status"], registry=REGISTRY)
+_queue_messages = Gauge(
+    "mim_outbox_messages", "Messages that wait to be sent or are being sent.", ["provider"], registry=REGISTRY
+)
+_queue_age = Gauge(
+    "mim_outbox_oldest_age_seconds", "Age of the message that waits longest.", ["provider"], registry=REGISTRY
+)
+_sends = Counter(
+    "mim_sends_total",
+    "Messages handed to a messenger: sent, or the code of the failure.",
+    ["provider", "outcome"],
+    registry=REGISTRY,
+)
+_send_seconds = Histogram(
+    "mim_send_seconds",
+    "Time a messenger took for one message, failures included.",
+    ["provider"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+    registry=REGISTRY,
+)
+
+# ------------------------------------------------------------------------------------------------ process
+
+_tree_memory = Gauge(
+    "mim_process_tree_memory_bytes", "Memory of the process and its children, shared pages once.", registry=REGISTRY
+)
+_tree_cpu = Gauge(
+    "mim_process_tree_cpu_ratio", "Processor time of the process and its children; 1 is one core.", registry=REGISTRY
+)
+_build = Info("mim_build", "What runs here.", registry=REGISTRY)
+
+
+class _Requests:
+    """Requests that came and went, as plain numbers: the library's gauge costs half a microsecond for each step."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.done = 0
+
+    def in_flight(self) -> float:
+        return self.begun - self.done
+
+
+_counted = _Requests()
+_in_flight.set_function(_counted.in_flight)
+_seen: defaultdict[str, set[str]] = defaultdict(set)  # statuses that a provider has shown so far
+
+
+def service(name: str) -> None:
+    """Say which service this process is."""
+    _build.info({"service": name, "version": version("mim-runtime")})
+
+
+def request_began() -> None:
+    """An HTTP request has come; `request_done` must follow."""
+    _counted.begun += 1
+
+
+def request_done(route: str, method: str, status: int, seconds: float) -> None:
+    """An HTTP request was answered. `route` is the template, such as `/api/v1/instances/{id}`, never the path."""
+    _counted.done += 1
+    count, duration = _request_children(route, method if method in METHODS else OTHER, status)
+    count.inc()
+    duration.observe(seconds)
+
+
+@cache
+def _request_children(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return _requests.labels(route, method, str(status)), _request_seconds.labels(route)
+
+
+def rate_limited() -> None:
+    """An HTTP request was refused because too many came before it."""
+    _refusals.inc()
+
+
+def command_done(verb: str, outcome: str) -> None:
+    """A command is done: `outcome` is `ok`, the code of the refusal, or `retried` for one that will be tried again."""
+    _commands.labels(verb, outcome).inc()
+
+
+def event_published(name: str) -> None:
+    """An event is in the stream."""
+    _events.labels(name).inc()
+
+
+def dead_letter(code: str) -> None:
+    """A message could not be handled."""
+    _dead_letters.labels(code).inc()
+
+
+def lag(events: int, seconds: float) -> None:
+    """How far the read model is behind the stream."""
+    _lag_events.set(events)
+    _lag_seconds.set(seconds)
+
+
+def bus_reconnected() -> None:
+    """The bus connection came back."""
+    _reconnects.inc()
+
+
+def log_line_dropped() -> None:
+    """A log line of an instance will not reach the bus."""
+    _lines_dropped.inc()
+
+
+def sessions(provider: str, by_status: Mapping[str, int]) -> None:
+    """How many instances of this worker are in each status; statuses that are left out have none."""
+    _seen[provider].update(by_status)
+    for status in _seen[provider]:
+        _sessions.labels(provider, status).set(by_status.get(status, 0))
+
+
+def queue(provider: str, depth: int, oldest_s: float) -> None:
+    """How many messages of this worker wait, and for how long the oldest has."""
+    _queue_messages.labels(provider).set(depth)
+    _queue_age.labels(provider).set(oldest_s)
+
+
+def send_done(provider: str, outcome: str, seconds: float) -> None:
+    """A messenger took a message (`outcome` is `sent`) or it failed (the code); `seconds` is what that took."""
+    _sends.labels(provider, outcome).inc()
+    _send_seconds.labels(provider).observe(seconds)
+
+
+def process_tree(memory_bytes: int, cpu_ratio: float) -> None:
+    """What this process and its children use."""
+    _tree_memory.set(memory_bytes)
+    _tree_cpu.set(cpu_ratio)
+
+
+def render() -> bytes:
+    """All metrics as text; a client reads it by `CONTENT_TYPE`."""
+    return prometheus_client.generate_latest(REGISTRY)

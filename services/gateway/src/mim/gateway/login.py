@@ -1,0 +1,234 @@
+"""The routes of logging in: QR code, pairing code, the present step, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from mim.contracts import subjects
+from mim.contracts.answers import (
+    AuthStatusAnswer,
+    CurrentQr,
+    LoginAnswer,
+    LoginField,
+    LoginStep,
+    PairingCode,
+    QrAnswer,
+    QrData,
+    account_name,
+    whatsapp_state,
+)
+from mim.contracts.api import LoginBody, PairingCodeBody, QrQuery, checked_token
+from mim.contracts.errors import ErrorCode, MimError, Unavailable
+from mim.contracts.messages import UpdateInstance
+from mim.contracts.records import InstanceRecord, SessionAnswer, SessionCall
+from mim.contracts.states import AuthStatus, Provider, Status, UserAction, auth_status
+from mim.gateway import qr
+from mim.gateway.access import Access
+from mim.gateway.instances import Instances
+from mim.gateway.model import ReadModel
+from mim.runtime import http
+from mim.runtime.bus import Bus
+from mim.runtime.http import HttpError
+from mim.runtime.instance_port import not_ready
+from mim.runtime.routing import Call, Handler
+
+QR_WAIT_S = 5.0
+PAIRING_S = 22.0
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Handlers for whoever logs an instance in."""
+
+    bus: Bus
+    model: ReadModel
+    access: Access
+    instances: Instances
+
+    def handlers(self) -> dict[str, Handler]:
+        """By the names of their routes."""
+        return {
+            "qr": self.qr,
+            "current_qr": self.current_qr,
+            "login_step": self.step,
+            "login": self.login,
+            "pairing_code": self.pairing_code,
+            "auth_status": self.auth_status,
+        }
+
+    async def auth_status(self, call: Call) -> web.StreamResponse:
+        """How far the login is."""
+        record = self.access.find(call)
+        return http.answer(
+            AuthStatusAnswer(
+                status=record.status,
+                auth_status=_auth(record),
+                authenticated=record.logged_in,
+                is_ready_for_messages=record.status.is_ready,
+                account=account_name(record.account),
+                phone_number=record.account.phone_number if record.account else None,
+                whatsapp_state=whatsapp_state(record),
+                last_seen=record.last_seen,
+                reason=record.reason,
+            )
+        )
+
+    # -------------------------------------------------------------------------------------------------- QR
+
+    async def qr(self, call: Call) -> web.StreamResponse:
+        """The QR code that waits now; while a login is just beginning, wait a moment for its first one."""
+        form = http.read_query(call.request, QrQuery).format
+        data = await self._current(call)
+        match form:
+            case "png":
+                return web.Response(body=qr.png(data.code), content_type="image/png", headers=_NO_STORE)
+            case "svg":
+                return web.Response(body=qr.svg(data.code), content_type="image/svg+xml", headers=_NO_STORE)
+            case "ascii":
+                return web.Response(text=qr.ascii_art(data.code) + "\n", content_type="text/plain", headers=_NO_STORE)
+            case "raw":
+                return web.Response(text=data.code, content_type="text/plain", headers=_NO_STORE)
+            case _:
+                return http.answer(QrAnswer(**data.model_dump()), headers=_NO_STORE)
+
+    async def current_qr(self, call: Call) -> web.StreamResponse:
+        """The QR code in the older shape."""
+        data = await self._current(call)
+        return http.answer(CurrentQr(qr_code=data.qr_code, data=data), headers=_NO_STORE)
+
+    async def _current(self, call: Call) -> QrData:
+        record = self.access.find(call)
+        if _is_beginning(record):
+            try:
+                record = (
+                    await self.model.wait(record.id, lambda now: now is None or not _is_beginning(now), QR_WAIT_S)
+                    or record
+                )
+            except TimeoutError:
+                record = self.model.get(record.id) or record
+        left_s = self._left_s(record)
+        if record.qr is None or left_s <= 0:
+            raise HttpError(
+                ErrorCode.QR_NOT_AVAILABLE,
+                f"there is no QR code to scan: the instance is {record.status} ({record.reason.message})",
+                status=record.status,
+                auth_status=_auth(record),
+                reason=record.reason.model_dump(mode="json"),
+            )
+        code = record.qr.code
+        return QrData(
+            qr_code=qr.data_uri(code),
+            code=code,
+            expires_in=round(left_s),
+            expires_at=record.qr.expires_at,
+            auth_status=_auth(record),
+        )
+
+    def _left_s(self, record: InstanceRecord) -> float:
+        if record.qr is None or record.status is not Status.QR_READY:
+            return 0.0
+        return (record.qr.expires_at - self.bus.now()).total_seconds()
+
+    # ----------------------------------------------------------------------------------------------- steps
+
+    async def step(self, call: Call) -> web.StreamResponse:
+        """The one thing that is next."""
+        record = self.access.find(call)
+        return http.answer(LoginAnswer(login_step=login_step(record), status=record.status))
+
+    async def login(self, call: Call) -> web.StreamResponse:
+        """Answer the present step with its fields."""
+        record = self.access.find(call)
+        body = await http.read_body(call.request, LoginBody)
+        fields = {field.name for field in login_step(record).fields}
+        if body.token is not None and "token" in fields:
+            return await self._new_token(call, record, body)
+        if body.phone_number is not None and "phone_number" in fields:
+            paired = await self._pair(record, body.phone_number)
+            step = LoginStep(
+                type="display_code",
+                instructions="On the phone: Linked devices, Link a device, Link with phone number; type the code",
+                code=paired.code,
+                expires_at=paired.expires_at,
+            )
+            return http.answer(LoginAnswer(login_step=step, status=record.status))
+        if not fields:
+            raise not_ready(record, "nothing can be entered now")
+        raise http.invalid_fields([(name, "is what the present login step asks for") for name in sorted(fields)])
+
+    async def _new_token(self, call: Call, record: InstanceRecord, body: LoginBody) -> web.StreamResponse:
+        assert body.token is not None  # noqa: S101 - for the type checker
+        try:
+            token = checked_token(body.token).get_secret_value().strip()
+        except ValueError as error:
+            raise http.invalid_fields([("token", str(error))]) from None
+        command = UpdateInstance(
+            instance_id=record.id,
+            actor=call.caller.name,
+            origin=call.origin,
+            sealed={"token": self.instances.secrets.seal(record.user_id, record.id, "token", token)},
+            token_hint=token[-4:],
+            start=True,
+        )
+        changed = await self.instances.apply(command, call)
+        return http.answer(LoginAnswer(login_step=login_step(changed), status=changed.status), 202)
+
+    async def pairing_code(self, call: Call) -> web.StreamResponse:
+        """A code that is typed on the phone."""
+        record = self.access.find(call)
+        body = await http.read_body(call.request, PairingCodeBody)
+        return http.answer(await self._pair(record, body.phone_number))
+
+    async def _pair(self, record: InstanceRecord, phone_number: str) -> PairingCode:
+        if record.worker is None or not record.status.is_live:
+            raise not_ready(record, "a pairing code can be had while a QR code is shown: start the instance")
+        asked = SessionCall(instance_id=record.id, phone_number=phone_number)
+        raw = await self.bus.request(subjects.session_call(record.worker), asked.model_dump_json().encode(), PAIRING_S)
+        answer = SessionAnswer.model_validate_json(raw)
+        if answer.pairing_code is None or answer.expires_at is None:
+            raise _session_error(answer)
+        left_s = (answer.expires_at - self.bus.now()).total_seconds()
+        return PairingCode(code=answer.pairing_code, expires_in=max(0, round(left_s)), expires_at=answer.expires_at)
+
+
+def _session_error(answer: SessionAnswer) -> MimError:
+    code = ErrorCode(answer.code) if answer.code and answer.code in ErrorCode.__members__ else ErrorCode.INTERNAL
+    message = answer.message or "the worker could not do it"
+    return Unavailable(code, message) if code is ErrorCode.TIMEOUT else MimError(code, message)
+
+
+def login_step(record: InstanceRecord) -> LoginStep:
+    """What is next for the login, from where the instance stands."""
+    match record.status, record.reason.user_action:
+        case Status.QR_READY, _:
+            phone = LoginField(name="phone_number", label="Phone number, for a code instead of the QR", required=False)
+            return LoginStep(
+                type="display_qr",
+                instructions=record.reason.message,
+                fields=[phone],
+                code=record.qr.code if record.qr else None,
+                expires_at=record.qr.expires_at if record.qr else None,
+            )
+        case ((Status.AUTHENTICATED | Status.CLIENT_READY | Status.RECONNECTING), _):
+            return LoginStep(type="done", instructions=record.reason.message)
+        case _, UserAction.NEW_TOKEN:
+            token = LoginField(name="token", label="Bot token from @BotFather", required=True, secret=True)
+            return LoginStep(type="input_code", instructions=record.reason.message, fields=[token])
+        case Status.ACTION_REQUIRED, _:
+            kind = "passkey" if record.reason.code == ErrorCode.PASSKEY_REQUIRED else "confirm"
+            return LoginStep(type=kind, instructions=record.reason.message)
+        case Status.STOPPED, _ if record.logged_in:
+            return LoginStep(type="done", instructions="Logged in; start the instance to go on")
+        case _:
+            return LoginStep(type="confirm", instructions=record.reason.message)
+
+
+def _is_beginning(record: InstanceRecord) -> bool:
+    return record.provider is Provider.WHATSAPPWEB and record.status in (Status.PENDING, Status.STARTING)
+
+
+def _auth(record: InstanceRecord) -> AuthStatus:
+    return auth_status(record.status, logged_in=record.logged_in)

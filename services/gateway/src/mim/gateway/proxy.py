@@ -1,0 +1,112 @@
+"""The instances' ports through the gateway: `/{port}/…`, so that one open port is enough.
+
+A caller shows the instance's API key, as on the port itself, or an access token that may see the instance: then the
+gateway shows the key in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+
+from mim.contracts.errors import ErrorCode, MimError, Unavailable
+from mim.contracts.records import InstanceRecord
+from mim.contracts.states import Role
+from mim.gateway.access import Access, sees
+from mim.gateway.model import ReadModel
+from mim.gateway.system import Workers
+from mim.runtime import http
+from mim.runtime.instance_port import key_fits
+from mim.runtime.secrets import API_KEY
+from mim.runtime.store import Secrets
+
+PATH = r"/{port:\d{1,5}}/{tail:.*}"
+CONNECT_S = 2.0
+ANSWER_S = 20.0
+MAX_CONNECTIONS = 256
+# What belongs to one connection only (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1), or is told anew.
+_NOT_PASSED = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "host", "content-length", "cookie", "origin"),
+        *("authorization", "date", "server", "content-encoding", "accept-encoding"),
+    }
+)
+
+
+class Proxy:
+    """Passes requests on to the workers. Made by `proxy`."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, model: ReadModel, access: Access, workers: Workers, secrets: Secrets
+    ) -> None:
+        self._session = session
+        self._model = model
+        self._access = access
+        self._workers = workers
+        self._secrets = secrets
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer as the instance's port does. Raises: MimError, Unavailable."""
+        record = self._model.on_port(int(request.match_info["port"]))
+        url = self._workers.url_of(record) if record is not None else None
+        if record is None or url is None:
+            raise _nobody(request)
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED}
+        headers.pop("Sec-Fetch-Site", None)
+        key = await self._key(request, record)
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        target = f"{url}/{request.match_info['tail']}"
+        try:
+            async with self._session.request(
+                request.method,
+                target,
+                params=request.query,
+                headers=headers,
+                data=await request.read() or None,
+                allow_redirects=False,
+            ) as answer:
+                body = await answer.read()
+        except TimeoutError:
+            message = f"the worker of the instance {record.id} did not answer in time; it is {record.status}"
+            raise Unavailable(ErrorCode.TIMEOUT, message) from None
+        except aiohttp.ClientError:
+            message = f"nobody answers on port {record.ports.api}; the instance is {record.status}"
+            raise Unavailable(ErrorCode.NO_WORKER, message) from None
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED}
+        return web.Response(status=answer.status, body=body, headers=kept)
+
+    async def _key(self, request: web.Request, record: InstanceRecord) -> str | None:
+        """What the instance's port shall be shown. Raises: MimError (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)."""
+        given = http.bearer(request)
+        if given is None or (record.api_key_sha256 and key_fits(given, record.api_key_sha256)):
+            return given
+        caller = self._access.by_token(given)
+        if caller is None:
+            raise self._access.wrong(request)
+        if not sees(caller, record):
+            raise _nobody(request)
+        needed = Role.VIEWER if request.method in ("GET", "HEAD") else Role.OPERATOR
+        if not caller.role.may(needed):
+            raise MimError(ErrorCode.FORBIDDEN, f"this needs the role {needed}; the token has the role {caller.role}")
+        self._access.limited(caller)
+        return await self._secrets.open(record.user_id, record.provider, record.id, API_KEY)
+
+
+def _nobody(request: web.Request) -> MimError:
+    return MimError(ErrorCode.NOT_FOUND, f"no instance lives on port {request.match_info['port']}")
+
+
+@asynccontextmanager
+async def proxy(model: ReadModel, access: Access, workers: Workers, secrets: Secrets) -> AsyncIterator[Proxy]:
+    """A proxy with connections of its own."""
+    timeout = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
+    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=30)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+    ) as session:
+        yield Proxy(session, model, access, workers, secrets)

@@ -1,0 +1,73 @@
+"""Server-Sent Events: answers that go on (https://html.spec.whatwg.org/#server-sent-events)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from aiohttp import web
+
+from mim.contracts.errors import ErrorCode, Unavailable
+
+PING_S = 15.0
+WRITE_S = 20.0
+PING = b": ping\n\n"
+
+
+class Streams:
+    """Serves at most `most` streams at a time. Who reads too slowly is let go and comes back where it left off."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open = 0
+
+    def enter(self) -> None:
+        """Count one more; `leave` must follow. Raises: Unavailable if there are too many."""
+        if self._open >= self._most:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"there are {self._most} subscribers already", 10)
+        self._open += 1
+
+    def leave(self) -> None:
+        """One less."""
+        self._open -= 1
+
+    async def serve(self, request: web.Request, source: AsyncGenerator[bytes]) -> web.StreamResponse:
+        """Answer with what `source` yields until the client goes or the source ends. Raises: Unavailable before."""
+        self.enter()
+        try:
+            response = web.StreamResponse(
+                headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+            )
+            await response.prepare(request)
+            await response.write(b"retry: 1000\n: connected\n\n")
+            async for frames in source:
+                async with asyncio.timeout(WRITE_S):
+                    await response.write(frames)
+            return response
+        except (TimeoutError, ConnectionError):
+            return response
+        finally:
+            self.leave()
+            await source.aclose()
+
+
+async def pinged(source: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """What `source` yields, and a ping whenever it is silent: only writing shows that a client is gone."""
+    step: asyncio.Task[bytes] | None = None
+    try:
+        while True:
+            step = step or asyncio.ensure_future(anext(source))
+            done, _ = await asyncio.wait({step}, timeout=PING_S)
+            if not done:
+                yield PING
+                continue
+            finished, step = step, None
+            if frames := finished.result():
+                yield frames
+    except StopAsyncIteration:
+        return
+    finally:
+        if step is not None:
+            step.cancel()
+            await asyncio.wait({step})
+        await source.aclose()
