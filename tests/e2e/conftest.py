@@ -36,10 +36,10 @@ Json = dict[str, Any]
 class System:
     """One running `mim up`."""
 
-    def __init__(self, folder: Path, sandbox: bool, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, sandbox: bool, env: dict[str, str], ports: int = 40) -> None:
         self.folder = folder
-        self.port, self.first_port = _free_range()
-        self.instance_ports = range(self.first_port, self.first_port + 40)
+        self.port, self.first_port = _free_range(ports)
+        self.instance_ports = range(self.first_port, self.first_port + ports)
         self.url = f"http://127.0.0.1:{self.port}"
         self.output = ""
         self._sandbox = sandbox
@@ -312,19 +312,18 @@ def _name(pid: int) -> str:
     return ""
 
 
-_given: set[int] = set()
+_given = 20_000
 
 
-def _free_range() -> tuple[int, int]:
-    """A port for the gateway and the first of forty for instances, below the system's ephemeral range."""
-    for first in range(20_000, 32_000, 50):
-        if first in _given:
-            continue
+def _free_range(ports: int) -> tuple[int, int]:
+    """A port for the gateway and the first of some for instances, below the system's ephemeral range."""
+    global _given
+    while (first := _given) + ports < 32_000:
+        _given += ports + 10
         with suppress(OSError):
-            for port in (first, first + 1, first + 20, first + 40):
+            for port in (first, first + 1, first + ports // 2, first + ports):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
-            _given.add(first)
             return first, first + 1
     raise AssertionError("no free ports")
 
@@ -355,8 +354,10 @@ async def own_system(tmp_path: Path) -> AsyncIterator[StartSystem]:
     """Makes systems that only this test uses."""
     made: list[System] = []
 
-    async def start(*more: str, sandbox: bool = True, folder: Path | None = None, **env: str) -> System:
-        system = System(folder or tmp_path / f"data{len(made)}", sandbox, env)
+    async def start(
+        *more: str, sandbox: bool = True, folder: Path | None = None, ports: int = 40, **env: str
+    ) -> System:
+        system = System(folder or tmp_path / f"data{len(made)}", sandbox, env, ports)
         made.append(system)
         await system.start(*more)
         return system

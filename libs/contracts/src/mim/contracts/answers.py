@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mim.contracts.errors import ErrorCode
 from mim.contracts.fields import Time
+from mim.contracts.providers import ProviderDescription
 from mim.contracts.records import InstanceRecord
 from mim.contracts.states import AuthStatus, Desired, Interface, Provider, Role, Status, auth_status
 from mim.contracts.values import Account, LogLine, MessageStats, Ports, Reason, Restriction, Webhook
@@ -724,6 +725,40 @@ class Queued(Answer):
     status: Literal["queued"] = "queued"
     to: str
     provider: Provider
+
+
+class ProviderItem(Shape):
+    """A provider: what it asks for, what it can do, and how its instances of the caller do."""
+
+    description: ProviderDescription
+    workers: int
+    instances: int
+    active: int
+    ready: int
+
+
+class ProvidersAnswer(Answer):
+    """Every provider that there is; one without workers cannot start instances now."""
+
+    providers: list[ProviderItem]
+
+
+class WebhookTest(Answer):
+    """What the webhook answered to a test message. `delivered` says whether with a status of success."""
+
+    delivered: bool
+    status_code: int | None
+    duration_ms: float
+    error: str | None
+
+
+class Session(Answer):
+    """Who calls. `needs_token` says whether this gateway wants credentials at all."""
+
+    name: str
+    role: Role
+    user_id: str | None
+    needs_token: bool
 
 
 class Token(Shape):

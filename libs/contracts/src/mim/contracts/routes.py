@@ -212,7 +212,14 @@ GATEWAY: tuple[Route, ...] = (
         raises=(*COMMAND, E.NOT_READY),
         **_ADMIN,
     ),
+    Route(
+        *("POST", f"{_ONE}/webhook/test", "test_webhook", "Send a test message to the webhook"),
+        {200: a.WebhookTest},
+        raises=(*BUS, E.NOT_READY),
+        **_OPERATOR,
+    ),
     # ------------------------------------------------------------------------------------- multi-provider
+    Route("GET", "/api/v1/providers", "providers", "What providers ask for and can do", {200: a.ProvidersAnswer}),
     Route("GET", f"{_MULTI}/active-providers", "active_providers", "Providers in use", {200: a.ActiveProviders}),
     Route(
         *("GET", f"{_MULTI}/instances", "provider_instances", "All instances, of one provider if asked"),
@@ -255,6 +262,7 @@ GATEWAY: tuple[Route, ...] = (
         raises=(E.BUS_UNAVAILABLE, E.BAD_JSON),
     ),
     # --------------------------------------------------------------------------------------------- system
+    Route("GET", "/api/v1/session", "session", "Who calls, and what they may do", {200: a.Session}),
     Route(
         "GET", "/api/v1/resources", "resources", "The machine and the processes", {200: a.ResourcesAnswer}, **_SYSTEM
     ),

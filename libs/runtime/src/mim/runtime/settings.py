@@ -51,9 +51,13 @@ class Settings(BaseSettings):
     """The largest file that is fetched and sent."""
     media_private: bool = False
     """Whether files may be fetched from private addresses, such as another program on this machine."""
+    webhook_private: bool = False
+    """Whether webhooks may go to private addresses."""
 
     rate_limit: Annotated[int, Field(ge=0)] = 6000
     """Requests a minute for one token or one instance's API key; 0 for no limit."""
+    docker_host: str = ""
+    """The container engine whose containers `/resources` shows, such as `unix:///var/run/docker.sock`."""
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Where a service other than the gateway serves `/metrics`; 0 for nowhere (the gateway passes them on)."""
     metrics_host: str = "127.0.0.1"

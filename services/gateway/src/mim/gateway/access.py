@@ -125,6 +125,11 @@ class Access:
         self._limit = limit
         self._wrong = RateLimit(WRONG_PER_MINUTE, clock)
 
+    @property
+    def needs_token(self) -> bool:
+        """Whether calls need a credential."""
+        return self._admin is not None
+
     def admit(self, request: web.Request, route: Route) -> Caller:
         """Who calls a route. Raises: MimError (UNAUTHORIZED, FORBIDDEN, TOO_MANY_REQUESTS)."""
         caller = self._caller(request, route)

@@ -14,8 +14,10 @@ from mim.contracts import routes
 from mim.contracts.errors import Invalid
 from mim.contracts.messages import MessageFailed, MessageSent, unwrap
 from mim.gateway.access import Access, Tokens
+from mim.gateway.containers import Engine
 from mim.gateway.events import EventStream, Item, Subscriptions
 from mim.gateway.figures import Figures
+from mim.gateway.hooks import Hooks
 from mim.gateway.instances import Instances
 from mim.gateway.keys import Keys
 from mim.gateway.login import Login
@@ -61,9 +63,10 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         **keys.handlers(),
         **Login(bus, model, access, instances).handlers(),
         **Figures(bus, access, workers, Streams(MAX_FOLLOWERS)).handlers(),
-        **MultiProvider(bus, model, access, sender).handlers(),
+        **Hooks(bus, settings, access, secrets).handlers(),
+        **MultiProvider(bus, model, access, sender, workers).handlers(),
         **Subscriptions(events, model).handlers(),
-        **System(bus, settings, model, reports, traffic).handlers(),
+        **System(bus, settings, model, reports, traffic, Engine(settings.docker_host)).handlers(),
     }
     binder = Binder(access.admit, limit, Idempotency(bus, vault), keys.record)
     async with proxy(model, access, workers, secrets) as ports, Tasks(bus) as tasks:

@@ -16,6 +16,7 @@ from mim.contracts.answers import (
     Credentials,
     CurrentApiKey,
     MessageAnswer,
+    Session,
     Token,
     TokenCreated,
     TokenList,
@@ -54,6 +55,7 @@ class Keys:
             "credentials": self.credentials,
             "current_api_key": self.current,
             "rotate_api_key": self.rotate,
+            "session": self.session,
             "create_token": self.create_token,
             "tokens": self.list_tokens,
             "revoke_token": self.revoke_token,
@@ -94,6 +96,13 @@ class Keys:
         return CurrentApiKey(api_key=key, data=data)
 
     # ---------------------------------------------------------------------------------------- access tokens
+
+    async def session(self, call: Call) -> web.StreamResponse:
+        """Who calls, and what they may do."""
+        caller = call.caller
+        return http.answer(
+            Session(name=caller.name, role=caller.role, user_id=caller.user_id, needs_token=self.access.needs_token)
+        )
 
     async def create_token(self, call: Call) -> web.StreamResponse:
         """Make an access token."""

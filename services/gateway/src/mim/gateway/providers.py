@@ -12,6 +12,8 @@ from mim.contracts import api
 from mim.contracts.answers import (
     ActiveProviders,
     ProviderInfo,
+    ProviderItem,
+    ProvidersAnswer,
     ProviderStats,
     ProviderStatsAnswer,
     ProviderStatus,
@@ -21,11 +23,13 @@ from mim.contracts.answers import (
 from mim.contracts.api import FilterQuery, ProviderQuery, SendMediaBody, SendMessageBody
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.messages import MessageSent, SendMessage
+from mim.contracts.providers import PROVIDERS
 from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Provider
 from mim.gateway.access import Access
 from mim.gateway.instances import filtered
 from mim.gateway.model import ReadModel
+from mim.gateway.system import Workers
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.instance_port import SEND_DEADLINE_S, not_ready, send_answer
@@ -41,10 +45,12 @@ class MultiProvider:
     model: ReadModel
     access: Access
     sender: Sender
+    workers: Workers
 
     def handlers(self) -> dict[str, Handler]:
         """By the names of their routes."""
         return {
+            "providers": self.providers,
             "active_providers": self.active,
             "provider_instances": self.instances,
             "resources_instances": self.instances,
@@ -53,6 +59,23 @@ class MultiProvider:
             "send_message": self.send_message,
             "send_media": self.send_media,
         }
+
+    async def providers(self, call: Call) -> web.StreamResponse:
+        """What providers ask for and can do, and how their instances do."""
+        records = self.access.records(call.caller)
+        items = []
+        for provider, description in PROVIDERS.items():
+            found = [record for record in records if record.provider is provider]
+            items.append(
+                ProviderItem(
+                    description=description,
+                    workers=self.workers.of(provider),
+                    instances=len(found),
+                    active=sum(record.status.is_live for record in found),
+                    ready=sum(record.status.is_ready for record in found),
+                )
+            )
+        return http.answer(ProvidersAnswer(providers=items))
 
     async def active(self, call: Call) -> web.StreamResponse:
         """Providers with an instance that holds a session, and those instances."""

@@ -21,7 +21,9 @@ from mim.contracts import asyncapi, openapi, subjects
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.records import InstanceRecord, WorkerHeartbeat
 from mim.contracts.reports import ServiceReport
+from mim.contracts.states import Provider
 from mim.gateway import docs_page
+from mim.gateway.containers import Engine
 from mim.gateway.model import ReadModel
 from mim.runtime import http, metrics
 from mim.runtime.bus import Bus
@@ -42,10 +44,9 @@ WARN_PERCENT = 90.0
 class Workers:
     """The workers that beat, and what they measure."""
 
-    def __init__(self, bus: Bus, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, bus: Bus, settings: Settings) -> None:
         self._bus = bus
         self._host = settings.instance_host
-        self._clock = clock
         self._beats: dict[str, WorkerHeartbeat] = {}
 
     async def run(self) -> None:
@@ -56,6 +57,10 @@ class Workers:
                     self._beats.pop(name, None)
                 else:
                     self._beats[name] = beat
+
+    def of(self, provider: Provider) -> int:
+        """How many workers of a provider there are."""
+        return sum(beat.provider is provider for beat in self._beats.values())
 
     def memory_bytes(self) -> float:
         """What all workers take."""
@@ -123,6 +128,7 @@ class System:
     model: ReadModel
     reports: Reports
     traffic: Traffic
+    engine: Engine
 
     def handlers(self) -> dict[str, Handler]:
         """By the names of their routes."""
@@ -268,7 +274,7 @@ class System:
             a.ResourcesAnswer(
                 **found,
                 processes=processes,
-                containers=None,
+                containers=await self.engine.containers(),
                 timestamp=self.bus.now(),
             )
         )

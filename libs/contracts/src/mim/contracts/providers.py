@@ -1,0 +1,97 @@
+"""What each provider asks for when an instance is created, and what it can do: data, so that a form or a program needs
+no knowledge of its own about any provider."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from mim.contracts.api import BOT_TOKEN
+from mim.contracts.fields import Model
+from mim.contracts.states import Provider
+
+
+class Capability(StrEnum):
+    """Something that instances of a provider can do."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    DOCUMENT = "document"
+    AUDIO = "audio"
+    VIDEO = "video"
+    FORMATTING = "formatting"
+    GROUPS = "groups"
+    QR_LOGIN = "qr_login"
+    PAIRING_CODE = "pairing_code"
+    TOKEN_LOGIN = "token_login"  # noqa: S105 - a word, not a token
+    PROXY = "proxy"
+
+
+class ProviderField(Model):
+    """One field of the body that creates or changes an instance. `pattern` is a regular expression for the whole value;
+    secrets are never shown again."""
+
+    name: Literal["token", "proxy"]
+    label: str
+    help: str
+    required: bool
+    secret: bool
+    pattern: str
+    example: str
+
+
+class ProviderDescription(Model):
+    """A provider as a form needs to know it."""
+
+    id: Provider
+    title: str
+    fields: tuple[ProviderField, ...]
+    capabilities: tuple[Capability, ...]
+
+
+_FILES = (Capability.TEXT, Capability.IMAGE, Capability.DOCUMENT, Capability.AUDIO, Capability.VIDEO)
+
+
+def _proxy(pattern: str) -> ProviderField:
+    return ProviderField(
+        name="proxy",
+        label="Proxy",
+        help="The session reaches its messenger through it; user and password may be part of the URL",
+        required=False,
+        secret=True,
+        pattern=pattern,
+        example="http://user:password@proxy.example.com:3128",
+    )
+
+
+PROVIDERS: dict[Provider, ProviderDescription] = {
+    Provider.WHATSAPPWEB: ProviderDescription(
+        id=Provider.WHATSAPPWEB,
+        title="WhatsApp Web",
+        fields=(_proxy(r"(https?|socks5)://[^\s/]+/?"),),
+        capabilities=(
+            *_FILES,
+            Capability.GROUPS,
+            Capability.QR_LOGIN,
+            Capability.PAIRING_CODE,
+            Capability.PROXY,
+        ),
+    ),
+    Provider.TELEGRAM: ProviderDescription(
+        id=Provider.TELEGRAM,
+        title="Telegram bot",
+        fields=(
+            ProviderField(
+                name="token",
+                label="Bot token",
+                help="@BotFather gives it when a bot is made",
+                required=True,
+                secret=True,
+                pattern=BOT_TOKEN.pattern,
+                example="123456789:AAE…",
+            ),
+            _proxy(r"http://[^\s/]+/?"),
+        ),
+        capabilities=(*_FILES, Capability.FORMATTING, Capability.GROUPS, Capability.TOKEN_LOGIN, Capability.PROXY),
+    ),
+}
