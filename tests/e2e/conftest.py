@@ -312,14 +312,14 @@ def _name(pid: int) -> str:
     return ""
 
 
-_given = 20_000
+_ranges = iter(range(20_000, 32_000, 50))
 
 
 def _free_range(ports: int) -> tuple[int, int]:
     """A port for the gateway and the first of some for instances, below the system's ephemeral range."""
-    global _given
-    while (first := _given) + ports < 32_000:
-        _given += ports + 10
+    for first in _ranges:
+        for _ in range(ports // 50):
+            next(_ranges)
         with suppress(OSError):
             for port in (first, first + 1, first + ports // 2, first + ports):
                 with socket.socket() as probe:

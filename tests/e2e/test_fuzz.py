@@ -8,19 +8,17 @@ makes more calls than the 20,000 of every run.
 from __future__ import annotations
 
 import asyncio
-import json
 import multiprocessing
 import os
 import random
 import signal
 from concurrent.futures import ProcessPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
+from tests.e2e import fuzzing
 
 from mim.contracts import subjects
-from tests.e2e import fuzzing
 
 if TYPE_CHECKING:
     from conftest import StartSystem, System

@@ -1,7 +1,7 @@
 """What instances do, counted here and told now and then: calls with their API keys, round trips to their messenger.
 
 An event for each call would cost more than the call. So counts are gathered and reported together: soon where a key was
-used, once a minute where only the messenger answered.
+used, every few minutes where only the messenger answered.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from mim.contracts.messages import ActivityReported
 from mim.runtime.bus import Bus
 
 CALLS_EVERY_S = 2.0
-CHECKS_EVERY = 30
-"""So many reports of calls go by until round trips alone are worth one."""
 AT_ONCE = 16
 CLOSE_S = 2.0
 
@@ -33,8 +31,11 @@ class _Count:
 class Activity:
     """Counts between reports. `called` and `proved` cost a dictionary look-up; `run` reports."""
 
-    def __init__(self, bus: Bus, epoch_of: Callable[[str], int] = lambda _instance_id: 0) -> None:
+    def __init__(
+        self, bus: Bus, epoch_of: Callable[[str], int] = lambda _instance_id: 0, checks_every_s: float = 300.0
+    ) -> None:
         self._bus = bus
+        self._checks_every = max(1, round(checks_every_s / CALLS_EVERY_S))
         self._epoch_of = epoch_of
         self._calls: dict[tuple[str, str], _Count] = {}
         self._checks: dict[str, _Count] = {}
@@ -60,7 +61,7 @@ class Activity:
         while True:
             await asyncio.sleep(CALLS_EVERY_S)
             rounds += 1
-            await self._report(with_checks=rounds % CHECKS_EVERY == 0)
+            await self._report(with_checks=rounds % self._checks_every == 0)
 
     async def close(self) -> None:
         """Report what is left, as far as the bus takes it in time."""

@@ -30,7 +30,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
 from mim.contracts.errors import ErrorCode, Unavailable
-from mim.contracts.messages import Event, event_subject, wrap
+from mim.contracts.messages import ActivityReported, Event, event_subject, wrap
 from mim.contracts.reports import Figure
 from mim.runtime import metrics, tracing
 from mim.runtime.backoff import BUS_RETRY
@@ -43,6 +43,8 @@ Result = TypeVar("Result")
 
 PUBLISH_TIMEOUT_S = 2.0
 WRONG_LAST_SEQUENCE = 10071
+ACTIVITY_LIFE_S = 6 * 3600
+"""Reports of activity are folded within a second and are no history: they shall not push it out of the stream."""
 STORAGE_ERRORS = frozenset({10023, 10047, 10077})  # insufficient resources, no storage, maximum bytes of the stream
 
 
@@ -146,9 +148,9 @@ class Bus:
         """
         event_id = id or str(uuid4())
         envelope = wrap(event, id=event_id, source=self.source, time=self.now())
-        seq = await self.publish(
-            event_subject(event), envelope.model_dump_json().encode(), msg_id=event_id, expect=expect
-        )
+        payload = envelope.model_dump_json().encode()
+        headers = {"Nats-TTL": f"{ACTIVITY_LIFE_S}s"} if isinstance(event, ActivityReported) else None
+        seq = await self.publish(event_subject(event), payload, msg_id=event_id, expect=expect, headers=headers)
         metrics.event_published(event.name)
         return seq
 

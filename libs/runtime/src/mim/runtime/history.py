@@ -23,6 +23,7 @@ from mim.runtime.bus import SILENT, Bus, Entry
 BATCH = 1000
 MAX_READ = 100_000
 BATCH_S = 2.0
+READ_S = 8.0
 
 
 async def last_seq(bus: Bus, stream: str) -> int:
@@ -58,14 +59,15 @@ async def newest(
     """The newest `limit` messages of a subject, oldest first, and how many there are in all.
 
     `since` and `after` leave out what is older than a time or not newer than a sequence. No more than `MAX_READ`
-    messages are looked at, so that a request ends in time.
+    messages are looked at, and for no longer than `READ_S`.
 
     Raises: Unavailable if the bus does not answer.
     """
     kept: deque[Entry] = deque(maxlen=limit)
     total = 0
     begin: dict[str, object] = {"start_time": iso(since)} if since else {"seq": after + 1}
-    while total < MAX_READ:
+    end_at = asyncio.get_running_loop().time() + READ_S
+    while total < MAX_READ and asyncio.get_running_loop().time() < end_at:
         entries, pending = await _batch(bus, stream, {**begin, "next_by_subj": subject, "batch": BATCH})
         kept.extend(entries)
         total += len(entries)

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     sync_interval: str = "always"
     """How the embedded nats-server flushes to disk; `always` survives a power cut."""
 
+    report_s: Annotated[float, Field(gt=0)] = 300.0
+    """How often a worker reports the round trips to its messengers (`observed_at` and `health_check_count`)."""
     media_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
     """The largest file that is fetched and sent."""
     media_private: bool = False

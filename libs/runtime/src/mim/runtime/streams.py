@@ -54,7 +54,14 @@ QUEUE = {"retention": api.RetentionPolicy.WORK_QUEUE, "discard": api.DiscardPoli
 STREAMS: tuple[api.StreamConfig, ...] = (
     _stream(subjects.COMMANDS, subjects.INSTANCE_COMMANDS, **QUEUE, max_bytes=256 * MB, max_msg_size=MB),
     _stream(subjects.OUTBOX, subjects.MESSAGE_COMMANDS, **QUEUE, max_bytes=1024 * MB, max_msg_size=MB),
-    _stream(subjects.EVENTS, subjects.ALL_EVENTS, max_bytes=2048 * MB, max_age=30 * DAY_S, max_msg_size=MB),
+    _stream(
+        subjects.EVENTS,
+        subjects.ALL_EVENTS,
+        max_bytes=2048 * MB,
+        max_age=30 * DAY_S,
+        max_msg_size=MB,
+        allow_msg_ttl=True,
+    ),
     _stream(
         subjects.LOGS, subjects.ALL_LOGS, max_bytes=512 * MB, max_age=7 * DAY_S, max_msgs_per_subject=1000, **ASYNC
     ),

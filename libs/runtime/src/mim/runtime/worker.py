@@ -55,6 +55,7 @@ log = structlog.get_logger()
 BEAT_S = 1.0
 FENCE_S = 6.0
 COUNT_S = 2.0
+MOST_QUESTIONS = 64
 
 
 class Worker:
@@ -79,7 +80,7 @@ class Worker:
         self._sender = Sender(bus)
         self._commands = Commands(bus)
         self._outbox = Outbox(bus, provider, subjects.outbox_inbox(self.name, self.boot))
-        self._activity = Activity(bus, self._epoch_of)
+        self._activity = Activity(bus, self._epoch_of, settings.report_s)
         means = Means(
             bus=bus,
             sender=self._sender,
@@ -199,6 +200,10 @@ class Worker:
         return runner.order.epoch if runner else 0
 
     async def _asked(self, msg: Msg) -> None:
+        if len(self._answering) >= MOST_QUESTIONS:
+            busy = SessionAnswer(code=ErrorCode.TIMEOUT, message="the worker is asked too much at once; try again")
+            await msg.respond(busy.model_dump_json().encode())
+            return
         task = asyncio.create_task(self._answer(msg))
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)

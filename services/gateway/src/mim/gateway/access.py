@@ -34,6 +34,7 @@ from mim.runtime.store import Store
 
 WRONG_PER_MINUTE = 30
 WEBSOCKET_BEARER = "bearer."
+ANYBODY = Caller("anybody", Role.VIEWER)
 LOCAL = Caller("local", Role.ADMIN)
 ADMIN = Caller("admin", Role.ADMIN, limit="admin")
 
@@ -144,9 +145,9 @@ class Access:
         return caller
 
     def _caller(self, request: web.Request, route: Route) -> Caller:
-        given = http.bearer(request) or _websocket_bearer(request)
         if route.scope is Scope.OPEN:
-            return LOCAL
+            return ANYBODY
+        given = http.bearer(request) or _websocket_bearer(request)
         if given is None:
             if self._admin is None:
                 return LOCAL

@@ -38,7 +38,9 @@ from mim.contracts.errors import ErrorCode, Invalid
 from mim.contracts.messages import (
     CloudEvent,
     Event,
+    InstanceCreated,
     InstanceEvent,
+    InstanceStarting,
     InstanceUpdated,
     MessageFailed,
     QrReady,
@@ -46,7 +48,7 @@ from mim.contracts.messages import (
 )
 from mim.contracts.reasons import is_failure, reason_of
 from mim.contracts.records import InstanceRecord
-from mim.contracts.states import Provider, Status, auth_status
+from mim.contracts.states import Desired, Provider, Status, auth_status
 from mim.contracts.values import LogLevel, LogLine, MessageStats
 from mim.gateway.access import Access
 from mim.gateway.sse import Streams, pinged
@@ -272,17 +274,17 @@ def _readable(entries: Iterable[Entry]) -> Iterable[CloudEvent[Event]]:
 def status_changes(events: Iterable[CloudEvent[Event]]) -> list[StatusChange]:
     """The changes of status among an instance's events, in their order.
 
-    Who asked for a stop or logout is told by the request before it; the worker only carries it out.
+    Who asked for a stop or logout is whoever changed the wish last; the worker only carries it out.
     """
     found: list[StatusChange] = []
-    epoch, asked = 0, ""
+    epoch, wish, asked = 0, Desired.RUNNING, ""
     for envelope in events:
         event = envelope.data
         if not isinstance(event, InstanceEvent) or 0 < event.epoch < epoch:
             continue
         epoch = max(epoch, event.epoch)
-        if isinstance(event, InstanceUpdated):
-            asked = event.actor
+        if isinstance(event, InstanceCreated | InstanceStarting | InstanceUpdated) and event.desired is not wish:
+            wish, asked = event.desired, event.actor
         if event.status is None:
             continue
         reason = reason_of(event, envelope.time)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.records import InstanceRecord
@@ -20,6 +21,7 @@ from mim.gateway.model import ReadModel
 from mim.gateway.system import Workers
 from mim.runtime import http
 from mim.runtime.instance_port import key_fits
+from mim.runtime.logs import correlation
 from mim.runtime.secrets import API_KEY
 from mim.runtime.store import Secrets
 
@@ -32,7 +34,8 @@ _NOT_PASSED = frozenset(
     {
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
         *("transfer-encoding", "upgrade", "host", "content-length", "cookie", "origin"),
-        *("authorization", "date", "server", "content-encoding", "accept-encoding"),
+        *("authorization", "date", "server", "content-encoding", "accept-encoding", "sec-fetch-site"),
+        "x-request-id",
     }
 )
 
@@ -56,16 +59,18 @@ class Proxy:
         if record is None or url is None:
             raise _nobody(request)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED}
-        headers.pop("Sec-Fetch-Site", None)
         key = await self._key(request, record)
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
-        target = f"{url}/{request.match_info['tail']}"
+        if (request_id := correlation()) is not None:
+            headers["X-Request-Id"] = request_id
+        # As it came: an encoded slash in a chat's id stays one.
+        target = URL(f"{url}/{request.rel_url.raw_path.split('/', 2)[2]}", encoded=True)
+        target = target.with_query(request.rel_url.query)
         try:
             async with self._session.request(
                 request.method,
                 target,
-                params=request.query,
                 headers=headers,
                 data=await request.read() or None,
                 allow_redirects=False,
