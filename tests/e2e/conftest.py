@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import inspect
 import json
 import os
 import signal
@@ -83,6 +84,11 @@ class System:
         if (self.folder / "nats" / "access.json").exists():
             self._spy = await self.bus()
             await validation.listen(self._spy)
+
+    async def heard(self) -> None:
+        """Return when everything that was published until now is checked."""
+        assert self._spy is not None
+        await self._spy.flush(5)
 
     async def _deafen(self) -> None:
         spy, self._spy = self._spy, None
@@ -337,7 +343,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One event loop for all: the shared system lives in it."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here):
+        if item.path.is_relative_to(here) and inspect.iscoroutinefunction(getattr(item, "function", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 

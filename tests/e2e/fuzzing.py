@@ -7,24 +7,27 @@ made-up ids in every second call; what a call may change or delete is an instanc
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
+from functools import cache
 from random import Random
 from typing import Any, Self
-from urllib.parse import quote
 
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.result import Ok
 from tests.e2e.validation import REST
 
 from mim.contracts import openapi
 
 Json = dict[str, Any]
+AnyCase = Case[Any]
 ROUND = 40
 MOST_FAILURES = 20
 ANSWER_S = 40.0
@@ -52,7 +55,17 @@ class Report:
 
     calls: int = 0
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other: Report) -> None:
+        """Take in what came of another round."""
+        self.calls += other.calls
+        self.statuses += other.statuses
+        for name, spent_s in other.seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent_s
+        for kind, example in other.failures.items():
+            self.fail(kind, example)
 
     def fail(self, kind: str, example: str) -> None:
         """Note a failure; one example of each kind is kept."""
@@ -62,29 +75,29 @@ class Report:
 
 def operations() -> list[str]:
     """The labels of all operations, such as `GET /health`."""
-    return [f"{method.upper()} {path}" for path, item in openapi.document("0")["paths"].items() for method in item]
+    return list(_operations())
 
 
-def fuzz(world: World, labels: list[str], calls: int, number: int) -> Report:
-    """Make some `calls` to the operations with these labels; `number` begins the random numbers."""
+@cache
+def _operations() -> dict[str, Any]:
     document = json.loads(json.dumps(openapi.document("0")))
-    schema = schemathesis.openapi.from_dict(document)
-    chosen = [found for each in schema.get_all_operations() if (found := each.ok()).label in set(labels)]
-    report = Report()
+    every = schemathesis.openapi.from_dict(document).get_all_operations()
+    return {operation.label: operation for each in every if isinstance(each, Ok) for operation in [each.ok()]}
+
+
+def fuzz(world: World, label: str, number: int) -> Report:
+    """A round of calls to one operation; `number` begins the random numbers."""
+    operation, report = _operations()[label], Report()
     with Caller(world, report, Random(number)) as caller:
-        for turn in count(number):
-            for operation in chosen:
-                for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                    for case in made(operation, mode, turn):
-                        caller.call(case, operation.definition.raw)
-            if report.calls >= calls:
-                return report
-    raise AssertionError
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            for case in made(operation, mode, number):
+                caller.call(case, operation.definition.raw)
+    return report
 
 
-def made(operation: Any, mode: GenerationMode, number: int) -> list[Case]:
+def made(operation: Any, mode: GenerationMode, number: int) -> list[AnyCase]:
     """Cases of one operation; none where nothing can be wrong with it."""
-    found: list[Case] = []
+    found: list[AnyCase] = []
 
     @seed(number)
     @settings(
@@ -96,7 +109,7 @@ def made(operation: Any, mode: GenerationMode, number: int) -> list[Case]:
         verbosity=Verbosity.quiet,
     )
     @given(operation.as_strategy(generation_mode=mode))
-    def collect(case: Case) -> None:
+    def collect(case: AnyCase) -> None:
         found.append(case)
 
     try:
@@ -115,7 +128,6 @@ class Caller:
         self._random = random
         self._session = requests.Session()
         self._spare: deque[str] = deque()
-        self._tokens: deque[str] = deque(maxlen=100)
         self._bots = random.randrange(10**7)
 
     def __enter__(self) -> Self:
@@ -123,52 +135,64 @@ class Caller:
 
     def __exit__(self, *_: object) -> None:
         for instance_id in self._spare:
-            self._delete(instance_id)
+            self._delete(f"instances/{instance_id}")
         self._session.close()
 
-    def call(self, case: Case, operation: Json) -> None:
+    def call(self, case: AnyCase, operation: Json) -> None:
         """Send a case as it was made, and once more with what exists in the place of what was made up."""
-        self._send(case, operation["operationId"])
-        if self._make_real(case, operation):
-            self._send(case, operation["operationId"])
-
-    def _make_real(self, case: Case, operation: Json) -> bool:
-        """Whether there was something to put in place."""
-        instance = self._random.choice(self._world.instances)
-        schemes = {name for choice in operation["security"] for name in choice}
+        name = operation["operationId"]
+        misfit = _does_not_fit(case)
+        self._send(case, name, misfit=misfit)
+        parts = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"]
+        key = case.headers.pop("Idempotency-Key", None)  # a made-up one is often the same
+        filled = self._fill(case.body)
+        schemes = {scheme for choice in operation["security"] for scheme in choice}
         keeps = case.method == "GET" or "instanceKey" in schemes
-        chat = self._random.choice(self._world.chats)
-        in_path: dict[str, Callable[[], Any]] = {
-            "id": lambda: instance["instance_id"] if keeps else self._throwaway(),
+        if {"id", "port"} & set(parts) and keeps:
+            for instance in self._world.instances:
+                self._put(case, parts, instance)
+                self._send(case, name, misfit=misfit and not filled)
+        elif parts or filled or key is not None:
+            self._put(case, parts, {"instance_id": self._throwaway()} if "id" in parts else {})
+            self._send(case, name, misfit=misfit and not filled)
+
+    def _put(self, case: AnyCase, parts: list[str], instance: Json) -> None:
+        known: dict[str, Callable[[], Any]] = {
+            "id": lambda: instance["instance_id"],
             "provider": lambda: instance["provider"],
             "port": lambda: instance["port"],
-            "chat": lambda: chat,
+            "chat": lambda: self._random.choice(self._world.chats),
             "service": lambda: self._random.choice(self._world.services),
-            "token_id": lambda: self._tokens.popleft() if self._tokens else "none",
+            "token_id": self._create_token,
         }
-        names = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"]
-        case.path_parameters = {name: in_path[name]() for name in names}
-        if "port" in names:
+        case.path_parameters = {part: known[part]() for part in parts}
+        if "port" in parts:
             case.headers["Authorization"] = f"Bearer {instance['api_key']}"
-        key = case.headers.pop("Idempotency-Key", None)  # a made-up one is often the same
-        return bool(names) or key is not None or self._fill(case, chat)
 
-    def _fill(self, case: Case, chat: str) -> bool:
-        """Give a body what its form alone does not tell."""
-        if not isinstance(case.body, dict):
+    def _fill(self, body: Any) -> bool:
+        """Give a body what its form alone does not tell, at any depth. Whether there was something to give."""
+        if not isinstance(body, dict):
             return False
-        in_body: dict[str, Callable[[], Any]] = {
-            **dict.fromkeys(("to", "chatId", "number"), lambda: chat),
+        known: dict[str, Callable[[], Any]] = {
+            **dict.fromkeys(("to", "chatId", "number", "phone_number"), self._number),
             **dict.fromkeys(("mediaUrl", "source", "url"), lambda: self._random.choice(URLS)),
-            "token": self._bot_token,
+            **dict.fromkeys(("token", "bot_token"), self._bot_token),
+            "proxy": lambda: "http://10.0.0.1:3128",
+            "headers": lambda: {"X-A": "b"},
+            "message": lambda: "hello",
             "instance_ids": lambda: [each["instance_id"] for each in self._world.instances],
         }
-        fitting = {name: in_body[name]() for name in case.body if name in in_body}
-        case.body = {**case.body, **fitting}
-        return bool(fitting)
+        fitting = {name: known[name]() for name in body if name in known}
+        body.update(fitting)
+        return any([bool(fitting), *(self._fill(each) for each in body.values())])
 
-    def _send(self, case: Case, name: str) -> None:
+    def _number(self) -> str:
+        # Another one each time: a chat gets a message a second.
+        return f"1555{self._random.randrange(10**7):07d}"
+
+    def _send(self, case: AnyCase, name: str, *, misfit: bool = False) -> None:
         request = case.as_transport_kwargs(base_url=self._world.url)
+        began = time.monotonic()
         try:
             with self._session.request(**request, stream=True, timeout=ANSWER_S) as response:
                 media = response.headers.get("Content-Type", "")
@@ -180,6 +204,7 @@ class Caller:
             self._report.fail(f"{name}: {type(error).__name__}", f"{case.as_curl_command()} → {error}")
             return
         self._report.calls += 1
+        self._report.seconds[name] = self._report.seconds.get(name, 0.0) + time.monotonic() - began
         self._report.statuses[name, response.status_code] += 1
         path = response.request.path_url or case.path
         if len(path) > LONGEST_LINE and response.status_code in (400, 414):
@@ -187,23 +212,25 @@ class Caller:
         problems = REST.problems(case.method, path, response.status_code, media, body)
         if response.status_code in BROKEN:
             problems.append(f"{name} answered {response.status_code}")
+        if misfit and response.ok:
+            problems.append(f"{name} took a body that does not fit its schema")
         for problem in problems:
             self._report.fail(problem[:160], f"{problem}\n  {case.as_curl_command()[:1500]}\n  → {body[:500]!r}")
         self._learn(case, response.status_code, body)
 
     # ------------------------------------------------------------------------------------- what is made for it
 
-    def _learn(self, case: Case, status: int, body: bytes) -> None:
-        """Instances that were created go at once, their sessions would cost much; tokens are kept to be revoked."""
+    def _learn(self, case: AnyCase, status: int, body: bytes) -> None:
+        """What was created goes at once: sessions would cost much."""
         if case.method == "DELETE" and status in (200, 202) and case.path_parameters.get("id") in self._spare:
             self._spare.remove(case.path_parameters["id"])
         if case.method != "POST" or status not in (201, 202):
             return
         told = json.loads(body)
         if "process_result" in told or "status_check_url" in told:
-            self._delete(told["instance_id"])
+            self._delete(f"instances/{told['instance_id']}")
         elif "token" in told:
-            self._tokens.append(told["data"]["id"])
+            self._delete(f"tokens/{told['data']['id']}")
 
     def _throwaway(self) -> str:
         """An instance that may be changed and deleted."""
@@ -214,20 +241,26 @@ class Caller:
 
     def _create(self) -> str:
         is_bot = self._random.random() < 0.5
-        body = {"user_id": "fuzz", "provider": "telegram" if is_bot else "whatsappweb", "type_instance": ["api"]}
+        body: Json = {"user_id": "fuzz", "provider": "telegram" if is_bot else "whatsappweb", "type_instance": ["api"]}
         body |= {"token": self._bot_token()} if is_bot else {"start": False}
-        answer = self._session.post(f"{self._world.url}/api/v1/instances", json=body, timeout=ANSWER_S)
-        return str(answer.json()["instance_id"])
+        return str(self._post("instances", body)["instance_id"])
+
+    def _create_token(self) -> str:
+        return str(self._post("tokens", {"name": "fuzz", "role": "viewer"})["data"]["id"])
 
     def _bot_token(self) -> str:
         self._bots += 1
         return TOKEN.format(self._bots)
 
-    def _delete(self, instance_id: str) -> None:
-        self._session.delete(f"{self._world.url}/api/v1/instances/{quote(instance_id)}", timeout=ANSWER_S)
+    def _post(self, path: str, body: Json) -> Json:
+        answer = self._session.post(f"{self._world.url}/api/v1/{path}", json=body, timeout=ANSWER_S)
+        assert answer.ok, answer.text
+        return dict(answer.json())
+
+    def _delete(self, path: str) -> None:
+        self._session.delete(f"{self._world.url}/api/v1/{path}", timeout=ANSWER_S)
 
 
-def shares(labels: list[str], number: int) -> Iterator[list[str]]:
-    """The labels in so many parts."""
-    for start in range(number):
-        yield labels[start::number]
+def _does_not_fit(case: AnyCase) -> bool:
+    body = case.meta.components.get(ParameterLocation.BODY) if case.meta else None
+    return body is not None and body.mode is GenerationMode.NEGATIVE

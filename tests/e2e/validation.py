@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -130,6 +131,8 @@ class Bus:
             if "properties" in schema:
                 schema["additionalProperties"] = False
         self._documented = Documented(document)
+        self.seen: Counter[str] = Counter()
+        """How many messages there were, by channel."""
         self._channels: dict[int, list[tuple[str, list[Any], Json]]] = {}
         self._known: set[str] = set()
         for name, channel in document["channels"].items():
@@ -181,6 +184,7 @@ class Bus:
         return None
 
     def _fits(self, subject: str, name: str, schema: Json, payload: bytes) -> list[str]:
+        self.seen[name] += 1
         try:
             value = json.loads(payload)
         except ValueError:

@@ -80,13 +80,16 @@ async def test_exactly_one_batch_is_the_end(bus: Bus) -> None:
     assert (numbers(entries), total) == (list(range(BATCH)), BATCH)
 
 
-async def test_of_more_than_can_be_looked_at_the_newest_come(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "MAX_READ", 2 * BATCH)
-    count = 3 * BATCH + 10
+@pytest.mark.parametrize("limit", [1, 5, 700])
+async def test_of_very_many_only_the_end_is_read(bus: Bus, limit: int) -> None:
+    count = 6 * BATCH
     await publish(bus, SENT, count)
-    entries, total = await newest(bus, subjects.EVENTS, SENT, 5)
-    assert numbers(entries) == list(range(count - 5, count))
-    assert total == count
+    await publish(bus, subjects.message_event(OTHER, "sent"), 2 * BATCH)
+    await publish(bus, SENT, 10, first=count)
+    before = bus.nc.stats["in_msgs"]
+    entries, total = await newest(bus, subjects.EVENTS, SENT, limit)
+    assert (numbers(entries), total) == (list(range(count + 10 - limit, count + 10)), count + 10)
+    assert bus.nc.stats["in_msgs"] - before < 3 * BATCH + limit
 
 
 async def test_after_leaves_out_what_was_seen_and_since_what_is_older(bus: Bus) -> None:

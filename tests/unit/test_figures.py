@@ -88,9 +88,7 @@ READY = [
 # ------------------------------------------------------------------------------------------------- score
 
 
-@given(
-    st.sampled_from(Status), st.integers(min_value=0, max_value=10_000), st.integers(min_value=0, max_value=10_000)
-)
+@given(st.sampled_from(Status), st.integers(min_value=0, max_value=10_000), st.integers(min_value=0, max_value=10_000))
 def test_a_score_is_between_0_and_100_and_only_one_that_works_reaches_more_than_60(
     status: Status, errors: int, failures: int
 ) -> None:
@@ -181,7 +179,10 @@ def test_a_delete_and_what_happens_by_itself_keep_their_own_actor() -> None:
     dropped = Reconnecting(**BASE, epoch=1, reason=reason("MESSENGER_UNREACHABLE", "no network"))
     gone = InstanceDeleted(instance_id=ID, actor="erin", epoch=2)
     changes = status_changes(told(*READY, rename, dropped, gone))
-    assert [(change.status, change.actor) for change in changes[-2:]] == [("reconnecting", "worker-1"), ("deleted", "erin")]
+    assert [(change.status, change.actor) for change in changes[-2:]] == [
+        ("reconnecting", "worker-1"),
+        ("deleted", "erin"),
+    ]
     assert (changes[-2].code, changes[-2].message) == ("MESSENGER_UNREACHABLE", "no network")
 
 

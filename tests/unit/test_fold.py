@@ -104,7 +104,8 @@ def test_the_uptime_begins_when_it_is_ready_and_a_repeat_does_not_begin_it_anew(
 
 
 @pytest.mark.parametrize(
-    "event", [dropped(), InstanceStopped(**BASE, epoch=1), LoggedOut(**BASE, epoch=1), starting(2), InstanceFailed(**BASE)]
+    "event",
+    [dropped(), InstanceStopped(**BASE, epoch=1), LoggedOut(**BASE, epoch=1), starting(2), InstanceFailed(**BASE)],
 )
 def test_whatever_ends_the_readiness_ends_the_uptime(event: Event) -> None:
     assert after(RUNNING, event).figures.uptime_start is None

@@ -13,9 +13,7 @@ from mim.runtime.ratelimit import MAX_CALLERS, RateLimit
 
 Acts = list[tuple[float, str]]
 limits = st.integers(min_value=1, max_value=600)
-acts = st.lists(
-    st.tuples(st.floats(min_value=0, max_value=90, allow_nan=False), st.sampled_from("abc")), max_size=60
-)
+acts = st.lists(st.tuples(st.floats(min_value=0, max_value=90, allow_nan=False), st.sampled_from("abc")), max_size=60)
 
 
 class Clock:

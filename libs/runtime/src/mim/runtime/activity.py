@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import uuid4
 
 from mim.contracts.messages import ActivityReported
 from mim.runtime.bus import Bus
@@ -39,6 +40,7 @@ class Activity:
         self._epoch_of = epoch_of
         self._calls: dict[tuple[str, str], _Count] = {}
         self._checks: dict[str, _Count] = {}
+        self._untold: dict[str, ActivityReported] = {}  # by the ids of their events, so that telling twice counts once
 
     def called(self, instance_id: str, api_key_sha256: str) -> None:
         """The instance's API key opened something."""
@@ -72,12 +74,24 @@ class Activity:
             return
 
     async def _report(self, *, with_checks: bool) -> None:
+        self._collect(with_checks=with_checks)
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def tell(event_id: str, report: ActivityReported) -> None:
+            async with limit:
+                await self._bus.emit_surely(report, id=event_id)
+                self._untold.pop(event_id, None)
+
+        await asyncio.gather(*(tell(event_id, report) for event_id, report in tuple(self._untold.items())))
+
+    def _collect(self, *, with_checks: bool) -> None:
+        """Turn what was counted into reports, which stay until the bus has them: a cancelled `run` loses none."""
         calls, self._calls = self._calls, {}
         checks: dict[str, _Count] = {}
         if with_checks:
             checks, self._checks = self._checks, {}
-        reports = [
-            ActivityReported(
+        for (instance_id, sha256), count in calls.items():
+            self._untold[str(uuid4())] = ActivityReported(
                 instance_id=instance_id,
                 epoch=self._epoch_of(instance_id),
                 api_key_sha256=sha256,
@@ -85,21 +99,10 @@ class Activity:
                 first_call_at=count.first,
                 last_call_at=count.last,
             )
-            for (instance_id, sha256), count in calls.items()
-        ]
-        reports += [
-            ActivityReported(
+        for instance_id, count in checks.items():
+            self._untold[str(uuid4())] = ActivityReported(
                 instance_id=instance_id,
                 epoch=self._epoch_of(instance_id),
                 health_checks=count.checks,
                 observed_at=count.observed,
             )
-            for instance_id, count in checks.items()
-        ]
-        limit = asyncio.Semaphore(AT_ONCE)
-
-        async def tell(report: ActivityReported) -> None:
-            async with limit:
-                await self._bus.emit_surely(report)
-
-        await asyncio.gather(*(tell(report) for report in reports))

@@ -21,7 +21,6 @@ from mim.contracts.fields import iso
 from mim.runtime.bus import SILENT, Bus, Entry
 
 BATCH = 1000
-MAX_READ = 100_000
 BATCH_S = 2.0
 READ_S = 8.0
 
@@ -58,23 +57,43 @@ async def newest(
 ) -> tuple[list[Entry], int]:
     """The newest `limit` messages of a subject, oldest first, and how many there are in all.
 
-    `since` and `after` leave out what is older than a time or not newer than a sequence. No more than `MAX_READ`
-    messages are looked at, and for no longer than `READ_S`.
+    `since` and `after` leave out what is older than a time or not newer than a sequence. Reading ends after `READ_S`.
 
     Raises: Unavailable if the bus does not answer.
     """
-    kept: deque[Entry] = deque(maxlen=limit)
-    total = 0
     begin: dict[str, object] = {"start_time": iso(since)} if since else {"seq": after + 1}
     end_at = asyncio.get_running_loop().time() + READ_S
-    while total < MAX_READ and asyncio.get_running_loop().time() < end_at:
-        entries, pending = await _batch(bus, stream, {**begin, "next_by_subj": subject, "batch": BATCH})
+    entries, pending = await _batch(bus, stream, {**begin, "next_by_subj": subject, "batch": BATCH})
+    total = len(entries) + pending
+    kept = deque(entries, maxlen=limit)
+    if pending > limit:
+        entries, pending = await _near_the_end(bus, stream, subject, entries[-1].seq, limit)
         kept.extend(entries)
-        total += len(entries)
-        if pending == 0 or not entries:
-            break
-        begin = {"seq": entries[-1].seq + 1}
+    while pending and entries and asyncio.get_running_loop().time() < end_at:
+        entries, pending = await _batch(
+            bus, stream, {"seq": entries[-1].seq + 1, "next_by_subj": subject, "batch": BATCH}
+        )
+        kept.extend(entries)
     return list(kept), total
+
+
+async def _near_the_end(bus: Bus, stream: str, subject: str, after: int, limit: int) -> tuple[list[Entry], int]:
+    """One message of a subject and how many follow it: `limit` or a few more. A stream is read forwards only, so the
+    place is found by halving."""
+
+    async def first_from(seq: int) -> tuple[list[Entry], int]:
+        return await _batch(bus, stream, {"seq": seq, "next_by_subj": subject, "batch": 1})
+
+    low, high = after + 1, await last_seq(bus, stream) + 1
+    found = await first_from(low)
+    while found[1] > limit + BATCH and high - low > 1:
+        middle = (low + high) // 2
+        there = await first_from(middle)
+        if there[1] >= limit:
+            low, found = middle, there
+        else:
+            high = middle
+    return found
 
 
 async def _batch(bus: Bus, stream: str, request: dict[str, object]) -> tuple[list[Entry], int]:

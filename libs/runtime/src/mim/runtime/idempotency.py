@@ -10,25 +10,29 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID, uuid4, uuid5
 
 from aiohttp import web
 
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode, MimError
+from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.fields import Model
 from mim.runtime.bus import Bus
-from mim.runtime.http import invalid_fields
+from mim.runtime.http import error_answer, invalid_fields
+from mim.runtime.logs import correlation
 from mim.runtime.secrets import Vault
 from mim.runtime.store import Store
 
 MAX_KEY = 255
 WAIT_S = 5.0
 POLL_S = 0.05
+OUR_FAILURES = frozenset({500, 503, 504})
 
 
 class Entry(Model):
-    """What is remembered of a key. `answer` is sealed; None while the first request is still under way."""
+    """What is remembered of a key. `answer` is sealed. Without one the first request is still under way, or it failed
+    for our reasons (then there is a `status`) and may be done again."""
 
     fingerprint: str
     seed: str
@@ -75,7 +79,11 @@ class Idempotency:
             entry, done = await self._other(place, fingerprint, entry)
             if done is not None:
                 return done
-        response = await act(Seed(entry.seed))
+        try:
+            response = await act(Seed(entry.seed))
+        except MimError as error:
+            await self._keep(place, entry, error_answer(error, correlation() or uuid4().hex))
+            raise
         await self._keep(place, entry, response)
         return response
 
@@ -88,6 +96,8 @@ class Idempotency:
                 raise MimError(ErrorCode.IDEMPOTENCY_CONFLICT, "this Idempotency-Key was used with another body")
             if entry.answer is not None:
                 return entry, self._answer(place, entry)
+            if entry.status is not None:
+                return entry, None
             await asyncio.sleep(POLL_S)
         # Whoever began it is gone; the seed makes it safe to do it again.
         return entry or mine, None
@@ -98,8 +108,12 @@ class Idempotency:
         return web.Response(body=body, status=entry.status or 200, content_type="application/json", headers=headers)
 
     async def _keep(self, place: str, entry: Entry, response: web.StreamResponse) -> None:
-        if response.status >= 500 or not isinstance(response, web.Response) or not isinstance(response.body, bytes):
-            return  # what failed for our reasons may be tried again
-        sealed = self._vault.seal(base64.b64encode(response.body).decode(), "idempotency", place)
-        done = entry.model_copy(update={"status": response.status, "answer": sealed})
-        await self._store.change(place, lambda stored: done if stored is None or stored.answer is None else None)
+        if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
+            return
+        done = entry.model_copy(update={"status": response.status})
+        if response.status not in OUR_FAILURES:
+            sealed = self._vault.seal(base64.b64encode(response.body).decode(), "idempotency", place)
+            done = done.model_copy(update={"answer": sealed})
+        # What cannot be kept is done again for a repeat, with the same seed: that is harmless, an error here is not.
+        with suppress(Unavailable):
+            await self._store.change(place, lambda stored: done if stored is None or stored.answer is None else None)

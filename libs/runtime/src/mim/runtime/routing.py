@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from mim.contracts.errors import MimError
+from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.routes import Route
 from mim.contracts.states import Role
 from mim.runtime import metrics
-from mim.runtime.http import TooManyRequests
+from mim.runtime.http import TooManyRequests, bearer
 from mim.runtime.idempotency import Idempotency, Seed
 from mim.runtime.ratelimit import RateLimit
 
@@ -45,6 +46,9 @@ class Call:
         return f"rest {self.request.remote or 'unknown'}"
 
 
+WRONG_PER_MINUTE = 30
+"""So many wrong credentials may come from one address; guessing is slowed down."""
+
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 Admit = Callable[[web.Request, Route], Caller]
 Audit = Callable[[Call, MimError | None], Awaitable[None]]
@@ -58,6 +62,7 @@ class Binder:
         self._limit = limit
         self._idempotency = idempotency
         self._audit = audit
+        self._wrong = RateLimit(WRONG_PER_MINUTE, time.monotonic)
 
     def bind(self, router: web.UrlDispatcher, routes: Iterable[Route], handlers: Mapping[str, Handler]) -> None:
         """Add every route. Raises: LookupError if a handler is missing or belongs to none."""
@@ -76,7 +81,7 @@ class Binder:
         is_post = route.method == "POST"
 
         async def serve(request: web.Request) -> web.StreamResponse:
-            caller = self._admit(request, route)
+            caller = self._known(request, route)
             allowance = self._limit.take(caller.limit) if caller.limit else None
             if allowance is not None and allowance.retry_after_s:
                 metrics.rate_limited()
@@ -92,6 +97,16 @@ class Binder:
             return response
 
         return serve
+
+    def _known(self, request: web.Request, route: Route) -> Caller:
+        try:
+            return self._admit(request, route)
+        except MimError as error:
+            if error.code == ErrorCode.UNAUTHORIZED and bearer(request) is not None:
+                allowance = self._wrong.take(request.remote or "")
+                if allowance is not None and allowance.retry_after_s:
+                    raise TooManyRequests(allowance) from None
+            raise
 
     def _audited(self, handler: Handler) -> Handler:
         async def act(call: Call) -> web.StreamResponse:

@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("~/.local/share/mim")
     secret_key: SecretStr | None = None
     """32 bytes as 64 hex digits; without it the key file `<data_dir>/secret.key` is used."""
+    secret_key_previous: SecretStr | None = None
+    """The key before `secret_key`, while what it sealed is not sealed anew; see `mim secrets rotate`."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 3000
@@ -32,6 +34,8 @@ class Settings(BaseSettings):
     """Further names under which the gateway may be called, comma-separated."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Other sites whose pages may call the gateway, comma-separated, such as `https://desk.example.com`."""
+    dashboard_dir: Path | None = None
+    """The built dashboard; by default `services/dashboard/dist` of the source tree."""
 
     instance_ports: str = "3001-7999"
     instance_host: str = "127.0.0.1"

@@ -6,24 +6,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from mim.cli import sandbox, talk
-
-if TYPE_CHECKING:
-    from mim.runtime.settings import Settings
+from mim.cli import instances, login, sandbox, secrets, story, tokens
+from mim.cli.options import settings_of
 
 app = typer.Typer(
     help="Messenger instance manager.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
-app.add_typer(talk.instances, name="instances")
-app.add_typer(sandbox.sandbox, name="sandbox")
-app.command("qr")(talk.qr)
-app.command("send")(talk.send)
-app.command("events")(talk.events)
 
 ROOT = Path(__file__).resolve().parents[5]
 
@@ -51,7 +43,7 @@ def up(
         # Pretended accounts never mix with real ones.
         if data_dir is None and "MIM_DATA_DIR" not in os.environ:
             chosen["data_dir"] = "~/.local/share/mim-sandbox"
-    settings = _settings(chosen)
+    settings = settings_of(chosen)
     logs.configure(settings, "up")
     try:
         code = run_up(
@@ -75,8 +67,18 @@ def run(service: Annotated[str, typer.Argument(help="allocator, lifecycle, gatew
             f"there is no service {service!r}; choose one of {', '.join(services.SERVICES)}", fg="red", err=True
         )
         raise typer.Exit(2)
-    raise typer.Exit(services.run(service, _settings({})))
+    raise typer.Exit(services.run(service, settings_of({})))
 
+
+app.add_typer(instances.instances, name="instances")
+app.add_typer(tokens.tokens, name="tokens")
+app.add_typer(secrets.secrets, name="secrets")
+app.add_typer(sandbox.sandbox, name="sandbox")
+for _command in (
+    *(login.qr, login.login, instances.send, instances.credentials, instances.rotate_key),
+    *(story.events, story.logs, story.history, story.audit),
+):
+    app.command()(_command)
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 CHECKS = (
@@ -108,18 +110,6 @@ def check() -> None:
         code = subprocess.call([Path(sys.executable).with_name(tool), *arguments], cwd=ROOT)
         if code != 0:
             raise typer.Exit(code)
-
-
-def _settings(chosen: dict[str, str]) -> Settings:
-    from mim.runtime.settings import Settings
-
-    try:
-        return Settings(**chosen)  # type: ignore[arg-type]
-    except ValidationError as error:
-        for item in error.errors():
-            name = str(item["loc"][0])
-            typer.secho(f"MIM_{name.upper()} (--{name.replace('_', '-')}): {item['msg']}", fg="red", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ import structlog
 from mim.cli.nursery import PR_SET_PDEATHSIG, Forked, Nursery
 from mim.runtime.backoff import Backoff
 from mim.runtime.bus import disk_is_full
-from mim.runtime.secrets import load_vault
 from mim.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -97,13 +96,24 @@ class Child:
             await process.wait()
 
 
-class NatsServer:
-    """The embedded nats-server: loopback, random credentials, streams encrypted on disk."""
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where a nats-server keeps its streams, and the key (64 hex digits) that they are encrypted with."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._folder = settings.data_dir / "nats"
+    folder: Path
+    key: str = field(repr=False)
+
+
+class NatsServer:
+    """The embedded nats-server: loopback, random credentials, streams encrypted on disk.
+
+    Its configuration and log lie in `folder`, and so does `access.json`: how to connect.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, store: Store) -> None:
+        self._folder = folder
+        self._store = store
         self._sync = settings.sync_interval
-        self._key = load_vault(settings).derived("jetstream")
         self.port, self.monitor = _free_port(), _free_port()
         self.user = settings.nats_user or "mim"
         given = settings.nats_password
@@ -115,7 +125,7 @@ class NatsServer:
         return await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("nats-server"),
             *("-c", str(self._config)),
-            env=os.environ | {"MIM_NATS_STORE_KEY": self._key},
+            env=os.environ | {"MIM_NATS_STORE_KEY": self._store.key},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sys.stderr,
             preexec_fn=_die_with_parent,
@@ -147,8 +157,8 @@ authorization {{
   password: {json.dumps(self.password)}
 }}
 jetstream {{
-  store_dir: {json.dumps(str(self._folder))}
-  sync_interval: {self._sync}
+  store_dir: {json.dumps(str(self._store.folder))}
+  sync_interval: {json.dumps(self._sync)}
   cipher: aes
   key: $MIM_NATS_STORE_KEY
   max_file_store: 64GB

@@ -21,15 +21,17 @@ from rich.console import Console
 from rich.table import Table
 
 from mim.allocator.handlers import can_listen
+from mim.cli import stores
 from mim.cli.nursery import Nursery, raise_children
-from mim.cli.processes import CannotStart, Child, NatsServer, Process, Sandbox
+from mim.cli.processes import CannotStart, Child, NatsServer, Process, Sandbox, Store
 from mim.cli.services import SERVICES, preload
 from mim.runtime import http
+from mim.runtime.secrets import Vault
 from mim.runtime.settings import Settings, is_loopback
 
 log = structlog.get_logger()
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the data folder; raised when an older program could not read it any more."""
 STOP_S = 3.0
 READY_S = 60.0
@@ -95,7 +97,9 @@ def up(settings: Settings, *, external_nats: bool, console: Console) -> int:
             raise CannotStart(
                 f"the disk of {settings.data_dir} is full: {need}; free some or choose another folder with --data-dir"
             )
-        return raise_children(lambda nursery: _run(settings, external_nats, console, url, began, nursery))
+        vault = stores.vault_of(settings)
+        store = None if external_nats else stores.find(settings, vault)
+        return raise_children(lambda nursery: _run(settings, vault, store, console, url, began, nursery))
 
 
 def _shown(host: str) -> str:
@@ -103,13 +107,15 @@ def _shown(host: str) -> str:
 
 
 async def _run(
-    settings: Settings, external_nats: bool, console: Console, url: str, began: float, nursery: Nursery
+    settings: Settings, vault: Vault, store: Store | None, console: Console, url: str, began: float, nursery: Nursery
 ) -> int:
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     env = _child_env(settings)
-    nats = None if external_nats else NatsServer(settings)
+    nats = None
+    if store is not None:
+        nats = NatsServer(settings, stores.home(settings), await stores.renewed(settings, vault, store, stop))
     sandbox = Sandbox(settings.data_dir / "sandbox", nursery) if settings.sandbox else None
     watchers: list[asyncio.Task[Any]] = []
 

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from secrets import token_hex, token_urlsafe
+from secrets import token_urlsafe
 
 from aiohttp import web
 
@@ -28,11 +28,11 @@ from mim.runtime.bus import Bus
 from mim.runtime.http import TooManyRequests
 from mim.runtime.instance_port import key_fits
 from mim.runtime.ratelimit import RateLimit
-from mim.runtime.routing import Call, Caller
+from mim.runtime.routing import WRONG_PER_MINUTE, Call, Caller
 from mim.runtime.settings import Settings
 from mim.runtime.store import Store
 
-WRONG_PER_MINUTE = 30
+WRONG = "this credential is not valid here"
 WEBSOCKET_BEARER = "bearer."
 ANYBODY = Caller("anybody", Role.VIEWER)
 LOCAL = Caller("local", Role.ADMIN)
@@ -67,20 +67,23 @@ class Tokens:
 
     def find(self, given: str, now: datetime) -> AccessToken | None:
         """The token that was given, if there is one and it is still good."""
-        token = self._by_hash.get(_hash(given))
-        return None if token is None or (token.expires_at is not None and token.expires_at <= now) else token
+        return _good(self._by_hash.get(_hash(given)), now)
+
+    def get(self, token_id: str, now: datetime) -> AccessToken | None:
+        """The token with an id, if it is still good."""
+        return _good(self._by_id.get(token_id), now)
 
     def all(self) -> list[AccessToken]:
         """All tokens, oldest first."""
         return sorted(self._by_id.values(), key=lambda token: (token.created_at, token.id))
 
-    async def create(self, body: CreateTokenBody, caller: Caller) -> tuple[str, AccessToken]:
-        """Make a token; the text is known to nobody afterwards. Raises: Unavailable."""
+    async def create(self, body: CreateTokenBody, caller: Caller, token_id: str) -> tuple[str, AccessToken]:
+        """Make a token; the text is known to nobody afterwards. The same id again replaces it. Raises: Unavailable."""
         now = self._bus.now()
         text = f"mimt_{token_urlsafe(32)}"
         days = body.expires_in_days
         token = AccessToken(
-            id=token_hex(6),
+            id=token_id,
             name=body.name,
             role=body.role,
             user_id=body.user_id,
@@ -101,6 +104,10 @@ class Tokens:
         await self._store.remove(token_id)
         self._take(token_id, None)
         return token
+
+
+def _good(token: AccessToken | None, now: datetime) -> AccessToken | None:
+    return None if token is None or (token.expires_at is not None and token.expires_at <= now) else token
 
 
 def _hash(token: str) -> str:
@@ -154,7 +161,7 @@ class Access:
             raise MimError(ErrorCode.UNAUTHORIZED, "send an access token as 'Authorization: Bearer <token>'")
         found = self.by_token(given) or (self._by_key(request, given) if route.key_opens else None)
         if found is None:
-            raise self.wrong(request)
+            raise MimError(ErrorCode.UNAUTHORIZED, WRONG)
         return found
 
     def by_token(self, given: str) -> Caller | None:
@@ -179,7 +186,13 @@ class Access:
         allowance = self._wrong.take(request.remote or "")
         if allowance is not None and allowance.retry_after_s:
             return TooManyRequests(allowance)
-        return MimError(ErrorCode.UNAUTHORIZED, "this credential is not valid here")
+        return MimError(ErrorCode.UNAUTHORIZED, WRONG)
+
+    def still_admits(self, caller: Caller) -> bool:
+        """Whether the credential of a caller that was admitted is still good: streams go on for hours."""
+        if caller.limit is None or caller is ADMIN:
+            return True
+        return self._tokens.get(caller.limit, self._model.now()) is not None
 
     def limited(self, caller: Caller) -> None:
         """Count a call. Raises: TooManyRequests."""

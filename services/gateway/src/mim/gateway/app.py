@@ -22,6 +22,7 @@ from mim.gateway.instances import Instances
 from mim.gateway.keys import Keys
 from mim.gateway.login import Login
 from mim.gateway.model import ReadModel
+from mim.gateway.pages import BUILT, Pages
 from mim.gateway.providers import MultiProvider
 from mim.gateway.proxy import PATH, Proxy, proxy
 from mim.gateway.sse import Streams
@@ -65,7 +66,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         **Figures(bus, access, workers, Streams(MAX_FOLLOWERS)).handlers(),
         **Hooks(bus, settings, access, secrets).handlers(),
         **MultiProvider(bus, model, access, sender, workers).handlers(),
-        **Subscriptions(events, model).handlers(),
+        **Subscriptions(events, model, access).handlers(),
         **System(bus, settings, model, reports, traffic, Engine(settings.docker_host)).handlers(),
     }
     binder = Binder(access.admit, limit, Idempotency(bus, vault), keys.record)
@@ -105,6 +106,7 @@ def _runner(
     app.on_response_prepare.extend(marks)
     bind(app)
     app.router.add_route("*", PATH, ports.serve)
+    Pages(settings.dashboard_dir or BUILT).bind(app.router, routes.GATEWAY)
     return web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=75)
 
 

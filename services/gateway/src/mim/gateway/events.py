@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
+import aiohttp
 import nats.errors
 from aiohttp import web
 from nats.js import api
@@ -21,6 +22,7 @@ from nats.js.errors import APIError
 from mim.contracts import subjects
 from mim.contracts.api import EventsQuery
 from mim.contracts.errors import ErrorCode, MimError
+from mim.gateway.access import Access
 from mim.gateway.model import ReadModel
 from mim.gateway.sse import PING, PING_S, WRITE_S, Streams
 from mim.runtime import http
@@ -173,9 +175,10 @@ def _item(seq: int, subject: str, data: bytes) -> Item | None:
 class Subscriptions:
     """Handlers for those who watch. Everybody is shown the events of the instances they may see."""
 
-    def __init__(self, events: EventStream, model: ReadModel) -> None:
+    def __init__(self, events: EventStream, model: ReadModel, access: Access) -> None:
         self._events = events
         self._model = model
+        self._access = access
         self._streams = Streams(MAX_SUBSCRIBERS)
 
     def handlers(self) -> dict[str, Handler]:
@@ -186,7 +189,7 @@ class Subscriptions:
         """The events as Server-Sent Events."""
         query = http.read_query(call.request, EventsQuery)
         frames = self._events.frames(_resume_after(call.request, query), self._wanted(call.caller, query))
-        return await self._streams.serve(call.request, frames)
+        return await self._streams.serve(call.request, frames, lambda: self._access.still_admits(call.caller))
 
     async def websocket(self, call: Call) -> web.StreamResponse:
         """The events as messages of a WebSocket; what the client says is not looked at."""
@@ -200,7 +203,7 @@ class Subscriptions:
         self._streams.enter()
         try:
             await socket.prepare(call.request)
-            sending = asyncio.create_task(self._send(socket, after, wanted))
+            sending = asyncio.create_task(self._send(socket, call.caller, after, wanted))
             async for _ in socket:
                 pass
             sending.cancel()
@@ -209,9 +212,12 @@ class Subscriptions:
             self._streams.leave()
         return socket
 
-    async def _send(self, socket: web.WebSocketResponse, after: int | None, wanted: Wanted) -> None:
+    async def _send(self, socket: web.WebSocketResponse, caller: Caller, after: int | None, wanted: Wanted) -> None:
         try:
             async for items in self._events.items(after):
+                if not self._access.still_admits(caller):
+                    await socket.close(code=aiohttp.WSCloseCode.POLICY_VIOLATION, message=b"the credential has ended")
+                    return
                 for item in items:
                     if wanted(item):
                         async with asyncio.timeout(WRITE_S):

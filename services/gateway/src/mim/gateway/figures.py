@@ -240,7 +240,7 @@ class Figures:
             return http.answer(LogsAnswer(logs=kept, total_lines=len(lines), tail=query.tail))
         after = entries[-1].seq if entries else 0
         source = self._follow(record.id, lines[-query.tail :], after, least)
-        return await self.streams.serve(call.request, pinged(source))
+        return await self.streams.serve(call.request, pinged(source), lambda: self.access.still_admits(call.caller))
 
     async def _follow(
         self, instance_id: str, lines: list[tuple[int, LogLine]], after: int, least: int

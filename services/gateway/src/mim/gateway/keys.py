@@ -107,7 +107,7 @@ class Keys:
     async def create_token(self, call: Call) -> web.StreamResponse:
         """Make an access token."""
         body = await http.read_body(call.request, CreateTokenBody)
-        text, token = await self.tokens.create(body, call.caller)
+        text, token = await self.tokens.create(body, call.caller, call.seed.id("token")[-12:])
         return http.answer(TokenCreated(token=text, data=_shown(token)), 201, _NO_STORE)
 
     async def list_tokens(self, _call: Call) -> web.StreamResponse:

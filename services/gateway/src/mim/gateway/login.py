@@ -35,7 +35,7 @@ from mim.runtime.instance_port import not_ready
 from mim.runtime.routing import Call, Handler
 
 QR_WAIT_S = 5.0
-PAIRING_S = 22.0
+PAIRING_S = 21.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
 

@@ -27,6 +27,7 @@ from mim.runtime.store import Secrets
 
 PATH = r"/{port:\d{1,5}}/{tail:.*}"
 CONNECT_S = 2.0
+READ_S = 5.0
 ANSWER_S = 20.0
 MAX_CONNECTIONS = 256
 # What belongs to one connection only (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1), or is told anew.
@@ -38,6 +39,8 @@ _NOT_PASSED = frozenset(
         "x-request-id",
     }
 )
+_READ = aiohttp.ClientTimeout(total=READ_S, sock_connect=CONNECT_S)
+_CHANGE = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
 
 
 class Proxy:
@@ -74,6 +77,7 @@ class Proxy:
                 headers=headers,
                 data=await request.read() or None,
                 allow_redirects=False,
+                timeout=_READ if request.method in ("GET", "HEAD") else _CHANGE,
             ) as answer:
                 body = await answer.read()
         except TimeoutError:
@@ -109,9 +113,8 @@ def _nobody(request: web.Request) -> MimError:
 @asynccontextmanager
 async def proxy(model: ReadModel, access: Access, workers: Workers, secrets: Secrets) -> AsyncIterator[Proxy]:
     """A proxy with connections of its own."""
-    timeout = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
     connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=30)
     async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
     ) as session:
         yield Proxy(session, model, access, workers, secrets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from aiohttp import web
 
@@ -31,8 +31,13 @@ class Streams:
         """One less."""
         self._open -= 1
 
-    async def serve(self, request: web.Request, source: AsyncGenerator[bytes]) -> web.StreamResponse:
-        """Answer with what `source` yields until the client goes or the source ends. Raises: Unavailable before."""
+    async def serve(
+        self, request: web.Request, source: AsyncGenerator[bytes], may_go_on: Callable[[], bool]
+    ) -> web.StreamResponse:
+        """Answer with what `source` yields until the client goes, its credential does, or the source ends.
+
+        Raises: Unavailable before.
+        """
         self.enter()
         try:
             response = web.StreamResponse(
@@ -41,6 +46,8 @@ class Streams:
             await response.prepare(request)
             await response.write(b"retry: 1000\n: connected\n\n")
             async for frames in source:
+                if not may_go_on():
+                    break
                 async with asyncio.timeout(WRITE_S):
                     await response.write(frames)
             return response

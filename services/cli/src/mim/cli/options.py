@@ -1,0 +1,24 @@
+"""Settings from the options of a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from mim.runtime.settings import Settings
+
+
+def settings_of(chosen: dict[str, str]) -> Settings:
+    """The settings with what was chosen by options; ends the command if something does not fit."""
+    from mim.runtime.settings import Settings
+
+    try:
+        return Settings(**chosen)  # type: ignore[arg-type]
+    except ValidationError as error:
+        for item in error.errors():
+            name = str(item["loc"][0])
+            typer.secho(f"MIM_{name.upper()} (--{name.replace('_', '-')}): {item['msg']}", fg="red", err=True)
+        raise typer.Exit(2) from None

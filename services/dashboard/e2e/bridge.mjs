@@ -1,0 +1,60 @@
+// Lets a test in another language drive Chromium: one JSON request a line in, one JSON answer a line out.
+//
+//   {"id": 1, "do": "open", "options": {"locale": "ru", …}}          a page in a context of its own; answers its number
+//   {"id": 2, "page": 0, "do": "click", "args": ["text=Start"]}      any method of Playwright's Page
+//   {"id": 3, "page": 0, "do": "axe"}                                violations that axe-core finds
+//   {"id": 4, "page": 0, "do": "messages"}                           what the console and the page complained about
+import { createInterface } from "node:readline";
+import { createRequire } from "node:module";
+import { readFile } from "node:fs/promises";
+import { chromium } from "playwright-core";
+
+const [executablePath] = process.argv.slice(2);
+const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+const pages = [];
+
+async function open(options) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const messages = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) messages.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => messages.push(`thrown: ${error.message}`));
+  pages.push({ page, messages });
+  return pages.length - 1;
+}
+
+async function axe(page) {
+  // The page allows no script that is not its own; this world is beside the page's.
+  const found = await page.evaluate(`${axeSource}; axe.run(document, { resultTypes: ["violations"] })`);
+  return found.violations.flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.any[0]?.message ?? node.failureSummary}`),
+  );
+}
+
+async function run({ page: number, do: what, args = [], options = {} }) {
+  if (what === "open") return open(options);
+  const { page, messages } = pages[number];
+  if (what === "axe") return axe(page);
+  if (what === "messages") return messages.splice(0);
+  if (what === "close") return page.context().close();
+  const value = await page[what](...args);
+  return Buffer.isBuffer(value) ? value.toString("base64") : isPlain(value) ? value : null;
+}
+
+function isPlain(value) {
+  return value === null || typeof value !== "object" || [Object, Array].includes(value.constructor);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const request = JSON.parse(line);
+  // Not awaited: a page may wait for something that another request brings about.
+  run(request)
+    .then((value) => ({ id: request.id, value: value ?? null }))
+    .catch((error) => ({ id: request.id, error: String(error.message ?? error) }))
+    .then((answer) => process.stdout.write(`${JSON.stringify(answer)}\n`));
+}
+await browser.close();

@@ -1,0 +1,48 @@
+import { Button } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import type { Instance } from "../api/types";
+import { useInstanceActions } from "../api/useInstanceActions";
+import { Icon } from "../ui/Icon";
+import { useMay } from "../ui/session";
+import { useAct } from "../ui/useAct";
+
+/** Start, stop and restart: nothing here that could not be undone. */
+export function Lifecycle({ instance }: { instance: Instance }) {
+  const { t } = useTranslation();
+  const may = useMay();
+  const { start, stop, restart } = useInstanceActions();
+  const { act, busy } = useAct();
+  if (!may("operator")) return null;
+  const isOff = ["stopped", "error", "logged_out"].includes(instance.status);
+  if (isOff) {
+    return (
+      <Button
+        leftSection={<Icon name="play" />}
+        loading={busy === "start"}
+        onClick={() => void act("start", () => start(instance.id))}
+      >
+        {t("action.start")}
+      </Button>
+    );
+  }
+  return (
+    <>
+      <Button
+        variant="default"
+        leftSection={<Icon name="restart" />}
+        loading={busy === "restart"}
+        onClick={() => void act("restart", () => restart(instance.id))}
+      >
+        {t("action.restart")}
+      </Button>
+      <Button
+        variant="default"
+        leftSection={<Icon name="stop" />}
+        loading={busy === "stop"}
+        onClick={() => void act("stop", () => stop(instance.id))}
+      >
+        {t("action.stop")}
+      </Button>
+    </>
+  );
+}

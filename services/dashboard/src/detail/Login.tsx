@@ -1,0 +1,81 @@
+import { Button, Group, Loader, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import type { Instance, LoginStep } from "../api/types";
+import { useInstanceActions } from "../api/useInstanceActions";
+import { Empty } from "../ui/Empty";
+import { ProblemAlert } from "../ui/ProblemAlert";
+import { useMay } from "../ui/session";
+import { useAct } from "../ui/useAct";
+import { useReason } from "../ui/words";
+import { LoginForm } from "./LoginForm";
+import { QrLogin } from "./QrLogin";
+import { loginQuery } from "./queries";
+
+/** Whatever the login asks for next. The gateway says what that is, for every provider alike. */
+export function Login({ instance }: { instance: Instance }) {
+  const { data: step, error, refetch } = useQuery(loginQuery(instance.id));
+  if (error) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
+  if (!step) return <Loader aria-label="…" />;
+  switch (step.type) {
+    case "display_qr":
+      return <QrLogin instance={instance} step={step} />;
+    case "done":
+      return <Done instance={instance} />;
+    case "input_phone":
+    case "input_code":
+    case "input_password":
+      return <LoginForm instance={instance} step={step} />;
+    default:
+      return <Waiting instance={instance} step={step} />;
+  }
+}
+
+function Done({ instance }: { instance: Instance }) {
+  const { t } = useTranslation();
+  return (
+    <Empty
+      title={t("login.done", { account: instance.account ?? instance.phone_number ?? "" })}
+      hint={instance.is_ready_for_messages ? t("login.doneHint") : t(`status.${instance.status}`)}
+    >
+      {instance.is_ready_for_messages && (
+        <Button
+          renderRoot={(props) => (
+            <Link to="/instances/$id" params={{ id: instance.id }} search={{ tab: "send" }} {...props} />
+          )}
+        >
+          {t("login.sendFirst")}
+        </Button>
+      )}
+    </Empty>
+  );
+}
+
+/** A step that is done elsewhere, or nothing yet: never a blank page. */
+function Waiting({ instance, step }: { instance: Instance; step: LoginStep }) {
+  const { t } = useTranslation();
+  const reason = useReason();
+  const may = useMay();
+  const { start } = useInstanceActions();
+  const { act, busy } = useAct();
+  const isOver = ["logged_out", "stopped", "error"].includes(instance.status);
+  const title = isOver ? t(`status.${instance.status}`) : t(`step.${step.type}`);
+  return (
+    <Stack align="center">
+      <Empty title={title} hint={reason(instance.reason)}>
+        {isOver && may("operator") && (
+          <Button loading={busy !== null} onClick={() => void act("start", () => start(instance.id))}>
+            {instance.status === "logged_out" ? t("login.again") : t("action.start")}
+          </Button>
+        )}
+        {!isOver && (
+          <Group gap="xs">
+            <Loader size="xs" aria-hidden />
+            <Text size="sm">{t(`userAction.${instance.reason.user_action}`)}</Text>
+          </Group>
+        )}
+      </Empty>
+    </Stack>
+  );
+}

@@ -1,0 +1,146 @@
+/** What is typed into the form, and what becomes of it. Pure. */
+import type { CreateBody, Instance, Interface, Provider, ProviderField, UpdateBody } from "../api/types";
+import {
+  problemWith,
+  problemWithField,
+  problemWithHeader,
+  problemWithLine,
+  problemWithUrl,
+  type Wrong,
+} from "./rules";
+
+export type Header = { name: string; value: string };
+
+export type Draft = {
+  provider: Provider;
+  userId: string;
+  name: string;
+  interfaces: Interface[];
+  start: boolean;
+  /** Values of the provider's own fields; empty ones stay as they are. */
+  fields: Record<string, string>;
+  /** Fields that shall be taken away. */
+  removed: string[];
+  hasWebhook: boolean;
+  webhookEnabled: boolean;
+  url: string;
+  /** Null keeps the headers that are stored, which nobody is shown. */
+  headers: Header[] | null;
+  allowGroups: boolean;
+  allowPrivate: boolean;
+};
+
+export function newDraft(provider: Provider): Draft {
+  return {
+    provider,
+    userId: "",
+    name: "",
+    interfaces: ["api"],
+    start: true,
+    fields: {},
+    removed: [],
+    hasWebhook: false,
+    webhookEnabled: true,
+    url: "",
+    headers: [],
+    allowGroups: true,
+    allowPrivate: true,
+  };
+}
+
+export function draftOf(instance: Instance): Draft {
+  const webhook = instance.api_webhook_schema;
+  return {
+    ...newDraft(instance.provider),
+    userId: instance.user_id,
+    name: instance.name ?? "",
+    interfaces: [...instance.type_instance],
+    hasWebhook: webhook !== null,
+    webhookEnabled: webhook?.enabled ?? true,
+    url: webhook?.url ?? "",
+    headers: webhook ? null : [],
+    allowGroups: webhook?.filters.allowGroups ?? true,
+    allowPrivate: webhook?.filters.allowPrivate ?? true,
+  };
+}
+
+export type Wrongs = Record<string, Wrong>;
+
+/** What is wrong, by field. `isNew`: an instance that exists has its secrets already. */
+export function wrongs(draft: Draft, fields: readonly ProviderField[], isNew: boolean): Wrongs {
+  const found: Record<string, Wrong | null> = {
+    name: problemWith("CreateInstanceBody", "name", draft.name.trim()) ?? problemWithLine(draft.name),
+  };
+  if (isNew) {
+    const user = draft.userId.trim();
+    found.user_id = problemWith("CreateInstanceBody", "user_id", user) ?? problemWithLine(user);
+    if (draft.interfaces.length === 0) found.type_instance = { kind: "required" };
+  }
+  for (const field of fields) {
+    const value = draft.fields[field.name]?.trim() ?? "";
+    found[field.name] = problemWithField({ ...field, required: field.required && isNew }, value);
+  }
+  if (draft.hasWebhook) {
+    found.url = problemWithUrl(draft.url.trim());
+    draft.headers?.forEach((header, index) => {
+      found[`header${index}`] = problemWithHeader(header.name, header.value);
+    });
+  }
+  return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, Wrong] => entry[1] !== null));
+}
+
+export function createBody(draft: Draft): CreateBody {
+  return {
+    user_id: draft.userId.trim(),
+    provider: draft.provider,
+    type_instance: draft.interfaces,
+    start: draft.start,
+    ...(draft.name.trim() && { name: draft.name.trim() }),
+    ...given(draft),
+    ...(draft.hasWebhook && { api_webhook_schema: webhook(draft) }),
+  };
+}
+
+/** Only what changed: what is left out stays as it is. */
+export function updateBody(draft: Draft, before: Instance): UpdateBody {
+  const name = draft.name.trim() || null;
+  const removed = Object.fromEntries(draft.removed.map((field) => [field, null]));
+  return {
+    ...(name !== before.name && { name }),
+    ...given(draft),
+    ...removed,
+    ...(!draft.hasWebhook && before.api_webhook_schema && { api_webhook_schema: null }),
+    ...(draft.hasWebhook && webhookChanged(draft, before) && { api_webhook_schema: webhook(draft) }),
+  };
+}
+
+function given(draft: Draft): { token?: string; proxy?: string } {
+  return Object.fromEntries(
+    Object.entries(draft.fields)
+      .map(([name, value]) => [name, value.trim()] as const)
+      .filter(([, value]) => value !== ""),
+  );
+}
+
+function webhook(draft: Draft) {
+  const { allowGroups, allowPrivate } = draft;
+  const headers = draft.headers?.filter((header) => header.name !== "").map(({ name, value }) => [name, value] as const);
+  return {
+    enabled: draft.webhookEnabled,
+    url: draft.url.trim(),
+    filters: { allowGroups, allowPrivate },
+    ...(headers && { headers: Object.fromEntries(headers) }),
+  };
+}
+
+function webhookChanged(draft: Draft, before: Instance): boolean {
+  const old = before.api_webhook_schema;
+  return (
+    old === null ||
+    draft.headers !== null ||
+    old.enabled !== draft.webhookEnabled ||
+    old.url !== draft.url.trim() ||
+    old.filters.allowGroups !== draft.allowGroups ||
+    old.filters.allowPrivate !== draft.allowPrivate
+  );
+}

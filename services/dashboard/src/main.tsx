@@ -1,0 +1,19 @@
+import "@mantine/core/styles.css";
+import "./app/page.css";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { newQueryClient } from "./api/queries";
+import { App } from "./app/App";
+import { startWords } from "./words";
+
+const queries = newQueryClient();
+const root = document.getElementById("root");
+
+await startWords();
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <App queries={queries} />
+    </StrictMode>,
+  );
+}

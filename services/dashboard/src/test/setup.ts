@@ -1,0 +1,41 @@
+/** What the browser has and jsdom has not, the words, and a gateway that answers from memory. */
+import { cleanup, configure } from "@testing-library/react";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { startWords } from "../words";
+import { server } from "./gateway";
+
+class Observer implements ResizeObserver {
+  observe(): void {}
+  unobserve(): void {}
+  disconnect(): void {}
+}
+
+const media = (query: string): MediaQueryList => ({
+  matches: false,
+  media: query,
+  onchange: null,
+  addListener: () => undefined,
+  removeListener: () => undefined,
+  addEventListener: () => undefined,
+  removeEventListener: () => undefined,
+  dispatchEvent: () => false,
+});
+
+Object.assign(window, { ResizeObserver: Observer, matchMedia: media, scrollTo: () => undefined });
+Object.assign(window.HTMLElement.prototype, { scrollIntoView: () => undefined, scrollTo: () => undefined });
+Object.defineProperty(document, "fonts", { value: new EventTarget() });
+configure({ asyncUtilTimeout: 6000 }); // pages are loaded when they are first opened
+Object.defineProperty(window.HTMLElement.prototype, "offsetHeight", { value: 600 });
+Object.defineProperty(window.HTMLElement.prototype, "offsetWidth", { value: 1200 });
+
+beforeAll(async () => {
+  server.listen({ onUnhandledFrame: "error" });
+  await startWords("en");
+});
+afterEach(() => {
+  cleanup();
+  server.resetHandlers();
+  localStorage.clear();
+  sessionStorage.clear();
+});
+afterAll(() => server.close());

@@ -1,0 +1,49 @@
+"""One call that fits for every route of the table, so that what holds for every route is tried with every route."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mim.contracts import api
+from mim.contracts.fields import Model
+from mim.contracts.routes import Route
+
+Json = dict[str, Any]
+
+BOT_TOKEN = "7{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
+NOWHERE = "https://files.invalid/picture.png"
+BODIES: dict[type[Model], Json] = {
+    api.CreateInstanceBody: {
+        "user_id": "calls",
+        "provider": "whatsappweb",
+        "type_instance": ["api"],
+        "start": False,
+    },
+    api.UpdateInstanceBody: {"name": "renamed"},
+    api.BatchBody: {"instance_ids": ["00000000-0000-4000-8000-000000000000"]},
+    api.LoginBody: {"phone_number": "15550009999", "token": BOT_TOKEN.format(99_999_999)},
+    api.PairingCodeBody: {"phone_number": "15550009999"},
+    api.SendMessageBody: {"to": "15552229999", "message": "hello"},
+    api.SendMediaBody: {"to": "15552229999", "mediaUrl": NOWHERE},
+    api.TelegramSendBody: {"chatId": "15552229999", "message": "hello"},
+    api.TelegramMediaBody: {"chatId": "15552229999", "source": NOWHERE},
+    api.WhatsAppSendBody: {"number": "15552229999", "message": "hello"},
+    api.WebhookBody: {"url": "https://hooks.invalid/x"},
+    api.CreateTokenBody: {"name": "calls", "role": "viewer"},
+}
+
+
+def body_of(route: Route) -> Json | None:
+    """A body that fits. Raises: LookupError if this module knows none."""
+    if route.body is None:
+        return None
+    if route.body not in BODIES:
+        raise LookupError(f"add a body for {route.body.__name__} to {__name__}")
+    return dict(BODIES[route.body])
+
+
+def path_of(route: Route, **parts: object) -> str:
+    """The path with its variable parts filled in. Raises: LookupError if one is not known."""
+    known = {"token_id": "000000000000", "service": "allocator", "chat": "15552229999", **parts}
+    return re.sub(r"\{(\w+)\}", lambda found: str(known[found[1]]), route.path)

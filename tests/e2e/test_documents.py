@@ -1,0 +1,163 @@
+"""The documents that a running system serves, and that what travels through it is really checked against them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from tests.e2e import validation
+
+from mim.contracts import asyncapi, openapi, subjects
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import System
+
+Json = dict[str, Any]
+ERROR: Json = {"success": False, "error": "there is none", "code": "NOT_FOUND", "request_id": "r"}
+
+
+@pytest.mark.parametrize(("path", "make"), [("/openapi.json", openapi.document), ("/asyncapi.json", asyncapi.document)])
+async def test_a_document_is_served_with_the_version_of_the_gateway(system: System, path: str, make: Any) -> None:
+    status, headers, raw = await system.raw("GET", path)
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(raw) == json.loads(json.dumps(make(version("mim-gateway"))))
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/events"])
+async def test_a_page_works_without_a_network_and_its_links_lead_somewhere(system: System, path: str) -> None:
+    status, headers, raw = await system.raw("GET", path)
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    text = raw.decode()
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text)
+    for target in set(re.findall(r'href="(/[^"]*)"', text)):
+        status, _, _ = await system.raw("GET", target)
+        assert status == 200, target
+
+
+# ------------------------------------------------------------------------------------ what is seen is checked
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "media", "body", "problem"),
+    [
+        ("GET", "/api/v1/instances/x", 404, "application/json", ERROR, None),
+        ("GET", "/api/v1/instances/x", 418, "application/json", ERROR, "the status is not documented"),
+        ("GET", "/api/v1/instances/x", 404, "text/plain", ERROR, "the content type 'text/plain' is not documented"),
+        ("GET", "/api/v1/instances/x", 404, "application/json", ERROR | {"hint": "x"}, "'hint' was unexpected"),
+        ("GET", "/api/v1/instances/x", 404, "application/json", ERROR | {"code": "NO_WORKER"}, "NO_WORKER"),
+        ("GET", "/api/v1/instances/x", 404, "application/json", {"success": False}, '"error" is a required property'),
+        ("GET", "/api/v1/instances/x", 200, "application/json", {"success": True}, '"instance" is a required property'),
+        ("GET", "/api/v1/instances?limit=1", 200, "application/json", {"success": True}, "required property"),
+        ("GET", "/3001/api/v1/health", 200, "application/json", {"status": "well"}, '"healthy" was expected'),
+        ("GET", "/nothing", 404, "application/json", ERROR | {"code": "ROUTE_NOT_FOUND"}, None),
+        ("GET", "/nothing", 200, "application/json", ERROR, "it is no route, so 404 was expected"),
+        ("PUT", "/health", 404, "application/json", ERROR, "it is no route, so 405 was expected"),
+    ],
+)
+def test_an_answer_that_is_not_as_documented_is_told(
+    method: str, path: str, status: int, media: str, body: Json, problem: str | None
+) -> None:
+    found = validation.REST.problems(method, path, status, media, json.dumps(body).encode())
+    assert (problem or "") in "\n".join(found)
+    assert bool(found) == (problem is not None)
+
+
+ID = "5f0c1d3e-0000-4000-8000-000000000042"
+OUTCOME = {"instance_id": ID, "ok": True, "status": "stopped", "instance_seq": 7, "code": None, "message": "done"}
+LINE = {"timestamp": "2026-11-24T12:00:00.000Z", "level": "info", "message": "m", "source": "s"}
+COMMAND_HEADERS = {asyncapi.CORRELATION: "c"}
+
+
+@pytest.mark.parametrize(
+    ("subject", "headers", "payload", "problem"),
+    [
+        (subjects.log_line(ID), {}, LINE, None),
+        (subjects.log_line(ID), {}, LINE | {"colour": "red"}, "'colour' was unexpected"),
+        (subjects.log_line(ID), {}, LINE | {"timestamp": "yesterday"}, "date-time"),
+        (subjects.log_line("not-a-uuid"), {}, LINE, "no documented channel"),
+        ("mim.evt.instance.x.danced", {}, {}, "no documented channel"),
+        ("mim.reply.a.b", {}, OUTCOME, None),
+        ("mim.reply.a.b", {}, OUTCOME | {"secret": "x"}, "'secret' was unexpected"),
+        (subjects.instance_command(ID, "stop"), COMMAND_HEADERS, {}, None),
+        (subjects.instance_command(ID, "stop"), COMMAND_HEADERS, {"force": True}, "'force' was unexpected"),
+        (subjects.instance_command(ID, "stop"), {}, {"force": True}, None),
+        (subjects.bucket_subject(subjects.INSTANCES_BUCKET, "_fold"), {}, {"seq": 7}, None),
+        (subjects.bucket_subject(subjects.INSTANCES_BUCKET, "_fold"), {}, {"seq": "7"}, "integer"),
+        (subjects.bucket_subject(subjects.INSTANCES_BUCKET, ID), {"KV-Operation": "PURGE"}, {}, None),
+        (subjects.bucket_subject(subjects.SECRETS_BUCKET, "telegram.x.token"), {}, {}, None),
+        (subjects.bucket_subject("caches", "x"), {}, {}, "no documented channel"),
+    ],
+)
+def test_a_message_that_is_not_as_documented_is_told(
+    subject: str, headers: dict[str, str], payload: Json, problem: str | None
+) -> None:
+    found = validation.BUS.problems(subject, headers, json.dumps(payload).encode())
+    assert (problem or "") in "\n".join(found)
+    assert bool(found) == (problem is not None)
+
+
+def test_an_event_that_is_not_as_documented_is_told() -> None:
+    assert validation.BUS.event("danced", {}) == ["the event 'danced' is not documented"]
+    assert "required property" in "\n".join(validation.BUS.event("message.sent", {}))
+
+
+def test_violations_are_counted_and_only_the_first_are_kept() -> None:
+    found = validation.Violations(most=2)
+    for problem in ("a", "b", "a", "c"):
+        found.add(problem)
+    assert found.take() == ["a (2 times)", "b"]
+    assert found.take() == []
+
+
+async def test_what_travels_over_the_bus_is_heard(system: System) -> None:
+    validation.BUS.seen.clear()
+    made = await system.ready_telegram()
+    body = {"chatId": "15550002222", "message": "hello"}
+    status, _ = await system.port_call(made["port"], "POST", "/api/v1/telegram/send", body, made["api_key"])
+    assert status == 200
+    status, _ = await system.call("POST", f"/api/v1/instances/{made['instance_id']}/stop")
+    assert status == 200
+    await system.until(made["instance_id"], "stopped")
+    await system.heard()
+    wanted = {"create", "stop", "Outcome", "send", "message.sent", "instance.created", "instance.client_ready"}
+    wanted |= {"instance.stopped", "bucket.instances", "bucket.orders", "bucket.workers"}
+    assert wanted <= validation.BUS.seen.keys()
+
+
+async def test_the_streams_begin_at_once_and_show_documented_events(system: System) -> None:
+    made = await system.ready_telegram()
+    async with aiohttp.ClientSession(system.url) as session, asyncio.timeout(20):
+        query = {"instance_id": made["instance_id"], "last_event_id": "0"}
+        async with session.ws_connect("/api/v1/ws", params=query) as socket:
+            for name in ("created", "allocated", "starting"):
+                told = await socket.receive_json()
+                assert told.keys() == {"id", "event", "data"}
+                assert told["event"] == name
+                assert validation.BUS.event(name, told["data"]) == []
+        path = f"/api/v1/instances/{made['instance_id']}/logs"
+        async with session.get(path, params={"follow": "true"}) as response:
+            assert (response.status, response.content_type) == (200, "text/event-stream")
+            assert await response.content.readline() == b"retry: 1000\n"
+
+
+async def test_requests_between_services_are_answered_as_documented(system: System) -> None:
+    client = await system.bus()
+    document = asyncapi.document("0")
+    documented = validation.Documented(document)
+    report = await client.request(subjects.HEALTH, b"", timeout=5)
+    schema = document["components"]["messages"]["ServiceReport"]["payload"]
+    assert documented.problems("report", schema, json.loads(report.data)) == []
+    text = (await client.request(subjects.metrics_of("lifecycle"), b"", timeout=5)).data.decode()
+    assert "# TYPE " in text
+    gone = json.dumps({"instance_id": str(uuid4()), "provider": "telegram"}).encode()
+    reply = await client.request(subjects.RELEASE, gone, timeout=5)
+    schema = document["components"]["messages"]["Reply"]["payload"]
+    assert documented.problems("reply", schema, json.loads(reply.data)) == []
+    await client.close()
