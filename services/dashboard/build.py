@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -57,23 +58,36 @@ def wheel() -> Path:
 
 
 def run(*command: str | Path) -> None:
-    """Run a step of the build quietly. Raises: SystemExit with the end of what it said."""
+    """Run a step of the build quietly. Raises: SystemExit with the beginning of what it complained about."""
     done = subprocess.run(  # noqa: S603 - our own commands
         command, cwd=HERE, capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
     if done.returncode != 0:
-        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise SystemExit(f"{' '.join(map(str, command[1:3]))} failed:\n{last}")
+        told = "\n".join((done.stderr or done.stdout).strip().splitlines()[:20])
+        raise SystemExit(f"{' '.join(map(str, command[1:3]))} failed:\n{told}")
+
+
+def is_installed() -> bool:
+    """Whether the packages that the build needs are there, each in the version that is pinned."""
+    pinned = json.loads((HERE / "package.json").read_text())["dependencies"]
+    return all(version_of(name) == version for name, version in pinned.items())
+
+
+def version_of(package: str) -> str | None:
+    """The version of a package that is installed; None if it is not."""
+    path = HERE / "node_modules" / package / "package.json"
+    return str(json.loads(path.read_text())["version"]) if path.is_file() else None
 
 
 def build() -> None:
     """Install what the build needs, unless it is there, and build: the steps of `npm run build`, without a shell."""
     root = wheel()
     node = root / "bin" / "node"
-    installed = HERE / "node_modules" / ".package-lock.json"
-    if not installed.is_file() or installed.stat().st_mtime < (HERE / "package-lock.json").stat().st_mtime:
+    if not is_installed():
         npm = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        run(node, npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
+        # Who has the tools for tests keeps them.
+        less = [] if (HERE / "node_modules" / "vitest").is_dir() else ["--omit=dev"]
+        run(node, npm, "ci", *less, "--ignore-scripts", "--no-audit", "--no-fund")
     run(node, "node_modules/vite/bin/vite.js", "build")
     run(node, "scripts/compress.mjs")
 

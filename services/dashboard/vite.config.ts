@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 const gateway = process.env.MIM_URL ?? "http://127.0.0.1:3000";
 const paths = ["/api", "/health", "/openapi.json", "/docs", "/asyncapi.json"];
@@ -17,12 +17,5 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(paths.map((path) => [path, { target: gateway, changeOrigin: true }])),
-  },
-  test: {
-    environment: "jsdom",
-    setupFiles: ["src/test/setup.ts"],
-    include: ["src/**/*.test.{ts,tsx}"],
-    css: false,
-    testTimeout: 15_000,
   },
 });

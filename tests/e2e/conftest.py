@@ -49,6 +49,7 @@ class System:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._said = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._spy: Client | None = None
 
@@ -101,8 +102,16 @@ class System:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             self.output += line.decode(errors="replace")
+            self._said.set()
             if line.startswith(b"ready "):
                 self._ready.set()
+
+    async def says(self, *words: str, timeout_s: float = 20.0) -> None:
+        """Return when a line of its output has all these words: lines are a moment behind what they tell of."""
+        async with asyncio.timeout(timeout_s):
+            while not any(all(word in line for word in words) for line in self.output.splitlines()):
+                self._said.clear()
+                await self._said.wait()
 
     @property
     def pid(self) -> int:

@@ -90,6 +90,7 @@ async def test_histories_have_cause_and_actor_and_survive_kills_and_restarts(own
     await system.control("telegram", "revoke", bot=bot)
     await system.until(telegram["instance_id"], "error")
 
+    await figures(system, telegram, api_key_usage_count=1)
     before = [await histories(system, made) for made in (whatsapp, telegram)]
     _judge(before[0], before[1], name)
     counted = [await memory(system, made) for made in (whatsapp, telegram)]

@@ -193,6 +193,40 @@ async def test_a_value_that_changes_meanwhile_is_not_lost(own_system: StartSyste
     assert vault.open(stored.decode(), "test", made["instance_id"], "api_key") == "newer"
 
 
+async def test_a_rotation_that_breaks_off_harms_nothing_and_goes_on_when_called_again(
+    own_system: StartSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = await own_system()
+    bots = [await system.ready_telegram() for _ in range(3)]
+    settings = Settings(data_dir=system.folder)
+    file = key_file(settings)
+    renew, done = rotation._renew, 0
+
+    async def break_off(*given: Any) -> None:
+        nonlocal done
+        if done == 2:
+            raise ConnectionError("the line is cut")
+        await renew(*given)
+        done += 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rotation, "_renew", break_off)
+        with pytest.raises(ConnectionError):
+            await rotation.rotate(settings)
+    keys = file.read()
+    assert len(keys) == 2
+    assert await key_ids_in_use(system) == {Vault(key).key_ids[0] for key in keys}
+    for made in bots:
+        await system.call("POST", f"/api/v1/instances/{made['instance_id']}/restart")
+        await ready_anew(system, made, 1)
+    with rotation._alone(system.folder), pytest.raises(rotation.CannotRotate, match="another rotation"):
+        await rotation.rotate(settings)
+    report = await rotation.rotate(settings)
+    assert (report.secrets.anew, report.secrets.already) == (4, 2)
+    assert file.read() == keys
+    assert await key_ids_in_use(system) == {Vault(keys[0]).key_ids[0]}
+
+
 async def test_what_belongs_to_no_instance_or_does_not_open_is_told_and_left_alone(own_system: StartSystem) -> None:
     system = await own_system()
     made = await system.ready_telegram()
@@ -254,8 +288,7 @@ async def test_rotating_without_a_system_says_what_is_missing(tmp_path: Path) ->
         await rotation.rotate(nobody)
     with pytest.raises(rotation.CannotRotate, match="cannot be used"):
         await rotation.rotate(Settings(data_dir=tmp_path / "nothing"))
-    # The new key is in front already; the next try goes on with it.
-    assert len(key_file(settings).read()) == 2
+    assert len(key_file(settings).read()) == 1
 
 
 # ---------------------------------------------------------------------------------------------- streams and keys

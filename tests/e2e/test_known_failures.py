@@ -49,7 +49,8 @@ async def test_telegram_ready_is_told_late(system: System) -> None:
     for _ in range(5):
         async with asyncio.timeout(20), system.events("?types=client_ready") as events:
             made = await system.create("telegram")
-            name, event = "", {}
+            name = ""
+            event: Json = {}
             while event.get("subject") != made["instance_id"]:
                 _, name, event = await anext(events)
             late.append((datetime.now(UTC) - datetime.fromisoformat(event["time"])).total_seconds())

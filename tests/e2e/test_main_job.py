@@ -208,8 +208,7 @@ async def test_one_id_ties_together_what_a_request_causes(system: System) -> Non
     path = f"/api/v1/instances/{made['instance_id']}/start"
     _, headers, _ = await system.raw("POST", path, headers={"X-Request-Id": "order-4711"})
     assert headers["X-Request-Id"] == "order-4711"
-    done = [line for line in system.output.splitlines() if "command_done" in line and made["instance_id"] in line]
-    assert '"correlation_id": "order-4711"' in done[-1]
+    await system.says("command_done", made["instance_id"], '"correlation_id": "order-4711"')
     _, headers, raw = await system.raw("POST", path.replace("start", "dance"))
     assert json.loads(raw)["request_id"] == headers["X-Request-Id"] != ""
 

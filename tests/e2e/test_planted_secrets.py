@@ -1,5 +1,5 @@
-"""Secrets are planted in every field that takes one, everything is done with them, also what fails; then everything that
-the system showed, said, logged or wrote is searched for them."""
+"""Secrets are planted in every field that takes one, everything is done with them, also what fails; then all that the
+system showed, said, logged or wrote is searched for them."""
 
 from __future__ import annotations
 
@@ -136,9 +136,11 @@ def _operation(method: str, path: str) -> str:
     parts = path.partition("?")[0].split("/")
     for route in routes.GATEWAY:
         pattern = route.path.split("/")
-        if route.method == method and len(pattern) == len(parts):
-            if all(want == part or want.startswith("{") for want, part in zip(pattern, parts, strict=True)):
-                return route.operation
+        fits = len(pattern) == len(parts) and all(
+            want == part or want.startswith("{") for want, part in zip(pattern, parts, strict=True)
+        )
+        if fits and route.method == method:
+            return route.operation
     return ""
 
 

@@ -66,6 +66,22 @@ class Documented:
                 for error in validator.iter_errors(value)][:5]  # fmt: skip
 
 
+# Chat ids and the like are numbers in the JSON of messengers; callers send them either way.
+IDS = ("user_id", "to", "chatId", "number", "phone_number")
+
+
+def stripped(value: Any, texts: tuple[str, ...] = ()) -> Any:
+    """A value with no space around its texts; numbers with a name of `texts` are texts."""
+    if isinstance(value, dict):
+        return {
+            name: str(item) if name in texts and type(item) is int else stripped(item, texts)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [stripped(item, texts) for item in value]
+    return value.strip() if isinstance(value, str) else value
+
+
 class Rest:
     """Answers of the gateway and of instances' ports."""
 
@@ -77,6 +93,21 @@ class Rest:
             (path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), item) for path, item in document["paths"].items()
         ]
         self._paths = sorted(found, key=lambda each: each[0].count("{"))
+        self._bodies = {
+            operation["operationId"]: operation["requestBody"]["content"]["application/json"]["schema"]
+            for item in document["paths"].values()
+            for operation in item.values()
+            if "requestBody" in operation
+        }
+
+    def takes(self, operation: str, body: Any) -> bool:
+        """Whether a body fits the schema of an operation, or would, were its texts stripped and its ids texts."""
+        schema, name = self._bodies[operation], f"{operation} body"
+        forms = (body, stripped(body), stripped(body, IDS))
+        try:
+            return any(not self._documented.problems(name, schema, form) for form in forms)
+        except ValueError:  # it is no JSON at all
+            return False
 
     def problems(self, method: str, path: str, status: int, content_type: str, body: bytes) -> list[str]:
         """What of an answer is not documented. `path` is as it was sent; a port's begins with `/{port}`."""

@@ -2,6 +2,7 @@
 import { Center, Container, Loader } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useSyncExternalStore, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 import { asProblem } from "../api/problem";
 import { sessionQuery } from "../api/queries";
 import { accessToken } from "../api/token";
@@ -11,6 +12,7 @@ import { SessionProvider } from "../ui/session";
 const LoginPage = lazy(async () => ({ default: (await import("./LoginPage")).LoginPage }));
 
 export function Gate({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
   const queries = useQueryClient();
   const token = useSyncExternalStore(accessToken.subscribe, accessToken.get);
   const session = useQuery(sessionQuery());
@@ -48,7 +50,7 @@ export function Gate({ children }: { children: ReactNode }) {
   }
   return (
     <Center h="100dvh">
-      <Loader aria-label="…" />
+      <Loader role="status" aria-label={t("action.loading")} />
     </Center>
   );
 }

@@ -15,9 +15,10 @@ import { loginQuery } from "./queries";
 
 /** Whatever the login asks for next. The gateway says what that is, for every provider alike. */
 export function Login({ instance }: { instance: Instance }) {
+  const { t } = useTranslation();
   const { data: step, error, refetch } = useQuery(loginQuery(instance.id));
   if (error) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
-  if (!step) return <Loader aria-label="…" />;
+  if (!step) return <Loader role="status" aria-label={t("action.loading")} />;
   switch (step.type) {
     case "display_qr":
       return <QrLogin instance={instance} step={step} />;

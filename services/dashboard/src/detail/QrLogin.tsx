@@ -46,7 +46,7 @@ function QrCode({ instance, code }: { instance: Instance; code: string | null })
   return (
     <Stack gap={8} w={300}>
       <div className={classes.qr}>
-        {fresh ? <img src={data.qr_code} alt={t("qr.alt")} data-qr /> : <Loader aria-label={t("qr.renewing")} />}
+        {fresh ? <img src={data.qr_code} alt={t("qr.alt")} data-qr /> : <Loader role="status" aria-label={t("qr.renewing")} />}
       </div>
       <Progress value={fresh ? (100 * left) / Math.max(1, data.expires_in) : 0} size="sm" aria-hidden />
       <Text size="sm" ta="center" role="timer">

@@ -28,6 +28,7 @@ export const en = {
     copy: "Copy",
     delete: "Delete",
     edit: "Edit",
+    loading: "Loading…",
     logout: "Log out",
     restart: "Restart",
     retry: "Try again",

@@ -28,6 +28,7 @@ export const ru = {
     copy: "Копировать",
     delete: "Удалить",
     edit: "Изменить",
+    loading: "Загрузка…",
     logout: "Выйти из аккаунта",
     restart: "Перезапустить",
     retry: "Повторить",

@@ -160,10 +160,12 @@ class FoldPosition(Model):
 
 
 class SessionCall(Model):
-    """Subject `mim.rpc.worker.<worker>`: ask the worker that holds a session for a pairing code."""
+    """Subject `mim.rpc.worker.<worker>`: ask the worker that holds a session for a pairing code, or to answer when it
+    lets callers in with a new API key."""
 
     instance_id: InstanceId
-    phone_number: str
+    phone_number: str | None = None
+    api_key_sha256: str | None = None
 
 
 class SessionAnswer(Model):

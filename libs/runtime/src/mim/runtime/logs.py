@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -~]?|[\x80-\x9f]")
 # A Telegram bot token, also inside a URL (https://core.telegram.org/bots/api#authorizing-your-bot), our API keys,
 # bearer tokens, and the user and password of a URL.
-SECRET = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}|mim_[A-Za-z0-9_-]{20,}|(?<=Bearer )\S+|(?<=://)[^\s/@\"']{1,256}(?=@)")
+SECRET = re.compile(
+    r"\d{5,}:[A-Za-z0-9_-]{30,}|mimt?_[A-Za-z0-9_-]{20,}|(?<=Bearer )\S+|(?<=://)[^\s/@\"']{1,256}(?=@)"
+)
 SECRET_FIELDS = ("token", "bot_token", "api_key", "authorization", "proxy", "password", "headers")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BARE = re.compile(r"[^\s\"=]+")
@@ -227,7 +229,10 @@ class Output(logging.StreamHandler[TextIO]):
         self._shown = shown
         self.setLevel(min(shown, logging.INFO))
         renderer = (
-            structlog.dev.ConsoleRenderer(colors=stream.isatty())
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # the others print local variables
+            )
             if pretty
             else structlog.processors.JSONRenderer(ensure_ascii=False)
         )

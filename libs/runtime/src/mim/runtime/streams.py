@@ -53,7 +53,12 @@ QUEUE = {"retention": api.RetentionPolicy.WORK_QUEUE, "discard": api.DiscardPoli
 
 STREAMS: tuple[api.StreamConfig, ...] = (
     _stream(subjects.COMMANDS, subjects.INSTANCE_COMMANDS, **QUEUE, max_bytes=256 * MB, max_msg_size=MB),
-    _stream(subjects.OUTBOX, subjects.MESSAGE_COMMANDS, **QUEUE, max_bytes=1024 * MB, max_msg_size=MB),
+    _stream(
+        subjects.OUTBOX,
+        subjects.MESSAGE_COMMANDS,
+        # Without a number of its own the server takes no more than 1,000 consumers (nats-server 2.15.1, measured).
+        **QUEUE | {"max_bytes": 1024 * MB, "max_msg_size": MB, "max_consumers": 100_000},
+    ),
     _stream(
         subjects.EVENTS,
         subjects.ALL_EVENTS,

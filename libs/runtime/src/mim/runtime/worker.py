@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
 from uuid import uuid4
 
 import nats.errors
@@ -56,6 +55,7 @@ BEAT_S = 1.0
 FENCE_S = 6.0
 COUNT_S = 2.0
 MOST_QUESTIONS = 64
+KEY_S = 2.0
 
 
 class Worker:
@@ -211,23 +211,30 @@ class Worker:
     async def _answer(self, msg: Msg) -> None:
         try:
             asked = SessionCall.model_validate_json(msg.data)
-            code, until = await self._pair(asked)
-            answer = SessionAnswer(pairing_code=code, expires_at=until)
+            answer = await self._about(asked)
         except ValidationError as error:
             answer = SessionAnswer(code=ErrorCode.INVALID_MESSAGE, message=problems(error))
         except MimError as error:
             answer = SessionAnswer(code=error.code, message=error.message)
+        except TimeoutError:
+            answer = SessionAnswer(code=ErrorCode.TIMEOUT, message="the worker has not heard of the new key yet")
         except Exception:
             log.exception("session_call_failed")
             answer = SessionAnswer(code=ErrorCode.INTERNAL, message="something broke in the worker; its log says what")
         with suppress(nats.errors.Error):
             await msg.respond(answer.model_dump_json().encode())
 
-    async def _pair(self, asked: SessionCall) -> tuple[str, datetime]:
+    async def _about(self, asked: SessionCall) -> SessionAnswer:
         runner = self._runners.get(asked.instance_id)
         if runner is None:
             raise Rejected(ErrorCode.NOT_READY, "the worker does not hold the instance any more; try again")
-        return await runner.pairing_code(asked.phone_number)
+        if asked.api_key_sha256 is not None:
+            async with asyncio.timeout(KEY_S):
+                while runner.order.api_key_sha256 != asked.api_key_sha256:  # noqa: ASYNC110 - it is a few ms away
+                    await asyncio.sleep(0.005)
+            return SessionAnswer()
+        code, until = await runner.pairing_code(asked.phone_number or "")
+        return SessionAnswer(pairing_code=code, expires_at=until)
 
     # ---------------------------------------------------------------------------------------------- orders
 

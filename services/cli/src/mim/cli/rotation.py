@@ -29,7 +29,7 @@ from mim.runtime import bus as buses
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.history import newest
 from mim.runtime.idempotency import Entry
-from mim.runtime.secrets import KEY_BYTES, KeyFile, SecretsUnreadable, Vault, key_file, load_vault
+from mim.runtime.secrets import KEY_BYTES, SecretsUnreadable, Vault, key_file, load_vault
 from mim.runtime.settings import Settings
 
 CONNECT_S = 5.0
@@ -70,14 +70,17 @@ async def rotate(settings: Settings) -> Report:
     Raises: CannotRotate, Unavailable, OSError.
     """
     with _alone(settings.data_dir):
-        if settings.secret_key is None:
-            _two_keys(key_file(settings))
-        elif settings.secret_key_previous is None:
+        file = key_file(settings)
+        if settings.secret_key is None and not file.path.exists():
+            raise CannotRotate(f"there is no key in {file.path}: is this the data folder of the system?")
+        if settings.secret_key is not None and settings.secret_key_previous is None:
             raise CannotRotate(
                 "the key is in MIM_SECRET_KEY: put it into MIM_SECRET_KEY_PREVIOUS and a new one (the output of: "
                 "openssl rand -hex 32) into MIM_SECRET_KEY, restart everything with both, and call this again with both"
             )
         async with _bus(settings) as bus:
+            if settings.secret_key is None and len(keys := file.read()) == 1:
+                file.replace((os.urandom(KEY_BYTES), *keys))
             report = await reseal(bus, load_vault(settings), settings)
             await _tell(bus, "rotate_secret_key")
             return report
@@ -112,15 +115,6 @@ async def _nothing_left(bus: Bus, vault: Vault, settings: Settings, leave_orphan
             f"{', '.join(report.secrets.orphans[:20])}; with --leave-orphans nothing will open them any more"
         )
     return report
-
-
-def _two_keys(file: KeyFile) -> None:
-    """A new key before the present one, unless there are two already."""
-    if not file.path.exists():
-        raise CannotRotate(f"there is no key in {file.path}: is this the data folder of the system?")
-    keys = file.read()
-    if len(keys) == 1:
-        file.replace((os.urandom(KEY_BYTES), *keys))
 
 
 @contextmanager

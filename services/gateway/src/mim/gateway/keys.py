@@ -24,7 +24,7 @@ from mim.contracts.answers import (
 from mim.contracts.api import AuditQuery, CreateTokenBody
 from mim.contracts.errors import ErrorCode, Invalid, MimError
 from mim.contracts.messages import SYSTEM, Audited, UpdateInstance, unwrap
-from mim.contracts.records import AccessToken, InstanceRecord
+from mim.contracts.records import AccessToken, InstanceRecord, SessionCall
 from mim.gateway.access import Access, Tokens
 from mim.gateway.instances import Instances
 from mim.gateway.system import Workers
@@ -35,6 +35,7 @@ from mim.runtime.routing import Call, Handler
 from mim.runtime.secrets import API_KEY
 from mim.runtime.store import Secrets
 
+OBEYED_S = 2.5
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -80,7 +81,15 @@ class Keys:
         record = self.access.find(call)
         command = UpdateInstance(instance_id=record.id, actor=call.caller.name, origin=call.origin, rotate_api_key=True)
         changed = await self.instances.apply(command, call)
+        await self._is_obeyed(changed)
         return http.answer(self._answer(changed, await self._open(changed)), headers=_NO_STORE)
+
+    async def _is_obeyed(self, record: InstanceRecord) -> None:
+        """Return when the instance's port knows the new key, so that whoever gets it can use it."""
+        if record.worker is not None and record.api_key_sha256 is not None:
+            asked = SessionCall(instance_id=record.id, api_key_sha256=record.api_key_sha256)
+            with suppress(MimError):  # a worker that is away learns of the key before it opens the port
+                await self.bus.request(subjects.session_call(record.worker), asked.model_dump_json().encode(), OBEYED_S)
 
     async def _open(self, record: InstanceRecord) -> str:
         key = await self.secrets.open(record.user_id, record.provider, record.id, API_KEY)

@@ -13,8 +13,10 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from mim.contracts.api import WebhookBody
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.records import InstanceRecord
+from mim.contracts.routes import PORTS
 from mim.contracts.states import Role
 from mim.gateway.access import Access, sees
 from mim.gateway.model import ReadModel
@@ -39,6 +41,8 @@ _NOT_PASSED = frozenset(
         "x-request-id",
     }
 )
+_OWNERS = frozenset(route.path for route in PORTS if route.body is WebhookBody)
+"""What changes an instance rather than using it."""
 _READ = aiohttp.ClientTimeout(total=READ_S, sock_connect=CONNECT_S)
 _CHANGE = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
 
@@ -99,11 +103,18 @@ class Proxy:
             raise self._access.wrong(request)
         if not sees(caller, record):
             raise _nobody(request)
-        needed = Role.VIEWER if request.method in ("GET", "HEAD") else Role.OPERATOR
+        needed = _needed(request)
         if not caller.role.may(needed):
             raise MimError(ErrorCode.FORBIDDEN, f"this needs the role {needed}; the token has the role {caller.role}")
         self._access.limited(caller)
         return await self._secrets.open(record.user_id, record.provider, record.id, API_KEY)
+
+
+def _needed(request: web.Request) -> Role:
+    """The role that an access token must have: the same as for what the gateway's own routes do alike."""
+    if request.method in ("GET", "HEAD"):
+        return Role.VIEWER
+    return Role.ADMIN if f"/{request.match_info['tail']}" in _OWNERS else Role.OPERATOR
 
 
 def _nobody(request: web.Request) -> MimError:

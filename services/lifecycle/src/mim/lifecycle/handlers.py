@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -37,6 +38,7 @@ from mim.runtime.secrets import API_KEY, random_api_key
 from mim.runtime.store import Secrets, Store
 
 log = structlog.get_logger()
+Given = TypeVar("Given", CreateInstance, UpdateInstance)
 
 CONFLICT_TRIES = 20
 CATCH_UP_S = 2.0
@@ -117,15 +119,23 @@ class Lifecycle:
     async def _decide(self, command: AnyCommand) -> InstanceRecord | None:
         match command:
             case CreateInstance():
-                sealed = self._sealed(command, command.user_id)
-                for name, text in sealed.items():
-                    await self._secrets.put_new(command.provider, command.instance_id, name, text)
-                names = tuple(sorted(sealed))
-                return await self._say(command.instance_id, lambda record: machine.create(record, command, names))
+                return await self._create(_hinted(command))
             case UpdateInstance():
-                return await self._update(command)
+                return await self._update(_hinted(command))
             case _:
                 return await self._say(command.instance_id, lambda record: machine.decide(record, command))
+
+    async def _create(self, command: CreateInstance) -> InstanceRecord | None:
+        sealed = self._sealed(command, command.user_id)
+        names, put = tuple(sorted(sealed)), []
+        for name, text in sealed.items():
+            if await self._secrets.put_new(command.provider, command.instance_id, name, text) == text:
+                put.append(name)
+        try:
+            return await self._say(command.instance_id, lambda record: machine.create(record, command, names))
+        except Rejected:  # nobody has these secrets
+            await self._secrets.remove_all(command.provider, command.instance_id, tuple(put))
+            raise
 
     async def _update(self, command: UpdateInstance) -> InstanceRecord | None:
         record = machine.existing(self._model.get(command.instance_id), command.instance_id)
@@ -347,3 +357,10 @@ class Lifecycle:
         if reply.code == ErrorCode.BUS_UNAVAILABLE:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, reply.message or "the allocator cannot reach the bus")
         return reply
+
+
+def _hinted(command: Given) -> Given:
+    """The command with the end of a token that came in the clear, by which people tell tokens apart."""
+    if command.token is None or command.token_hint is not None:
+        return command
+    return command.model_copy(update={"token_hint": command.token.get_secret_value().strip()[-4:]})
