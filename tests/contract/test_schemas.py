@@ -220,7 +220,7 @@ SAMPLES: tuple[Model, ...] = (
     DeadLetter(service="s", subject="x", reason="r", code="X", time=NOW, payload="eA==", headers={"a": "b"}),
     FoldPosition(seq=7),
     LogLine(timestamp=NOW, level="error", message="m", source="s"),
-    SessionCall(instance_id=ID, phone_number="+49170"),
+    SessionCall(instance_id=ID, phone_number="+49170", api_key_sha256="h"),
     SessionAnswer(pairing_code="ABCD", expires_at=LATER, code="X", message="m"),
     AccessToken(id="t", name="n", role="viewer", user_id="u", sha256="h", created_at=NOW, created_by="me",
                 expires_at=LATER),

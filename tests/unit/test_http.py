@@ -54,6 +54,20 @@ async def client() -> AsyncIterator[Client]:
         yield client
 
 
+async def test_a_link_on_another_site_may_be_followed_but_nothing_else_is_done_from_there(client: Client) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    async with client.get("/fail/not-found", headers=link) as answer:
+        assert answer.status == 404  # it got through the guard
+    for method, headers in (
+        ("POST", link),
+        ("GET", link | {"Sec-Fetch-Dest": "iframe"}),
+        ("GET", link | {"Sec-Fetch-Mode": "no-cors"}),
+        ("GET", link | {"Origin": "https://evil.example"}),
+    ):
+        path = "/echo" if method == "POST" else "/fail/not-found"
+        assert (await error_of(client, method, path, 403, headers=headers))["code"] == "FORBIDDEN_ORIGIN"
+
+
 async def error_of(client: Client, method: str, path: str, status: int, **options: Any) -> dict[str, Any]:
     """The error answer, checked for what all of them have."""
     async with client.request(method, path, **options) as answer:

@@ -187,7 +187,7 @@ def guard(hosts: Collection[str], origins: Collection[str], *, any_host: bool = 
                 f"this server does not answer to the name {name[:80]!r}; add it to MIM_ALLOWED_HOSTS if it should",
             )
         origin = request.headers.get("Origin", "").lower().rstrip("/")
-        if origin in allowed:
+        if origin in allowed or _is_link(request):
             return
         site = request.headers.get("Sec-Fetch-Site", "none").lower()
         same = not origin or origin in (f"http://{host}", f"https://{host}")
@@ -238,6 +238,13 @@ def read_query(request: web.Request, model: type[Asked]) -> Asked:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise invalid_fields([(_field(problem["loc"]), problem["msg"]) for problem in problems]) from None
+
+
+def _is_link(request: web.Request) -> bool:
+    """Whether somebody follows a link: that shows a page and tells the site that the link is on nothing."""
+    headers = request.headers
+    fetched = (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest"))
+    return request.method == "GET" and "Origin" not in headers and fetched == ("navigate", "document")
 
 
 async def read_body(request: web.Request, model: type[Body]) -> Body:
