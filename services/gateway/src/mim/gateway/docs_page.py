@@ -395,5 +395,6 @@ color:var(--soft);font-size:.9em}
 header,main{padding:12px}.operation{padding:4px 8px}.word{min-width:0;margin-right:8px}}
 """
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-CONTENT_SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
+_NOTHING = "; ".join(f"{name} 'none'" for name in ("default-src", "base-uri", "form-action", "frame-ancestors"))
+CONTENT_SECURITY_POLICY = f"{_NOTHING}; style-src 'sha256-{_HASH}'"
 """The header under which the page works: its own style and nothing else."""

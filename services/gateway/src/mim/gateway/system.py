@@ -307,7 +307,10 @@ def _asyncapi() -> dict[str, object]:
     return asyncapi.document(version("mim-gateway"))
 
 
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 def _document(make: Callable[[], bytes], content_type: str) -> Handler:
