@@ -57,7 +57,7 @@ def test_whatsapp_media(kind: str) -> None:
     assert got.media == Media(kind=MediaKind(kind), source=URL, file_name="a.bin")
     facts: dict[str, Any] = {"instance_id": INSTANCE, "epoch": 1, "id": "m-1", "to": got.to}
     sent = MessageSent(provider=Provider.WHATSAPPWEB, messenger_id="3EB0", type=kind, **facts)
-    assert whatsapp._answer(sent).items() >= {"messageId": "3EB0", "messageType": kind}.items()
+    assert whatsapp._answer(sent).model_dump().items() >= {"messageId": "3EB0", "messageType": kind}.items()
 
 
 def test_whatsapp_text() -> None:

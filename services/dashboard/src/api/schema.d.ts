@@ -2597,7 +2597,10 @@ export interface components {
          */
         SendMediaBody: {
             to: string;
-            /** @description Also accepted as `media_url`. */
+            /**
+             * Format: uri
+             * @description Also accepted as `media_url`.
+             */
             mediaUrl: string;
             /** @default  */
             caption?: string;
@@ -2792,6 +2795,7 @@ export interface components {
         TelegramMediaBody: {
             /** @description Also accepted as `chat_id`. */
             chatId: string;
+            /** Format: uri */
             source: string;
             /** @default  */
             caption?: string;
@@ -2944,6 +2948,7 @@ export interface components {
         WebhookBody: {
             /** @default true */
             enabled?: boolean;
+            /** Format: uri */
             url: string;
             /** @default {} */
             headers?: {

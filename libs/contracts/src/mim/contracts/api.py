@@ -296,7 +296,7 @@ class EventsQuery(Query):
 
     instance_id: InstanceId | None = None
     user_id: UserId | None = None
-    types: Annotated[str, Field(max_length=1000)] = ""
+    types: Annotated[str, Field(max_length=400)] = ""
     last_event_id: Annotated[int, Field(ge=0, le=10**18)] | None = None
 
 

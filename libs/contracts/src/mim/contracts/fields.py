@@ -79,7 +79,12 @@ Recipient = Annotated[
     BeforeValidator(_number_as_text),
     AfterValidator(_one_line),
 ]
-HttpUrl = Annotated[str, Chars(strip_whitespace=True, max_length=2048), AfterValidator(_http_url)]
+HttpUrl = Annotated[
+    str,
+    Chars(strip_whitespace=True, max_length=2048),
+    AfterValidator(_http_url),
+    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": 2048}),
+]
 # E.164: at most fifteen digits (https://www.itu.int/rec/T-REC-E.164); people write them in groups.
 PhoneNumber = Annotated[
     str,

@@ -79,6 +79,8 @@ def error_answer(error: MimError, request_id: str) -> web.Response:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     elif status == 503:
         headers["Retry-After"] = "5"
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     fields = error.fields if isinstance(error, HttpError) else {}
     body = {"success": False, "error": error.message, "code": error.code, "request_id": request_id, **fields}
     return json_answer(body, status, headers)

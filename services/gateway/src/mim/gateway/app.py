@@ -42,6 +42,8 @@ from mim.runtime.store import Secrets
 from mim.runtime.traffic import Traffic
 
 log = structlog.get_logger()
+LONGEST_LINE = 32_768
+"""Bytes of a request's first line: every query that the routes allow fits in it, however it is encoded."""
 MAX_FOLLOWERS = 200
 """Who may follow log lines at a time; each costs the bus a consumer."""
 
@@ -107,7 +109,14 @@ def _runner(
     bind(app)
     app.router.add_route("*", PATH, ports.serve)
     Pages(settings.dashboard_dir or BUILT).bind(app.router, routes.GATEWAY)
-    return web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=75)
+    return web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=1.0,
+        keepalive_timeout=75,
+        max_line_size=LONGEST_LINE,
+    )
 
 
 async def _say_sandbox(_request: web.Request, response: web.StreamResponse) -> None:

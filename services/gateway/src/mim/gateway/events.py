@@ -24,11 +24,10 @@ from mim.contracts.api import EventsQuery
 from mim.contracts.errors import ErrorCode, MimError
 from mim.gateway.access import Access
 from mim.gateway.model import ReadModel
-from mim.gateway.sse import PING, PING_S, WRITE_S, Streams
+from mim.gateway.sse import PING, PING_S, WRITE_S, Streams, last_event_id
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.history import last_seq
-from mim.runtime.http import invalid_fields
 from mim.runtime.routing import Call, Caller, Handler
 
 RING = 10_000
@@ -241,12 +240,8 @@ class Subscriptions:
 
 
 def _resume_after(request: web.Request, query: EventsQuery) -> int | None:
-    given = request.headers.get("Last-Event-ID")
-    if given is None:
-        return query.last_event_id
-    if not given.isascii() or not given.isdigit() or len(given) > 18:
-        raise invalid_fields([("Last-Event-ID", "must be the id of an event, a whole number")])
-    return int(given)
+    given = last_event_id(request)
+    return query.last_event_id if given is None else given
 
 
 def types_wanted(given: str) -> frozenset[str]:

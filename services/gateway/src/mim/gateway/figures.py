@@ -51,7 +51,7 @@ from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Desired, Provider, Status, auth_status
 from mim.contracts.values import LogLevel, LogLine, MessageStats
 from mim.gateway.access import Access
-from mim.gateway.sse import Streams, pinged
+from mim.gateway.sse import Streams, last_event_id, pinged
 from mim.gateway.system import Workers
 from mim.runtime import http
 from mim.runtime.bus import Bus, Entry
@@ -238,8 +238,9 @@ class Figures:
         if not query.follow:
             kept = [line for _, line in lines[-query.tail :]]
             return http.answer(LogsAnswer(logs=kept, total_lines=len(lines), tail=query.tail))
-        after = entries[-1].seq if entries else 0
-        source = self._follow(record.id, lines[-query.tail :], after, least)
+        resume = last_event_id(call.request)
+        first = lines[-query.tail :] if resume is None else [(seq, line) for seq, line in lines if seq > resume]
+        source = self._follow(record.id, first, entries[-1].seq if entries else 0, least)
         return await self.streams.serve(call.request, pinged(source), lambda: self.access.still_admits(call.caller))
 
     async def _follow(

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from aiohttp import web
 
 from mim.contracts.errors import ErrorCode, Unavailable
+from mim.runtime.http import invalid_fields
 
 PING_S = 15.0
 WRITE_S = 20.0
@@ -56,6 +57,16 @@ class Streams:
         finally:
             self.leave()
             await source.aclose()
+
+
+def last_event_id(request: web.Request) -> int | None:
+    """After which event a client resumes; None if it does not. Raises: HttpError (INVALID_FIELDS)."""
+    given = request.headers.get("Last-Event-ID")
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > 18:
+        raise invalid_fields([("Last-Event-ID", "must be the id of an event, a whole number")])
+    return int(given)
 
 
 async def pinged(source: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

@@ -307,19 +307,13 @@ def _asyncapi() -> dict[str, object]:
     return asyncapi.document(version("mim-gateway"))
 
 
-_PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-
 def _document(make: Callable[[], bytes], content_type: str) -> Handler:
     """A handler of something that never changes, made when it is first asked for."""
     made = cache(make)
 
     async def serve(_call: Call) -> web.StreamResponse:
         charset = "utf-8" if content_type.startswith("text/") else None
-        headers = {"Content-Security-Policy": _PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
+        headers = {"Content-Security-Policy": docs_page.CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"}
         return web.Response(body=made(), content_type=content_type, charset=charset, headers=headers)
 
     return serve
