@@ -33,8 +33,9 @@ from mim.runtime.settings import Settings
 ConnectBus = Callable[..., Awaitable[Bus]]
 
 START_S = 10.0
-# Below Linux's ephemeral range: during an outage nobody's outgoing connection may take the port.
-PORTS = range(20_000, 32_000)
+# Below Linux's ephemeral range: during an outage nobody's outgoing connection may take the port. Whole systems have the
+# ports from 20,000 on.
+PORTS = range(10_000, 20_000)
 
 
 class NatsServer:

@@ -404,7 +404,7 @@ async def test_without_the_bus_for_too_long_the_session_is_closed_and_comes_back
     assert FENCE_S - 1.5 < time.monotonic() - began < FENCE_S + 3
     await nats_server.start()
     await rig.world.until(lambda: rig.world.open == 1)
-    await rig.said("client_ready", "client_ready")
+    await rig.said("client_ready", "reconnecting", "client_ready")
 
 
 async def test_a_short_outage_leaves_the_session_alone_and_what_it_said_is_told_afterwards(

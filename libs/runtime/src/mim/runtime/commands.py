@@ -18,8 +18,11 @@ from mim.contracts.messages import (
     command_subject,
 )
 from mim.runtime.bus import Bus
+from mim.runtime.history import holds
 
 OUTCOME_S = 5.0
+LOOK_S = 1.0
+LAST_REPLY_S = 0.3
 
 
 class Commands:
@@ -55,20 +58,28 @@ class Commands:
         self._waiting[ticket] = future
         told = command.model_copy(update={"reply_to": f"{self._inbox}.{ticket}"})
         try:
-            await self._bus.publish(
-                command_subject(command),
-                told.model_dump_json().encode(),
-                msg_id=command_id,
-            )
-            async with asyncio.timeout(OUTCOME_S):
-                outcome = await future
-        except TimeoutError:
-            raise Unavailable(
-                ErrorCode.TIMEOUT,
-                f"the {action_of(command)} was accepted and will be done, but is not confirmed after {OUTCOME_S:g} s",
-            ) from None
+            payload = told.model_dump_json().encode()
+            seq = await self._bus.publish(command_subject(command), payload, msg_id=command_id)
+            outcome = await self._outcome(command, seq, future)
         finally:
             del self._waiting[ticket]
         if not outcome.ok:
             raise MimError(ErrorCode(outcome.code or ErrorCode.INTERNAL), outcome.message)
         return outcome
+
+    async def _outcome(
+        self, command: ChangeInstance | UpdateInstance, seq: int, future: asyncio.Future[Outcome]
+    ) -> Outcome:
+        """What became of a command. One that was done before, for an earlier request with the same id, has told its
+        outcome then: it is no longer in the queue, and no reply will come."""
+        for _ in range(int(OUTCOME_S / LOOK_S)):
+            await asyncio.wait({future}, timeout=LOOK_S)
+            if not future.done() and not await holds(self._bus, subjects.COMMANDS, seq):
+                await asyncio.wait({future}, timeout=LAST_REPLY_S)  # the reply comes before the command is taken out
+                if not future.done():
+                    return Outcome(instance_id=command.instance_id, ok=True, message="it was done before")
+            if future.done():
+                return future.result()
+        what = action_of(command).replace("_", " ")
+        message = f"the command to {what} the instance is stored and will be done, but not within {OUTCOME_S:g} s"
+        raise Unavailable(ErrorCode.TIMEOUT, message)

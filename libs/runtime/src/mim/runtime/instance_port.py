@@ -120,11 +120,15 @@ class InstancePorts:
             self._sites[port] = await http.open_site(self._app, self._host, port)
 
     async def close(self, port: int) -> None:
-        """Stop serving a port."""
+        """Stop serving a port: whoever gets it next must not be reached over connections that are open now."""
         self._runners.pop(port, None)
         site = self._sites.pop(port, None)
         if site is not None:
             await site.stop()
+        for connection in self._app.server.connections if self._app.server else ():
+            transport = connection.transport
+            if transport is not None and transport.get_extra_info("sockname")[1] == port:
+                connection.close()
 
     # ----------------------------------------------------------------------------------------------- callers
 

@@ -87,6 +87,7 @@ class Runner:
         self._delivery = Delivery(bus, sender, self)
         self._task: asyncio.Task[None] | None = None
         self._ran_epoch = 0
+        self._was_fenced = False
         self.ready = asyncio.Event()
         self._log: FilteringBoundLogger = structlog.get_logger().bind(instance_id=order.instance_id)
 
@@ -99,6 +100,10 @@ class Runner:
             case OrderAction.RUN:
                 if order.epoch > self._ran_epoch:
                     await self.end()
+                    if self._was_fenced:  # the record still says what was so before the bus was away
+                        message = "the worker was cut off from the bus; connecting again"
+                        await self._say(self._event(Reconnecting, ErrorCode.BUS_UNAVAILABLE, message, UserAction.WAIT))
+                        self._was_fenced = False
                     self._start()
             case OrderAction.HOLD:
                 await self.end()
@@ -133,7 +138,7 @@ class Runner:
         """This worker may have been given up: close the session so that no account is connected twice."""
         if self._task is not None:
             await self.end()
-            self._ran_epoch = 0
+            self._ran_epoch, self._was_fenced = 0, True
 
     async def _logout(self) -> None:
         session = self.session

@@ -16,7 +16,9 @@ EPHEMERAL_FIRST = 32_768  # Linux's net.ipv4.ip_local_port_range begins here: po
 class Settings(BaseSettings):
     """Settings of every service; `mim up` hands them to its children as variables."""
 
-    model_config = SettingsConfigDict(env_prefix="MIM_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MIM_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     nats_url: str = "nats://127.0.0.1:4222"
     nats_user: str | None = None

@@ -156,7 +156,9 @@ async def _end(watchers: list[asyncio.Task[Any]], services: list[Child], others:
     for task in watchers:
         task.cancel()
     await asyncio.gather(*watchers, return_exceptions=True)
-    await asyncio.gather(*(child.stop(STOP_S) for child in services))
+    # Lifecycle first: it shall not take the end of the workers for a loss of them.
+    for first in (True, False):
+        await asyncio.gather(*(child.stop(STOP_S) for child in services if (child.name == "lifecycle") is first))
     await asyncio.gather(*(child.stop(1.0) for child in others))
 
 

@@ -186,7 +186,12 @@ class Login:
         if record.worker is None or not record.status.is_live:
             raise not_ready(record, "a pairing code can be had while a QR code is shown: start the instance")
         asked = SessionCall(instance_id=record.id, phone_number=phone_number)
-        raw = await self.bus.request(subjects.session_call(record.worker), asked.model_dump_json().encode(), PAIRING_S)
+        subject, payload = subjects.session_call(record.worker), asked.model_dump_json().encode()
+        try:
+            raw = await self.bus.request(subject, payload, PAIRING_S)
+        except Unavailable:
+            message = f"the worker {record.worker} did not answer; the instance is {record.status}: try again"
+            raise Unavailable(ErrorCode.TIMEOUT, message) from None
         answer = SessionAnswer.model_validate_json(raw)
         if answer.pairing_code is None or answer.expires_at is None:
             raise _session_error(answer)
