@@ -37,7 +37,7 @@ Json = dict[str, Any]
 class System:
     """One running `mim up`."""
 
-    def __init__(self, folder: Path, sandbox: bool, env: dict[str, str], ports: int = 40) -> None:
+    def __init__(self, folder: Path, sandbox: bool, env: dict[str, str], ports: int = 200) -> None:
         self.folder = folder
         self.port, self.first_port = _free_range(ports)
         self.instance_ports = range(self.first_port, self.first_port + ports)
@@ -374,7 +374,7 @@ async def own_system(tmp_path: Path) -> AsyncIterator[StartSystem]:
     made: list[System] = []
 
     async def start(
-        *more: str, sandbox: bool = True, folder: Path | None = None, ports: int = 40, **env: str
+        *more: str, sandbox: bool = True, folder: Path | None = None, ports: int = 200, **env: str
     ) -> System:
         system = System(folder or tmp_path / f"data{len(made)}", sandbox, env, ports)
         made.append(system)

@@ -47,10 +47,10 @@ NOWHERE = "MEDIA_UNREACHABLE"  # the file of `calls.NOWHERE`, told as always whe
 # What an answer names while a dependency is silent. On a busy machine the bus may be late beside it.
 BUS = re.compile(r"the message bus does not answer|the message bus is away|no answer on \S*metrics")
 NAMED = {
-    "bus": r"no answer on \S*(worker|metrics)",
+    "bus": r"the worker \S+ did not answer|no answer on \S*metrics",
     "allocator": r"port and key are still being assigned|no answer on \S*metrics.allocator",
-    "lifecycle": r"is not confirmed after|port and key are still being assigned",
-    "workers": r"queued|the worker of the instance|not (stopped|logged out) yet|no answer on \S*worker",
+    "lifecycle": r"will be done, but not within|port and key are still being assigned",
+    "workers": r"queued|the worker of the instance|not (stopped|logged out) yet|the worker \S+ did not answer",
     "messengers": r"queued|WhatsApp did not answer",
 }
 

@@ -76,12 +76,12 @@ FROM_CREATED_TO_READY = ["created", "allocated", "starting", "authenticated", "c
 
 async def test_an_instance_is_created_once_and_waited_for(system: System) -> None:
     chosen = str(uuid4())
-    asked = ("create_and_wait.py", "telegram", "robot", "--id", chosen)
+    asked = ("create_and_wait.py", "telegram", "example", "--id", chosen)
     code, out = await run(system, *asked, MIM_BOT_TOKEN=GOOD_TOKEN)
     assert (code, out.splitlines()[-1].split()[0]) == (0, "client_ready"), out
     code, out = await run(system, *asked, MIM_BOT_TOKEN=GOOD_TOKEN)
     assert (code, out.splitlines()[0]) == (0, "it was asked for before"), out
-    instances = (await system.call("GET", "/api/v1/instances?user_id=robot"))[1]["instances"]
+    instances = (await system.call("GET", "/api/v1/instances?user_id=example"))[1]["instances"]
     assert [item["id"] for item in instances] == [chosen]
     assert GOOD_TOKEN not in out
 
