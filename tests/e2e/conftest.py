@@ -264,6 +264,7 @@ class System:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            preexec_fn=_interruptible,
         )
 
 
@@ -345,6 +346,11 @@ def _free_range(ports: int) -> tuple[int, int]:
                     probe.bind(("127.0.0.1", port))
             return first, first + 1
     raise AssertionError("no free ports")
+
+
+def _interruptible() -> None:
+    # A shell starts what runs in the background with this signal ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _die_with_parent() -> None:
