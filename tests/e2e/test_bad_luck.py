@@ -130,7 +130,7 @@ def _alive(pid: int) -> bool:
 
 
 async def test_all_ports_taken_is_a_503_that_says_what_to_do(own_system: StartSystem) -> None:
-    system = await own_system()
+    system = await own_system(ports=40)
     with socket.socket() as foreign:
         foreign.bind(("127.0.0.1", system.instance_ports[0]))
         foreign.listen()
