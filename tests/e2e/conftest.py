@@ -37,7 +37,7 @@ Json = dict[str, Any]
 class System:
     """One running `mim up`."""
 
-    def __init__(self, folder: Path, sandbox: bool, env: dict[str, str], ports: int = 200) -> None:
+    def __init__(self, folder: Path, sandbox: bool, env: dict[str, str], ports: int = 40) -> None:
         self.folder = folder
         self.port, self.first_port = _free_range(ports)
         self.instance_ports = range(self.first_port, self.first_port + ports)
@@ -330,7 +330,7 @@ def _name(pid: int) -> str:
 
 # Runs of the tests side by side begin at different places.
 _begin = os.getpid() * 7 % 240
-_ranges = iter([20_000 + 50 * (number % 240) for number in range(_begin, _begin + 240)])
+_ranges = itertools.cycle([20_000 + 50 * (number % 240) for number in range(_begin, _begin + 240)])
 
 
 def _free_range(ports: int) -> tuple[int, int]:
@@ -380,7 +380,7 @@ async def own_system(tmp_path: Path) -> AsyncIterator[StartSystem]:
     made: list[System] = []
 
     async def start(
-        *more: str, sandbox: bool = True, folder: Path | None = None, ports: int = 200, **env: str
+        *more: str, sandbox: bool = True, folder: Path | None = None, ports: int = 40, **env: str
     ) -> System:
         system = System(folder or tmp_path / f"data{len(made)}", sandbox, env, ports)
         made.append(system)
@@ -395,7 +395,7 @@ async def own_system(tmp_path: Path) -> AsyncIterator[StartSystem]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """One system for all tests that do it no harm."""
-    made = System(tmp_path_factory.mktemp("system"), sandbox=True, env={})
+    made = System(tmp_path_factory.mktemp("system"), sandbox=True, env={}, ports=400)
     await made.start()
     yield made
     await made.close()
