@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import inspect
+import itertools
 import json
 import os
 import signal
