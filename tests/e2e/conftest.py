@@ -31,6 +31,7 @@ from nats.aio.client import Client
 from tests.e2e import validation
 
 READY_S = 60.0
+WITNESS = str(Path(__file__).with_name("witness.py"))
 BOT_TOKEN = "1{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
 Json = dict[str, Any]
 
@@ -44,6 +45,7 @@ class System:
         self.instance_ports = range(self.first_port, self.first_port + ports)
         self.url = f"http://127.0.0.1:{self.port}"
         self.output = ""
+        self._witness = folder.with_name(f"{folder.name}-{self.port}.witness")
         self._sandbox = sandbox
         self._env = env
         self._bots = 0
@@ -59,12 +61,12 @@ class System:
     async def start(self, *more: str) -> None:
         """Start it; returns when it says `ready`."""
         self._ready.clear()
-        command = [sys.executable, "-m", "mim.cli", "up", "--data-dir", str(self.folder), "--port", str(self.port)]
+        command = [sys.executable, WITNESS, "up", "--data-dir", str(self.folder), "--port", str(self.port)]
         command += ["--instance-ports", f"{self.instance_ports[0]}-{self.instance_ports[-1]}", *more]
         self._process = await asyncio.create_subprocess_exec(
             *command,
             *(["--sandbox"] if self._sandbox else []),
-            env=os.environ | {"MIM_LOG_FORMAT": "json"} | self._env,
+            env=os.environ | {"MIM_LOG_FORMAT": "json", "WITNESS": str(self._witness)} | self._env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -148,6 +150,8 @@ class System:
             await self._http.close()
         if self._process is not None and self._process.returncode is None:
             await self.stop()
+        for problem in validation.BUS.answers(self._witness):
+            validation.VIOLATIONS.add(problem)
 
     # ------------------------------------------------------------------------------------------------- REST
 
@@ -371,8 +375,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def all_is_documented() -> Iterator[None]:
     """Fails a test that saw something which is in no document."""
     yield
-    found = validation.VIOLATIONS.take()
-    assert not found, "not as documented:\n" + "\n".join(found)
+    _nothing_undocumented()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -391,6 +394,7 @@ async def own_system(tmp_path: Path) -> AsyncIterator[StartSystem]:
     yield start
     for system in made:
         await system.close()
+    _nothing_undocumented()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -399,5 +403,11 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
     made = System(tmp_path_factory.mktemp("system"), sandbox=True, env={}, ports=400)
     await made.start()
     yield made
+    await made.heard()
     await made.close()
+    _nothing_undocumented()
+    assert not (lost := validation.BUS.unparked()), "\n".join(lost)
+
+
+def _nothing_undocumented() -> None:
     assert not (found := validation.VIOLATIONS.take()), "not as documented:\n" + "\n".join(found)

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 from nats.js import api
+from tests.e2e import validation
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -30,7 +31,9 @@ async def outcome_of(client: Client, subject: str, body: dict[str, Any]) -> dict
     replies = await client.subscribe(inbox, max_msgs=1)
     await client.flush()
     await client.jetstream().publish(subject, json.dumps(body).encode(), headers={"Mim-Reply-To": inbox})
-    return dict(json.loads((await replies.next_msg(timeout=10)).data))
+    outcome = (await replies.next_msg(timeout=10)).data
+    assert not validation.BUS.problems("mim.reply.outcome", {}, outcome)
+    return dict(json.loads(outcome))
 
 
 async def test_a_service_commands_and_a_subscriber_sees_every_status_once_and_in_order(system: System) -> None:

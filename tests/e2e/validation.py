@@ -6,25 +6,25 @@ that saw it. Validators are compiled when first needed and kept.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from mim.contracts import asyncapi, openapi, subjects
+from mim.contracts import asyncapi, openapi
 from mim.contracts.schemas import REF
 
 Json = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-# Known to their owners only: sealed, or book-keeping.
-UNSEEN_BUCKETS = {subjects.SECRETS_BUCKET, subjects.IDEMPOTENCY_BUCKET, subjects.PORTS_BUCKET}
 # What the streams take anyway, and outcomes. Listening on `>` would change the system: its consumers and requests tell
-# by interest in a subject whether anybody is there.
+# by interest in a subject whether anybody is there. Requests come from witness.py.
 HEARD = ("mim.cmd.>", "mim.evt.>", "mim.log.>", "mim.dlq.>", "mim.reply.>", "$KV.>")
 PENDING_BYTES = 16_000_000
 
@@ -162,6 +162,9 @@ class Bus:
             if "properties" in schema:
                 schema["additionalProperties"] = False
         self._documented = Documented(document)
+        self._replies = {name: document["components"]["messages"][self._reply(operation)]["payload"]
+                         for name, operation in document["operations"].items() if "reply" in operation}  # fmt: skip
+        self._parked: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
         """How many messages there were, by channel."""
         self._channels: dict[int, list[tuple[str, list[Any], Json]]] = {}
@@ -173,6 +176,10 @@ class Bus:
                 self._known.add(name)
 
     @staticmethod
+    def _reply(operation: Json) -> str:
+        return str(operation["reply"]["messages"][0]["$ref"]).rpartition("/")[2]
+
+    @staticmethod
     def _token(channel: Json, part: str) -> Any:
         if not part.startswith("{"):
             return part
@@ -180,19 +187,43 @@ class Bus:
 
     def problems(self, subject: str, headers: Mapping[str, str], payload: bytes) -> list[str]:
         """What of a message is not documented."""
-        if subject.startswith("$KV."):
-            bucket = subject.split(".")[1]
-            if bucket in UNSEEN_BUCKETS or "KV-Operation" in headers or "Nats-Marker-Reason" in headers:
-                return []
-        if subject.startswith("mim.cmd.") and asyncapi.CORRELATION not in headers:
-            return []  # a test's own, wrong on purpose perhaps
+        if "KV-Operation" in headers or "Nats-Marker-Reason" in headers:
+            return []
+        found = self._problems(subject, payload)
+        if subject.startswith("mim.dlq.") and not found:
+            self._parked[json.loads(payload)["subject"]] -= 1
+        if subject.startswith("mim.cmd.") and found and asyncapi.CORRELATION not in headers:
+            self._parked[subject] += 1  # a test's own, wrong on purpose
+            return []
+        return found
+
+    def unparked(self) -> list[str]:
+        """Subjects of commands that fitted no document and became no dead letter."""
+        return [f"{subject} got an undocumented command, and no dead letter" for subject in +self._parked]
+
+    def answers(self, witness: Path) -> Iterator[str]:
+        """What of the requests and answers in the file of witness.py is not documented."""
+        if not witness.exists():
+            return
+        for line in witness.read_text().splitlines():
+            subject, asked, answer = json.loads(line)
+            yield from self._problems(subject, base64.b64decode(asked))
+            found = self._channel(subject)
+            if found is not None and self._replies[found[0]].get("type") != "string":
+                yield from self._fits(subject, f"{found[0]} answer", self._replies[found[0]], base64.b64decode(answer))
+
+    def _problems(self, subject: str, payload: bytes) -> list[str]:
         if subject.startswith("mim.reply."):
             return self._fits(subject, "Outcome", {"$ref": REF + "Outcome"}, payload)
         found = self._channel(subject)
         if found is None:
             return [f"{subject} is on no documented channel: {payload[:200]!r}"]
         name, message = found
-        return self._fits(subject, name, message.get("payload", {}), payload or b"{}")
+        if "payload" not in message and not payload:
+            return []
+        if message["contentType"] != "application/json":
+            return []
+        return self._fits(subject, name, message.get("payload", {"const": "nothing"}), payload or b"{}")
 
     def event(self, name: str, envelope: Any) -> list[str]:
         """What of an event, as the gateway shows it, is not documented."""

@@ -59,6 +59,7 @@ BUILDERS: dict[Callable[..., str], tuple[str, ...]] = {
     subjects.order_key: ("telegram-1", GOOD),
     subjects.orders_of: ("telegram-1",),
     subjects.secret_key: ("telegram", GOOD, "token"),
+    subjects.lease_key: (GOOD,),
 }
 PLACES = [(builder, place) for builder, args in BUILDERS.items() for place in range(len(args))]
 

@@ -1900,6 +1900,7 @@ export interface components {
             epoch: number;
             api_webhook_schema: components["schemas"]["Webhook"] | null;
             token_hint: string | null;
+            has_proxy: boolean;
             message_stats: components["schemas"]["MessageStats"];
             reason: components["schemas"]["Reason"];
             restriction: components["schemas"]["Restriction"] | null;

@@ -86,6 +86,7 @@ class Instance(Shape):
     epoch: int
     api_webhook_schema: Webhook | None
     token_hint: str | None
+    has_proxy: bool
     message_stats: MessageStats
     reason: Reason
     restriction: Restriction | None
@@ -122,6 +123,7 @@ def instance_of(record: InstanceRecord) -> Instance:
         epoch=record.epoch,
         api_webhook_schema=record.webhook,
         token_hint=record.token_hint,
+        has_proxy="proxy" in record.secrets,
         message_stats=record.message_stats,
         reason=record.reason,
         restriction=record.restriction,

@@ -44,6 +44,8 @@ PARAMETERS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "action": ("action", "What was done, such as `delete`.", TOKEN_PATTERN, ()),
     "host": ("host", "Host name, with dashes for dots.", TOKEN_PATTERN, ()),
     "port": ("port", "Number of the port.", "^[0-9]{1,5}$", ()),
+    "place": ("place", "Hash of the caller, the route and the Idempotency-Key.", "^[0-9a-f]{40}$", ()),
+    "name": ("name", "Name of a secret, such as `token`.", TOKEN_PATTERN, ()),
     "token_id": ("tokenId", "Id of an access token.", TOKEN_PATTERN, ()),
 }
 
@@ -69,13 +71,14 @@ TAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One subject and its message. `model` None is an empty message; `answer` is what the reply holds."""
+    """One subject and its message. `model` None is an empty message, a string the media type of what is no JSON;
+    `answer` is what the reply holds."""
 
     name: str
     address: str
     tag: str
     summary: str
-    model: type[BaseModel] | None
+    model: type[BaseModel] | str | None
     mode: JsonSchemaMode = "serialization"
     received: bool = False
     answer: type[BaseModel] | str | None = None
@@ -153,11 +156,16 @@ def _buckets() -> Iterator[Channel]:
     )
     for name, subject, model in (
         ("fold", subjects.bucket_subject(instances, subjects.FOLD_POSITION_KEY), records.FoldPosition),
+        ("leases", _key_of(subjects.PORTS_BUCKET, subjects.lease_key), records.Lease),
+        ("ports", _key_of(subjects.PORTS_BUCKET, subjects.port_key), records.Lease),
         ("workers", _key_of(subjects.WORKERS_BUCKET, _worker), records.WorkerHeartbeat),
         ("orders", _key_of(subjects.ORDERS_BUCKET, subjects.order_key), records.SessionOrder),
         ("tokens", _key_of(subjects.TOKENS_BUCKET, _token), records.AccessToken),
+        ("idempotency", _key_of(subjects.IDEMPOTENCY_BUCKET, _place), records.Remembered),
     ):
         yield Channel(f"bucket.{name}", subject, "buckets", prose(model), model, internal=True)
+    secret = _key_of(subjects.SECRETS_BUCKET, subjects.secret_key)
+    yield Channel("bucket.secrets", secret, "buckets", "Secrets, sealed.", "text/plain", internal=True)
 
 
 def _identity(instance_id: str) -> str:
@@ -170,6 +178,10 @@ def _worker(worker: str) -> str:
 
 def _token(token_id: str) -> str:
     return subjects.token(token_id)
+
+
+def _place(place: str) -> str:
+    return subjects.token(place)
 
 
 def _requests() -> Iterator[Channel]:
@@ -254,7 +266,7 @@ HEADERS: dict[str, Json] = {
 
 def _models(found: tuple[Channel, ...]) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
     for channel in found:
-        if channel.model is not None:
+        if channel.model is not None and not isinstance(channel.model, str):
             yield channel.model, channel.mode
         if channel.answer is not None and not isinstance(channel.answer, str):
             yield channel.answer, "serialization"
@@ -284,7 +296,9 @@ def _key(channel: Channel) -> str:
 
 def _channel(channel: Channel, references: Any) -> Json:
     message: Json = {"name": channel.name, "title": channel.summary, "contentType": "application/json"}
-    if channel.model is not None:
+    if isinstance(channel.model, str):
+        message |= {"contentType": channel.model, "payload": {"type": "string"}}
+    elif channel.model is not None:
         message["payload"] = references[channel.model, channel.mode]
     if channel.stream is not None:
         kind = "CommandHeaders" if channel.received else "EventHeaders"

@@ -94,6 +94,23 @@ class Release(Model):
     provider: Provider
 
 
+class Lease(Model):
+    """KV `ports`: who has a port, and which ports an instance has; one value for both kinds of key."""
+
+    instance_id: str
+    ports: Ports = Ports()
+
+
+class Remembered(Model):
+    """KV `idempotency`: what is remembered of an Idempotency-Key. `answer` is sealed. Without one the first request is
+    still under way, or it failed for our reasons (then there is a `status`) and may be done again."""
+
+    fingerprint: str
+    seed: str
+    status: int | None = None
+    answer: str | None = None
+
+
 class Reply(Model):
     """Answer of a request: an allocation, nothing, or the error."""
 

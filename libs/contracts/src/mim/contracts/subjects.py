@@ -166,6 +166,11 @@ def port_key(host: str, port: int) -> str:
     return f"{host_token(host)}.{port}"
 
 
+def lease_key(instance_id: str) -> str:
+    """Key of the ports of one instance, in the same bucket."""
+    return f"instance.{token(instance_id)}"
+
+
 def host_token(host: str) -> str:
     """A host name as one token."""
     return token(re.sub(r"[^a-z0-9-]", "-", host.lower()).strip("-")[:63].rstrip("-") or "host")

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.fields import Model
+from mim.contracts.records import Remembered
 from mim.runtime.bus import Bus
 from mim.runtime.http import error_answer, invalid_fields
 from mim.runtime.logs import correlation
@@ -28,16 +28,6 @@ MAX_KEY = 255
 WAIT_S = 5.0
 POLL_S = 0.05
 OUR_FAILURES = frozenset({500, 503, 504})
-
-
-class Entry(Model):
-    """What is remembered of a key. `answer` is sealed. Without one the first request is still under way, or it failed
-    for our reasons (then there is a `status`) and may be done again."""
-
-    fingerprint: str
-    seed: str
-    status: int | None = None
-    answer: str | None = None
 
 
 class Seed:
@@ -58,7 +48,7 @@ class Idempotency:
     """Remembers answers by key."""
 
     def __init__(self, bus: Bus, vault: Vault) -> None:
-        self._store = Store(bus, subjects.IDEMPOTENCY_BUCKET, Entry)
+        self._store = Store(bus, subjects.IDEMPOTENCY_BUCKET, Remembered)
         self._vault = vault
 
     async def once(self, request: web.Request, whose: str, act: Act) -> web.StreamResponse:
@@ -74,7 +64,7 @@ class Idempotency:
         asked = f"{whose}\0{request.method} {request.path}\0{key}"
         place = hashlib.sha256(asked.encode(errors="replace")).hexdigest()[:40]
         fingerprint = hashlib.sha256(await request.read()).hexdigest()
-        entry = Entry(fingerprint=fingerprint, seed=str(uuid4()))
+        entry = Remembered(fingerprint=fingerprint, seed=str(uuid4()))
         if not await self._store.create(place, entry):
             entry, done = await self._other(place, fingerprint, entry)
             if done is not None:
@@ -87,7 +77,7 @@ class Idempotency:
         await self._keep(place, entry, response)
         return response
 
-    async def _other(self, place: str, fingerprint: str, mine: Entry) -> tuple[Entry, web.Response | None]:
+    async def _other(self, place: str, fingerprint: str, mine: Remembered) -> tuple[Remembered, web.Response | None]:
         for _ in range(int(WAIT_S / POLL_S)):
             entry, _ = await self._store.load(place)
             if entry is None:
@@ -102,12 +92,12 @@ class Idempotency:
         # Whoever began it is gone; the seed makes it safe to do it again.
         return entry or mine, None
 
-    def _answer(self, place: str, entry: Entry) -> web.Response:
+    def _answer(self, place: str, entry: Remembered) -> web.Response:
         body = base64.b64decode(self._vault.open(entry.answer or "", "idempotency", place))
         headers = {"Idempotent-Replayed": "true"}
         return web.Response(body=body, status=entry.status or 200, content_type="application/json", headers=headers)
 
-    async def _keep(self, place: str, entry: Entry, response: web.StreamResponse) -> None:
+    async def _keep(self, place: str, entry: Remembered, response: web.StreamResponse) -> None:
         if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
             return
         done = entry.model_copy(update={"status": response.status})

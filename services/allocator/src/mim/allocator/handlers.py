@@ -20,8 +20,7 @@ from mim.allocator import pool
 from mim.allocator.figures import Assignments
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Rejected, Unavailable
-from mim.contracts.fields import Model
-from mim.contracts.records import Allocation, AllocationRequest, Release, Reply, WorkerHeartbeat
+from mim.contracts.records import Allocation, AllocationRequest, Lease, Release, Reply, WorkerHeartbeat
 from mim.contracts.states import Interface
 from mim.contracts.values import Ports
 from mim.runtime.bus import Bus, Conflict
@@ -32,13 +31,6 @@ log = structlog.get_logger()
 
 LAPSE_S = 10.0
 PORT_TRIES = 200
-
-
-class Lease(Model):
-    """Who has a port, and which ports an instance has; one value for both kinds of key."""
-
-    instance_id: str
-    ports: Ports = Ports()
 
 
 class Allocator:
@@ -97,10 +89,10 @@ class Allocator:
     async def release(self, request: Release) -> Reply:
         """Everything of an instance becomes free; harmless to repeat. Never raises."""
         try:
-            lease, _ = await self._leases.load(_instance_key(request.instance_id))
+            lease, _ = await self._leases.load(subjects.lease_key(request.instance_id))
             held = {port for port, owner in self._taken.items() if owner == request.instance_id}
             await self._free_all(held | set(lease.ports.numbers() if lease else ()))
-            await self._leases.remove(_instance_key(request.instance_id))
+            await self._leases.remove(subjects.lease_key(request.instance_id))
         except MimError as error:
             return Reply(code=error.code, message=error.message)
         log.info("released", instance_id=request.instance_id)
@@ -113,7 +105,7 @@ class Allocator:
             return await self._ports(request)
 
     async def _ports(self, request: AllocationRequest) -> Ports:
-        key = _instance_key(request.instance_id)
+        key = subjects.lease_key(request.instance_id)
         lease, revision = await self._leases.load(key)
         if lease is not None:
             return lease.ports
@@ -173,7 +165,7 @@ class Allocator:
     async def _give_up(self, instance_id: str, port: int) -> None:
         if self._taken.get(port) == instance_id:
             await self._free(port)
-            await self._leases.remove(_instance_key(instance_id))
+            await self._leases.remove(subjects.lease_key(instance_id))
 
     async def watch_ports(self) -> None:
         """Know which ports are taken, by this allocator and by others."""
@@ -214,10 +206,6 @@ class Allocator:
                     self._workers.pop(name, None)
                 else:
                     self._workers[name] = (beat, self._clock())
-
-
-def _instance_key(instance_id: str) -> str:
-    return f"instance.{subjects.token(instance_id)}"
 
 
 def can_listen(host: str, port: int) -> bool:

@@ -24,11 +24,10 @@ from mim.cli import stores
 from mim.contracts import subjects
 from mim.contracts.errors import Invalid
 from mim.contracts.messages import SYSTEM, Audited, CreateInstance, UpdateInstance, parse_command
-from mim.contracts.records import InstanceRecord
+from mim.contracts.records import InstanceRecord, Remembered
 from mim.runtime import bus as buses
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.history import newest
-from mim.runtime.idempotency import Entry
 from mim.runtime.secrets import KEY_BYTES, SecretsUnreadable, Vault, key_file, load_vault
 from mim.runtime.settings import Settings
 
@@ -266,7 +265,7 @@ def _answer_again(vault: Vault, key: str) -> Again:
     secret = "idempotency", key
 
     def again(stored: bytes) -> bytes | None:
-        entry = Entry.model_validate_json(stored)
+        entry = Remembered.model_validate_json(stored)
         fresh = None if entry.answer is None else _again(vault, secret)(entry.answer.encode())
         return None if fresh is None else entry.model_copy(update={"answer": fresh.decode()}).model_dump_json().encode()
 

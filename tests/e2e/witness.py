@@ -1,0 +1,48 @@
+"""`mim` that writes down the requests between its processes, with their answers, into the file `WITNESS`.
+
+A listener on the bus is no witness of them: who asks where only a listener is, waits instead of hearing that nobody
+answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from mim.cli.main import app
+
+
+def note(subject: str, asked: bytes | None, answer: bytes) -> None:
+    """One line in one write, which processes that append to the same file do not tear apart."""
+    if subject.startswith("mim.rpc."):
+        line = json.dumps([subject, *(base64.b64encode(part or b"").decode() for part in (asked, answer))])
+        descriptor = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(descriptor, line.encode() + b"\n")
+        os.close(descriptor)
+
+
+request, respond = Client.request, Msg.respond
+
+
+async def witnessed_request(self: Client, subject: str, payload: bytes = b"", *more: Any, **named: Any) -> Msg:
+    """A request that has its answer."""
+    answer = await request(self, subject, payload, *more, **named)
+    note(subject, payload, answer.data)
+    return answer
+
+
+async def witnessed_respond(self: Msg, data: bytes) -> None:
+    """An answer, whoever asked."""
+    note(self.subject, self.data, data)
+    await respond(self, data)
+
+
+if __name__ == "__main__":
+    Client.request = witnessed_request  # type: ignore[method-assign,assignment]
+    Msg.respond = witnessed_respond  # type: ignore[method-assign]
+    app(prog_name="mim")
