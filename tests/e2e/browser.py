@@ -127,6 +127,10 @@ class Page:
         """Wait until something is visible."""
         await self._browser.ask(page=self._number, do="waitForSelector", args=[selector])
 
+    async def until(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true. Playwright's own way evaluates text, which our pages forbid."""
+        await self.evaluate(_UNTIL.replace("CONDITION", condition))
+
     async def picture(self, *, full: bool = False) -> bytes:
         """The page as a PNG."""
         raw = await self._browser.ask(page=self._number, do="screenshot", args=[{"fullPage": full}])
@@ -135,3 +139,30 @@ class Page:
     async def complaints(self) -> list[str]:
         """What axe-core, the console and the page have to complain about."""
         return [*await self.axe(), *await self.messages()]
+
+    async def shifts(self) -> float:
+        """How far things have moved by themselves since the page was opened, as Chromium scores it: 0 is not at all."""
+        return sum(await self._entries("layout-shift", "entry.hadRecentInput ? 0 : entry.value"))
+
+    async def movers(self) -> list[str]:
+        """What has moved, from where to where (pixels from the top)."""
+        return await self._entries("layout-shift", _MOVERS)
+
+    async def _entries(self, kind: str, figure: str) -> list[Any]:
+        """What Chromium has measured since the page was opened; a page without any answers after a moment."""
+        return list(await self.evaluate(_MEASURED.replace("KIND", kind).replace("FIGURE", figure)))
+
+
+_UNTIL = """new Promise(done => {
+    const look = () => (CONDITION) ? done() : setTimeout(look, 50);
+    look();
+})"""
+_MOVERS = """entry.sources.map(({ node, previousRect, currentRect }) => {
+    const what = node?.outerHTML ?? node?.textContent ?? "gone";
+    return `${what.slice(0, 120)}: ${previousRect.top} to ${currentRect.top}`;
+}).join()"""
+_MEASURED = """new Promise(done => {
+    new PerformanceObserver(list => done(list.getEntries().map(entry => FIGURE)))
+        .observe({ type: "KIND", buffered: true });
+    requestAnimationFrame(() => setTimeout(() => done([]), 100));
+})"""

@@ -109,7 +109,7 @@ function instance(number) {
     ...{ provider: number % 3 ? "whatsappweb" : "telegram", type_instance: ["api"], auth_status: "authenticated" },
     ...{ desired: "running", account: `1555${String(number).padStart(7, "0")}`, phone_number: null, whatsapp_state: null },
     ...{ port_api: 3001 + number, port_mcp: null, port: 3001 + number, ports: { api: 3001 + number, mcp: null } },
-    ...{ worker: "w", epoch: 1, api_webhook_schema: null, token_hint: null, restriction: null, observed_at: at },
+    ...{ worker: "w", epoch: 1, api_webhook_schema: null, token_hint: null, has_proxy: false, restriction: null, observed_at: at },
     message_stats: { sent_count: 0, received_count: 0, daily_sent: 0, daily_received: 0, daily_reset_at: null },
     ...{ created_at: at, updated_at: at, last_seen: at, memory_status: "active" },
     ...status("client_ready", "none"),

@@ -4,6 +4,8 @@
 //   {"id": 2, "page": 0, "do": "click", "args": ["text=Start"]}      any method of Playwright's Page
 //   {"id": 3, "page": 0, "do": "axe"}                                violations that axe-core finds
 //   {"id": 4, "page": 0, "do": "messages"}                           what the console and the page complained about
+//   {"id": 5, "page": 0, "do": "key", "args": ["Tab"]}               a key, wherever the focus is
+//   {"id": 6, "page": 0, "do": "offline", "args": [true]}            take the network away, or give it back
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
@@ -40,6 +42,8 @@ async function run({ page: number, do: what, args = [], options = {} }) {
   const { page, messages } = pages[number];
   if (what === "axe") return axe(page);
   if (what === "messages") return messages.splice(0);
+  if (what === "key") return page.keyboard.press(...args);
+  if (what === "offline") return page.context().setOffline(...args);
   if (what === "close") return page.context().close();
   const value = await page[what](...args);
   return Buffer.isBuffer(value) ? value.toString("base64") : isPlain(value) ? value : null;

@@ -23,6 +23,21 @@ test("a POST that fails for a moment is tried again with the same key", async ()
   expect(new Set(keys).size).toBe(1);
 });
 
+test("a change that fails for a moment is tried again; one that was made though its answer was lost counts as made", async () => {
+  const params = { params: { path: { id: "x" } } };
+  const asked: string[] = [];
+  server.use(
+    http.all(at("/api/v1/instances/x"), ({ request }) => {
+      asked.push(request.method);
+      if (asked.length % 2 === 1) return HttpResponse.error();
+      return request.method === "PATCH" ? HttpResponse.json({ success: true }) : problem(404, "NOT_FOUND", "gone");
+    }),
+  );
+  await messengerAPI.PATCH("/api/v1/instances/{id}", { ...params, body: { name: "a" } });
+  await messengerAPI.DELETE("/api/v1/instances/{id}", params);
+  expect(asked).toEqual(["PATCH", "PATCH", "DELETE", "DELETE"]);
+});
+
 test("a refusal is not tried again, and says what the gateway said", async () => {
   let calls = 0;
   server.use(

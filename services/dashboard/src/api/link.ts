@@ -28,10 +28,12 @@ async function run(url: string, hooks: Hooks, end: AbortSignal): Promise<void> {
   let failures = 0;
   hooks.onState("connecting");
   while (!end.aborted) {
-    const silent = new AbortController();
-    let timer = setTimeout(() => silent.abort(), SILENCE_MS);
+    const dead = new AbortController();
+    const giveUp = (): void => dead.abort();
+    let timer = setTimeout(giveUp, SILENCE_MS);
+    window.addEventListener("offline", giveUp);
     try {
-      const response = await openStream(url, lastId, AbortSignal.any([end, silent.signal]));
+      const response = await openStream(url, lastId, AbortSignal.any([end, dead.signal]));
       failures = 0;
       hooks.onState("live");
       hooks.onOpen?.();
@@ -43,13 +45,14 @@ async function run(url: string, hooks: Hooks, end: AbortSignal): Promise<void> {
         },
         () => {
           clearTimeout(timer);
-          timer = setTimeout(() => silent.abort(), SILENCE_MS);
+          timer = setTimeout(giveUp, SILENCE_MS);
         },
       );
     } catch (error) {
       if (asProblem(error).status === 401 || asProblem(error).status === 404) return hooks.onState("down");
     } finally {
       clearTimeout(timer);
+      window.removeEventListener("offline", giveUp);
     }
     if (end.aborted) return;
     hooks.onState("down");

@@ -36,6 +36,6 @@ export async function problemOf(response: Response): Promise<Problem> {
 /** Anything that was thrown, as a problem. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof DOMException && error.name === "TimeoutError") return new Problem("NO_ANSWER", error.message);
-  return new Problem("UNREACHABLE", error instanceof Error ? error.message : String(error));
+  const { name, message } = (error ?? {}) as Partial<Error>;
+  return new Problem(name === "TimeoutError" ? "NO_ANSWER" : "UNREACHABLE", message ?? String(error));
 }

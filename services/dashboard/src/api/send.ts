@@ -1,4 +1,4 @@
-/** How a request travels: with the token, a deadline, and for a POST a key that makes trying again harmless. */
+/** How a request travels: with the token, a deadline, and tried again where that is harmless: a POST by its key. */
 import { asProblem, Problem, problemOf } from "./problem";
 import { accessToken } from "./token";
 
@@ -15,12 +15,14 @@ export async function send(request: Request): Promise<Response> {
   const isPost = request.method === "POST";
   if (isPost && !headers.has("Idempotency-Key")) headers.set("Idempotency-Key", newKey());
   const body = request.body ? await request.text() : undefined;
-  const tries = isPost ? TRIES : 1; // reads are tried again by the query cache
+  const tries = request.method === "GET" ? 1 : TRIES; // reads are tried again by the query cache
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await once(request, headers, body);
     } catch (error) {
       const problem = asProblem(error);
+      // The try before this one did it, and only its answer was lost.
+      if (attempt > 1 && request.method === "DELETE" && problem.status === 404) return new Response(null, { status: 204 });
       if (request.signal.aborted || attempt >= tries || !problem.mayPass || problem.code === "NO_ANSWER") throw problem;
       await pause(FIRST_WAIT_MS * 2 ** (attempt - 1), request.signal);
     }

@@ -23,6 +23,7 @@ export type StatusChange = Schemas["StatusChange"];
 export type MemoryStats = Schemas["MemoryStats"];
 export type Session = Schemas["Session"];
 export type Health = Schemas["Health"];
+export type SystemHealth = Schemas["SystemHealth"];
 export type ErrorAnswer = Schemas["ErrorAnswer"];
 
 export const STATUSES: readonly Status[] = [

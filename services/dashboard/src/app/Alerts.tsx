@@ -1,37 +1,36 @@
-/** Says once that an instance has come to need somebody, or has recovered: per transition, and not for a flicker. */
+/** Says once that an instance has come to need somebody: per transition, and not for a flicker. */
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { instancesQuery } from "../api/queries";
 import type { Instance } from "../api/types";
-import { needsPerson, titleOf } from "../instances/view";
+import { titleOf } from "../instances/view";
 import { toast } from "../ui/toast";
 import { useReason } from "../ui/words";
+import { createWatch } from "./steady";
 
 const STEADY_MS = 3000;
+const LOOK_MS = 500;
 /** More at once are no news about an instance but about the system; the list of repairs has them. */
 const MOST = 3;
 
 export function Alerts() {
   const reason = useReason();
   const { data } = useQuery(instancesQuery());
-  const known = useRef<Map<string, boolean> | null>(null);
-  const instances = data?.instances;
+  const latest = useRef<readonly Instance[] | undefined>(undefined);
+  latest.current = data?.instances;
 
   useEffect(() => {
-    if (!instances) return;
-    const tell = (): void => {
-      const before = known.current;
-      known.current = new Map(instances.map((each) => [each.id, needsPerson(each)]));
-      if (before === null) return;
-      const fresh = instances.filter((each) => needsPerson(each) && before.get(each.id) === false);
-      for (const instance of fresh.length > MOST ? [] : fresh) show(instance);
+    const watch = createWatch(STEADY_MS);
+    const look = (): void => {
+      if (!latest.current) return;
+      const due = watch(latest.current, Date.now());
+      if (due.length > MOST) return;
+      for (const each of due) {
+        toast({ id: each.id, tone: "person", title: titleOf(each), message: reason(each.reason) });
+      }
     };
-    function show(instance: Instance): void {
-      toast({ id: instance.id, tone: "person", title: titleOf(instance), message: reason(instance.reason) });
-    }
-    if (known.current === null) return tell();
-    const timer = setTimeout(tell, STEADY_MS);
-    return () => clearTimeout(timer);
-  }, [instances, reason]);
+    const timer = setInterval(look, LOOK_MS);
+    return () => clearInterval(timer);
+  }, [reason]);
   return null;
 }

@@ -24,10 +24,10 @@ export function Shell() {
           <Group gap="xs" wrap="nowrap">
             <img src="/mim.svg" alt="" width={26} height={26} />
             <Text fw={700}>mim</Text>
-            <Sandbox />
           </Group>
           <Navigation />
-          <Group gap="xs" wrap="nowrap" className={classes.tools}>
+          <Group gap="xs" wrap="nowrap">
+            <Sandbox />
             <LanguageMenu />
             <SchemeToggle />
             <SignOut />
@@ -35,6 +35,7 @@ export function Shell() {
         </Container>
       </header>
       <Container size="xl" component="main" id="main" tabIndex={-1} className={classes.main}>
+        <RoleNote />
         <Outlet />
       </Container>
       <LinkBanner />
@@ -68,12 +69,24 @@ function Item({ to, icon, label }: ItemProps) {
   );
 }
 
+/** Says once why buttons are off. */
+function RoleNote() {
+  const { t } = useTranslation();
+  const session = useSession();
+  if (!session || session.role === "admin") return null;
+  return (
+    <Text size="sm" c="dimmed" mb="sm" role="note">
+      {t("role.note", { role: t(`role.${session.role}`) })}
+    </Text>
+  );
+}
+
 function Sandbox() {
   const { t } = useTranslation();
   const { data } = useQuery({ ...healthQuery(), refetchInterval: false });
   if (!data?.sandbox) return null;
   return (
-    <Badge variant="outline" color="gray" title={t("shell.sandboxHint")} className={classes.sandbox}>
+    <Badge variant="outline" color="gray" title={t("shell.sandboxHint")}>
       {t("shell.sandbox")}
     </Badge>
   );

@@ -4,6 +4,7 @@ import { useElementSize } from "@mantine/hooks";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
+import classes from "./detail.module.css";
 
 export type Series = { label: string; values: number[]; colour: string; bars?: boolean };
 
@@ -62,7 +63,7 @@ export function Chart({ times, series }: { times: number[]; series: Series[] }) 
   useEffect(() => plot.current?.setData([times, ...series.map((each) => each.values)]), [times, series]);
 
   return (
-    <div ref={ref} style={{ minHeight: HEIGHT + 32 }}>
+    <div ref={ref} className={classes.chart} style={{ minHeight: HEIGHT + 32 }}>
       <div ref={box} />
     </div>
   );

@@ -5,7 +5,7 @@ import type { Instance } from "../api/types";
 import { useInstanceActions } from "../api/useInstanceActions";
 import { Empty } from "../ui/Empty";
 import { ProblemAlert } from "../ui/ProblemAlert";
-import { useMay } from "../ui/session";
+import { useDenied } from "../ui/session";
 import { useAct } from "../ui/useAct";
 import { useFormats, useReason } from "../ui/words";
 import { errorsQuery } from "./queries";
@@ -15,7 +15,7 @@ export function Errors({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
   const { time } = useFormats();
   const reason = useReason();
-  const may = useMay();
+  const denied = useDenied()("operator");
   const { clearErrors } = useInstanceActions();
   const { act, busy } = useAct();
   const { data, error, refetch } = useQuery(errorsQuery(instance.id, 200));
@@ -27,16 +27,16 @@ export function Errors({ instance }: { instance: Instance }) {
         <Text size="sm" c="dimmed">
           {data && t("errors.count", { count: data.length })}
         </Text>
-        {may("operator") && (
-          <Button
-            variant="default"
-            size="xs"
-            loading={busy !== null}
-            onClick={() => void act("clear", () => clearErrors(instance.id))}
-          >
-            {t("errors.clear")}
-          </Button>
-        )}
+        <Button
+          variant="default"
+          size="xs"
+          loading={busy !== null}
+          disabled={!!denied}
+          title={denied}
+          onClick={() => void act("clear", () => clearErrors(instance.id))}
+        >
+          {t("errors.clear")}
+        </Button>
       </Group>
       <Table verticalSpacing={6}>
         <Table.Tbody>

@@ -8,7 +8,9 @@ import { ProblemAlert } from "../ui/ProblemAlert";
 import { StatusBadge } from "../ui/StatusBadge";
 import { When } from "../ui/When";
 import { Wide } from "../ui/Wide";
+import { usePhone } from "../ui/usePhone";
 import { useFormats, useReason } from "../ui/words";
+import classes from "./detail.module.css";
 import { keyHistoryQuery, qrHistoryQuery, statusHistoryQuery } from "./queries";
 
 const KINDS = ["status", "qr", "keys"] as const;
@@ -41,7 +43,29 @@ function StatusChanges({ id }: { id: string }) {
   const reason = useReason();
   const [limit, setLimit] = useState(STEP);
   const { data, error, refetch } = useQuery(statusHistoryQuery(id, limit));
+  const phone = usePhone();
   if (error) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
+  const more = data?.length === limit && limit < 1000 && (
+    <Button variant="subtle" onClick={() => setLimit(Math.min(1000, limit * 4))}>
+      {t("history.more")}
+    </Button>
+  );
+  if (phone) {
+    return (
+      <div role="list" aria-label={t("history.status")}>
+        {data?.map((change, index) => (
+          <div key={`${change.timestamp}-${index}`} role="listitem" className={classes.change}>
+            <StatusBadge status={change.status} />
+            <Text size="sm">{reason(change)}</Text>
+            <Text size="xs" c="dimmed">
+              {time(change.timestamp)} · {change.actor || change.source}
+            </Text>
+          </div>
+        ))}
+        {more}
+      </div>
+    );
+  }
   return (
     <Wide label={t("history.status")}>
       <Table verticalSpacing={6} miw={560}>
@@ -66,11 +90,7 @@ function StatusChanges({ id }: { id: string }) {
           ))}
         </Table.Tbody>
       </Table>
-      {data?.length === limit && limit < 1000 && (
-        <Button variant="subtle" onClick={() => setLimit(Math.min(1000, limit * 4))}>
-          {t("history.more")}
-        </Button>
-      )}
+      {more}
     </Wide>
   );
 }

@@ -3,22 +3,23 @@ import { useTranslation } from "react-i18next";
 import type { Instance } from "../api/types";
 import { useInstanceActions } from "../api/useInstanceActions";
 import { Icon } from "../ui/Icon";
-import { useMay } from "../ui/session";
+import { useDenied } from "../ui/session";
 import { useAct } from "../ui/useAct";
 
 /** Start, stop and restart: nothing here that could not be undone. */
 export function Lifecycle({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const denied = useDenied()("operator");
   const { start, stop, restart } = useInstanceActions();
   const { act, busy } = useAct();
-  if (!may("operator")) return null;
+  const off = { disabled: !!denied, title: denied };
   const isOff = ["stopped", "error", "logged_out"].includes(instance.status);
   if (isOff) {
     return (
       <Button
         leftSection={<Icon name="play" />}
         loading={busy === "start"}
+        {...off}
         onClick={() => void act("start", () => start(instance.id))}
       >
         {t("action.start")}
@@ -31,6 +32,7 @@ export function Lifecycle({ instance }: { instance: Instance }) {
         variant="default"
         leftSection={<Icon name="restart" />}
         loading={busy === "restart"}
+        {...off}
         onClick={() => void act("restart", () => restart(instance.id))}
       >
         {t("action.restart")}
@@ -39,6 +41,7 @@ export function Lifecycle({ instance }: { instance: Instance }) {
         variant="default"
         leftSection={<Icon name="stop" />}
         loading={busy === "stop"}
+        {...off}
         onClick={() => void act("stop", () => stop(instance.id))}
       >
         {t("action.stop")}

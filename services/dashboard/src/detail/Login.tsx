@@ -6,9 +6,10 @@ import type { Instance, LoginStep } from "../api/types";
 import { useInstanceActions } from "../api/useInstanceActions";
 import { Empty } from "../ui/Empty";
 import { ProblemAlert } from "../ui/ProblemAlert";
-import { useMay } from "../ui/session";
+import { useDenied } from "../ui/session";
 import { useAct } from "../ui/useAct";
 import { useReason } from "../ui/words";
+import { Code } from "./Code";
 import { LoginForm } from "./LoginForm";
 import { QrLogin } from "./QrLogin";
 import { loginQuery } from "./queries";
@@ -24,6 +25,8 @@ export function Login({ instance }: { instance: Instance }) {
       return <QrLogin instance={instance} step={step} />;
     case "done":
       return <Done instance={instance} />;
+    case "display_code":
+      return <TypeCode step={step} onEnd={() => void refetch()} />;
     case "input_phone":
     case "input_code":
     case "input_password":
@@ -31,6 +34,16 @@ export function Login({ instance }: { instance: Instance }) {
     default:
       return <Waiting instance={instance} step={step} />;
   }
+}
+
+function TypeCode({ step, onEnd }: { step: LoginStep; onEnd: () => void }) {
+  const { t } = useTranslation();
+  const until = step.expires_at ? Date.parse(step.expires_at) : Infinity;
+  return (
+    <Empty title={t("step.display_code")} hint={step.instructions}>
+      {step.code && <Code code={step.code} until={until} onEnd={onEnd} />}
+    </Empty>
+  );
 }
 
 function Done({ instance }: { instance: Instance }) {
@@ -57,20 +70,27 @@ function Done({ instance }: { instance: Instance }) {
 function Waiting({ instance, step }: { instance: Instance; step: LoginStep }) {
   const { t } = useTranslation();
   const reason = useReason();
-  const may = useMay();
-  const { start } = useInstanceActions();
+  const denied = useDenied()("operator");
+  const { start, restart } = useInstanceActions();
   const { act, busy } = useAct();
+  // What is done in the messenger's own app ends the login here: it is begun anew afterwards.
+  const isElsewhere = step.type === "passkey";
   const isOver = ["logged_out", "stopped", "error"].includes(instance.status);
   const title = isOver ? t(`status.${instance.status}`) : t(`step.${step.type}`);
   return (
     <Stack align="center">
       <Empty title={title} hint={reason(instance.reason)}>
-        {isOver && may("operator") && (
-          <Button loading={busy !== null} onClick={() => void act("start", () => start(instance.id))}>
-            {instance.status === "logged_out" ? t("login.again") : t("action.start")}
+        {(isOver || isElsewhere) && (
+          <Button
+            loading={busy !== null}
+            disabled={!!denied}
+            title={denied}
+            onClick={() => void act("start", () => (isOver ? start(instance.id) : restart(instance.id)))}
+          >
+            {instance.status === "logged_out" || isElsewhere ? t("login.again") : t("action.start")}
           </Button>
         )}
-        {!isOver && (
+        {!isOver && !isElsewhere && (
           <Group gap="xs">
             <Loader size="xs" aria-hidden />
             <Text size="sm">{t(`userAction.${instance.reason.user_action}`)}</Text>

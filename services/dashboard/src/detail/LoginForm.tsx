@@ -1,18 +1,21 @@
 import { Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { messengerAPI } from "../api/messengerAPI";
+import { messengerAPI, ok } from "../api/messengerAPI";
 import { asProblem } from "../api/problem";
 import type { Instance, LoginStep } from "../api/types";
-import { useMay } from "../ui/session";
+import { useDenied } from "../ui/session";
 import { useProblemText, useReason } from "../ui/words";
+import { loginQuery } from "./queries";
 
 /** Asks for the fields that the present step names. */
 export function LoginForm({ instance, step }: { instance: Instance; step: LoginStep }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const reason = useReason();
   const text = useProblemText();
-  const may = useMay();
+  const denied = useDenied()("operator");
+  const queries = useQueryClient();
   const [values, setValues] = useState<Record<string, string>>({});
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [busy, setBusy] = useState(false);
@@ -22,8 +25,10 @@ export function LoginForm({ instance, step }: { instance: Instance; step: LoginS
     setBusy(true);
     setErrors({});
     try {
-      await messengerAPI.POST("/api/v1/instances/{id}/login", { params: { path: { id: instance.id } }, body: values });
+      const params = { path: { id: instance.id } };
+      const answer = await ok(messengerAPI.POST("/api/v1/instances/{id}/login", { params, body: values }));
       setValues({});
+      queries.setQueryData(loginQuery(instance.id).queryKey, answer.login_step);
     } catch (failure) {
       const problem = asProblem(failure);
       const found = problem.details.map(({ field, problem: what }) => [field, what] as const);
@@ -44,19 +49,21 @@ export function LoginForm({ instance, step }: { instance: Instance; step: LoginS
           <Text>{reason({ code: instance.reason.code, message: step.instructions })}</Text>
           {step.fields.map((field) => {
             const Input = field.secret ? PasswordInput : TextInput;
+            const words = i18n.exists(`field.${field.name}`);
             return (
               <Input
                 key={field.name}
-                label={t(`field.${field.name}`)}
+                label={words ? t(`field.${field.name}`) : field.label}
                 required={field.required}
                 value={values[field.name] ?? ""}
                 onChange={(event) => setValues({ ...values, [field.name]: event.currentTarget.value })}
                 error={errors[field.name]}
                 autoComplete="off"
+                {...(field.secret && { visibilityToggleButtonProps: { "aria-label": t("action.reveal") } })}
               />
             );
           })}
-          <Button type="submit" loading={busy} disabled={!may("operator")}>
+          <Button type="submit" loading={busy} disabled={!!denied} title={denied}>
             {t("login.send")}
           </Button>
         </Stack>

@@ -4,11 +4,12 @@ import { lazy, Suspense, useEffect, useRef, type ComponentType } from "react";
 import { useTranslation } from "react-i18next";
 import { TABS, type Tab } from "../app/router";
 import type { Instance, Role } from "../api/types";
+import { lastSearch } from "../instances/address";
 import { titleOf } from "../instances/view";
 import { Empty } from "../ui/Empty";
 import { Icon } from "../ui/Icon";
 import { ProblemAlert } from "../ui/ProblemAlert";
-import { useMay } from "../ui/session";
+import { useDenied } from "../ui/session";
 import { StatusBadge } from "../ui/StatusBadge";
 import { useReason } from "../ui/words";
 import { useMessengerProvider } from "../useMessengerProvider";
@@ -48,7 +49,7 @@ export function MessengerInstanceDetail() {
   }
   return (
     <Stack gap="md">
-      <Anchor size="sm" renderRoot={(props) => <Link to="/" {...props} />} w="fit-content">
+      <Anchor size="sm" renderRoot={(props) => <Link to="/" search={lastSearch()} {...props} />} w="fit-content">
         <Group gap={4}>
           <Icon name="back" size={15} /> {t("detail.back")}
         </Group>
@@ -62,7 +63,8 @@ export function MessengerInstanceDetail() {
 function Head({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
   const reason = useReason();
-  const may = useMay();
+  const denied = useDenied()("admin");
+  const link = (props: object) => <Link to="/instances/$id/edit" params={{ id: instance.id }} {...props} />;
   return (
     <Group justify="space-between" align="start">
       <Stack gap={4} style={{ flex: "1 1 260px" }} miw={0}>
@@ -78,15 +80,13 @@ function Head({ instance }: { instance: Instance }) {
       </Stack>
       <Group gap="xs">
         <Lifecycle instance={instance} />
-        {may("admin") && (
-          <Button
-            variant="default"
-            leftSection={<Icon name="edit" />}
-            renderRoot={(props) => <Link to="/instances/$id/edit" params={{ id: instance.id }} {...props} />}
-          >
-            {t("action.edit")}
-          </Button>
-        )}
+        <Button
+          variant="default"
+          leftSection={<Icon name="edit" />}
+          {...(denied ? { disabled: true, title: denied } : { renderRoot: link })}
+        >
+          {t("action.edit")}
+        </Button>
       </Group>
     </Group>
   );
@@ -94,10 +94,9 @@ function Head({ instance }: { instance: Instance }) {
 
 function Panels({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
-  const may = useMay();
-  const navigate = useNavigate({ from: "/instances/$id" });
   const { tab = "overview" } = useSearch({ from: "/instances/$id" });
-  const shown = TABS.filter((each) => may(NEEDS[each] ?? "viewer"));
+  const denied = useDenied()(NEEDS[tab] ?? "viewer");
+  const navigate = useNavigate({ from: "/instances/$id" });
   const Panel = PANELS[tab];
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -111,14 +110,20 @@ function Panels({ instance }: { instance: Instance }) {
       keepMounted={false}
     >
       <Tabs.List ref={list} style={{ flexWrap: "nowrap", overflowX: "auto", overflowY: "hidden" }}>
-        {shown.map((each) => (
+        {TABS.map((each) => (
           <Tabs.Tab key={each} value={each} style={{ whiteSpace: "nowrap", flexShrink: 0 }}>
             {t(`tab.${each}`)}
           </Tabs.Tab>
         ))}
       </Tabs.List>
       <Tabs.Panel value={tab} pt="md" mih={360}>
-        <Suspense fallback={<Skeleton h={260} />}>{shown.includes(tab) && <Panel instance={instance} />}</Suspense>
+        {denied ? (
+          <Empty title={t(`tab.${tab}`)} hint={denied} />
+        ) : (
+          <Suspense fallback={<Skeleton h={620} />}>
+            <Panel instance={instance} />
+          </Suspense>
+        )}
       </Tabs.Panel>
     </Tabs>
   );

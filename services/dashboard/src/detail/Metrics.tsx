@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Instance, Status } from "../api/types";
+import { todayOf } from "../instances/view";
 import { useNow } from "../ui/clock";
 import { LOOKS } from "../ui/StatusBadge";
 import { Tile } from "../ui/Tile";
@@ -35,6 +36,7 @@ export function Metrics({ instance }: { instance: Instance }) {
         <Tile label={t("metric.memory")} value={memory ? megabytes(memory.memory.estimated_mb) : null} hint={t("metric.estimated")} />
       </SimpleGrid>
       <Day id={instance.id} />
+      <Today instance={instance} />
       <Rate instance={instance} />
       <ErrorHours id={instance.id} />
     </Stack>
@@ -52,12 +54,14 @@ function Day({ id }: { id: string }) {
   const seen = [...new Set(parts.map((part) => part.status))];
   return (
     <Paper withBorder p="md" radius="md">
-      <Group justify="space-between" mb="xs">
+      <SimpleGrid cols={{ base: 1, sm: 2 }} verticalSpacing={4} mb="xs">
         <Title order={2} size="h6">
           {t("metric.day")}
         </Title>
-        <Text size="sm">{t("metric.readyShare", { percent: number(100 * ready, 1) })}</Text>
-      </Group>
+        <Text size="sm" ta={{ base: "start", sm: "end" }}>
+          {t("metric.readyShare", { percent: number(100 * ready, 1) })}
+        </Text>
+      </SimpleGrid>
       <div className={classes.timeline} role="img" aria-label={t("metric.readyShare", { percent: number(100 * ready, 1) })}>
         {parts.map((part) => (
           <span
@@ -67,7 +71,7 @@ function Day({ id }: { id: string }) {
           />
         ))}
       </div>
-      <Group gap="md" mt="xs">
+      <Group gap="md" mt="xs" mih={{ base: 48, sm: 20 }} align="start">
         {seen.map((status) => (
           <Group key={status} gap={6}>
             <span className={classes.swatch} style={{ background: colour(status) }} aria-hidden />
@@ -75,6 +79,36 @@ function Day({ id }: { id: string }) {
           </Group>
         ))}
       </Group>
+    </Paper>
+  );
+}
+
+/** What was sent and received since the counters began anew; it grows as the events come. */
+function Today({ instance }: { instance: Instance }) {
+  const { t } = useTranslation();
+  const { number } = useFormats();
+  const { sent, received } = todayOf(instance, new Date());
+  const bars = [
+    { label: t("metric.sent"), value: sent, colour: "#339af0" },
+    { label: t("metric.received"), value: received, colour: "#37b24d" },
+  ];
+  const most = Math.max(1, sent, received);
+  return (
+    <Paper withBorder p="md" radius="md" component="section" aria-label={t("fact.today")}>
+      <Title order={2} size="h6" mb="xs">
+        {t("fact.today")} · {number(sent + received)}
+      </Title>
+      <dl className={classes.bars}>
+        {bars.map(({ label, value, colour }) => (
+          <div key={label}>
+            <dt>{label}</dt>
+            <dd>
+              <span style={{ width: `${(100 * value) / most}%`, background: colour }} aria-hidden />
+              {number(value)}
+            </dd>
+          </div>
+        ))}
+      </dl>
     </Paper>
   );
 }

@@ -43,6 +43,7 @@ export function Overview({ instance }: { instance: Instance }) {
           [t("fact.portMcp"), instance.port_mcp],
           [t("fact.webhook"), webhook ? `${webhook.url}${webhook.enabled ? "" : ` (${t("fact.off")})`}` : null],
           [t("fact.token"), instance.token_hint ? `••••${instance.token_hint}` : null],
+          [t("fact.proxy"), instance.has_proxy ? t("fact.isSet") : null],
           [t("fact.created"), <When key="created" at={instance.created_at} />],
         ]}
       />

@@ -1,27 +1,24 @@
-import { Button, Group, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Button, Group, Paper, Stack, TextInput, Title } from "@mantine/core";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { messengerAPI, ok } from "../api/messengerAPI";
 import { asProblem } from "../api/problem";
 import type { Instance } from "../api/types";
 import { problemWith } from "../editor/rules";
-import { useMay } from "../ui/session";
+import { useDenied } from "../ui/session";
 import { useProblemText } from "../ui/words";
-import classes from "./detail.module.css";
-import { useCountdown } from "./useCountdown";
+import { Code } from "./Code";
 
 /** WhatsApp's login by a code that is typed on the phone: for whoever has no second screen to scan. */
 export function PairingCode({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const denied = useDenied()("operator");
   const text = useProblemText();
   const [phone, setPhone] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
   const [given, setGiven] = useState<{ code: string; until: number } | null>(null);
-  const left = useCountdown(given?.until ?? null, () => setGiven(null));
   const wrong = problemWith("PairingCodeBody", "phone_number", phone.trim());
-  if (!may("operator")) return null;
 
   async function ask(event: FormEvent): Promise<void> {
     event.preventDefault();
@@ -56,18 +53,11 @@ export function PairingCode({ instance }: { instance: Instance }) {
               error={error ?? (phone && wrong ? t("pairing.wrong") : null)}
               style={{ flex: "1 1 180px" }}
             />
-            <Button type="submit" variant="default" loading={busy} disabled={wrong !== null}>
+            <Button type="submit" variant="default" loading={busy} disabled={wrong !== null || !!denied} title={denied}>
               {t("pairing.get")}
             </Button>
           </Group>
-          {given && left > 0 && (
-            <div role="status">
-              <div className={classes.code}>{given.code}</div>
-              <Text size="sm" c="dimmed">
-                {t("pairing.hint")} {t("qr.left", { count: left })}
-              </Text>
-            </div>
-          )}
+          {given && <Code {...given} onEnd={() => setGiven(null)} />}
         </Stack>
       </form>
     </Paper>

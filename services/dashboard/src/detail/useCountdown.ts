@@ -6,7 +6,7 @@ export function useCountdown(deadline: number | null, onEnd: () => void): number
   const end = useRef(onEnd);
   end.current = onEnd;
   useEffect(() => {
-    if (deadline === null) return;
+    if (deadline === null || deadline === Infinity) return;
     setNow(Date.now());
     const timer = setInterval(() => {
       setNow(Date.now());

@@ -1,7 +1,8 @@
 import { screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { delay, http, HttpResponse } from "msw";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { CREATE_MS } from "../api/useInstanceActions";
 import { instance, TOKEN } from "../test/data";
 import { at, problem, server } from "../test/gateway";
 import { open } from "../test/render";
@@ -66,7 +67,7 @@ test("an edit sends only what changed, and never shows a secret", async () => {
   const user = userEvent.setup();
   const bodies: unknown[] = [];
   const webhook = { enabled: true, url: "https://example.com/a", filters: { allowGroups: true, allowPrivate: true } };
-  const before = instance(1, "client_ready", { api_webhook_schema: webhook, token_hint: "wxyz", provider: "telegram" });
+  const before = instance(1, "client_ready", { api_webhook_schema: webhook, token_hint: "wxyz", has_proxy: true, provider: "telegram" });
   server.use(
     http.get(at("/api/v1/instances/:id"), () => HttpResponse.json({ success: true, instance: before })),
     http.patch(at("/api/v1/instances/:id"), async ({ request }) => {
@@ -84,8 +85,42 @@ test("an edit sends only what changed, and never shows a secret", async () => {
   expect(await screen.findByText(/the target answered 500/)).toBeTruthy();
   await user.clear(screen.getByLabelText(/^Name/));
   await user.type(screen.getByLabelText(/^Name/), "Shop");
-  await user.click(screen.getByLabelText("Remove what is stored"));
+  expect(screen.getByLabelText(/^Proxy/, { selector: "input:not([type=checkbox])" }).getAttribute("value")).toBe("");
+  expect(screen.getByText(/A proxy is set/)).toBeTruthy();
+  await user.click(screen.getByLabelText("Remove the proxy"));
   await user.click(screen.getByRole("button", { name: "Save" }));
   await screen.findByRole("tab", { name: "Overview" });
   expect(bodies).toEqual([{ name: "Shop", proxy: null }]);
+});
+
+test("what is not stored cannot be removed", async () => {
+  open(`/instances/${instance(1).id}/edit`);
+  await screen.findByLabelText(/^Proxy/);
+  expect(screen.queryByText(/A proxy is set/)).toBeNull();
+  expect(screen.queryByLabelText("Remove the proxy")).toBeNull();
+});
+
+test("a create that nobody answers ends, says what to do, and can be tried again as the same", async () => {
+  const user = userEvent.setup();
+  const keys: (string | null)[] = [];
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  const soon = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => timeout(ms === CREATE_MS ? 60 : ms));
+  server.use(
+    http.post(at("/api/v1/instances"), async ({ request }) => {
+      keys.push(request.headers.get("Idempotency-Key"));
+      await delay(keys.length === 1 ? "infinite" : 0);
+      return HttpResponse.json(created(2), { status: 201 });
+    }),
+  );
+  open("/instances/new");
+  await user.type(await screen.findByLabelText(/^User/), "acme");
+  await user.click(screen.getByRole("button", { name: "Create" }));
+  const alert = await screen.findByRole("alert");
+  expect(alert.textContent).toContain("did not answer in time");
+  expect(alert.textContent).toContain("try again");
+  soon.mockRestore();
+  await user.click(screen.getByRole("button", { name: "Try again" }));
+  await screen.findByRole("tab", { name: "Login", selected: true });
+  expect(keys).toHaveLength(2);
+  expect(new Set(keys).size).toBe(1);
 });

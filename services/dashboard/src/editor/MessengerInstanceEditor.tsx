@@ -9,8 +9,9 @@ import { newKey } from "../api/send";
 import type { Instance, ProviderItem } from "../api/types";
 import { useInstanceActions } from "../api/useInstanceActions";
 import { titleOf } from "../instances/view";
+import { Empty } from "../ui/Empty";
 import { ProblemAlert } from "../ui/ProblemAlert";
-import { useSession } from "../ui/session";
+import { useDenied, useSession } from "../ui/session";
 import { useMessengerProvider } from "../useMessengerProvider";
 import { createBody, draftOf, newDraft, updateBody, wrongs, type Draft } from "./draft";
 import { GeneralFields } from "./GeneralFields";
@@ -20,6 +21,9 @@ import { WebhookFields } from "./WebhookFields";
 
 export function CreatePage() {
   const { data, error, refetch } = useQuery(providersQuery());
+  const denied = useDenied()("admin");
+  const { t } = useTranslation();
+  if (denied) return <Empty level={1} title={t("editor.create")} hint={denied} />;
   if (error) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
   if (!data) return <Skeleton h={420} />;
   return <MessengerInstanceEditor providers={data} instance={null} />;
@@ -30,6 +34,9 @@ export function EditPage() {
   const providers = useQuery(providersQuery());
   const instance = useQuery(instanceQuery(id));
   const error = providers.error ?? instance.error;
+  const denied = useDenied()("admin");
+  const { t } = useTranslation();
+  if (denied) return <Empty level={1} title={t("action.edit")} hint={denied} />;
   if (error) return <ProblemAlert error={error} />;
   if (!providers.data || !instance.data) return <Skeleton h={420} />;
   return <MessengerInstanceEditor key={id} providers={providers.data} instance={instance.data} />;

@@ -16,8 +16,9 @@ function Field({ field, instance, draft, change, message }: Omit<Props, "fields"
   const isNew = instance === null;
   const isRemoved = draft.removed.includes(field.name);
   const words = i18n.exists(`field.${field.name}`);
-  const hint = isNew ? "" : t("editor.keep");
-  const stored = field.name === "token" && instance?.token_hint ? ` (••••${instance.token_hint})` : "";
+  const stored = storedOf(field, instance);
+
+  const said = stored === null ? "" : t(`editor.stored.${field.name}`, { hint: stored });
 
   function remove(yes: boolean): void {
     const removed = draft.removed.filter((name) => name !== field.name);
@@ -28,7 +29,7 @@ function Field({ field, instance, draft, change, message }: Omit<Props, "fields"
     <Stack gap={6}>
       <Input
         label={words ? t(`field.${field.name}`) : field.label}
-        description={[words ? t(`fieldHelp.${field.name}`) : field.help, hint + stored].filter(Boolean).join(". ")}
+        description={[words ? t(`fieldHelp.${field.name}`) : field.help, said].filter(Boolean).join(". ")}
         placeholder={field.example}
         value={draft.fields[field.name] ?? ""}
         onChange={(event) => change({ fields: { ...draft.fields, [field.name]: event.currentTarget.value } }, field.name)}
@@ -39,14 +40,20 @@ function Field({ field, instance, draft, change, message }: Omit<Props, "fields"
         spellCheck={false}
         {...(field.secret && { visibilityToggleButtonProps: { "aria-label": t("action.reveal") } })}
       />
-      {!isNew && !field.required && (
+      {stored !== null && !field.required && (
         <Checkbox
           size="xs"
-          label={t("editor.remove")}
+          label={t(`editor.remove.${field.name}`)}
           checked={isRemoved}
           onChange={(event) => remove(event.currentTarget.checked)}
         />
       )}
     </Stack>
   );
+}
+
+/** What may be said of a stored value: the end of a token, nothing of a proxy; null if nothing is stored. */
+function storedOf(field: ProviderField, instance: Instance | null): string | null {
+  if (instance === null) return null;
+  return field.name === "token" ? instance.token_hint : instance.has_proxy ? "" : null;
 }

@@ -59,7 +59,7 @@ test("an empty list says the next step", async () => {
   expect(screen.getAllByRole("link", { name: "New instance" }).length).toBeGreaterThan(0);
 });
 
-test("many are stopped at once, and failures are counted", async () => {
+test("many are stopped at once, and each that could not be says why and stays selected", async () => {
   const user = userEvent.setup();
   const stopped: string[] = [];
   server.use(
@@ -74,18 +74,77 @@ test("many are stopped at once, and failures are counted", async () => {
   await user.click(screen.getByRole("checkbox", { name: "Select all" }));
   const bar = screen.getByRole("region", { name: "Selected instances" });
   await user.click(within(bar).getByRole("button", { name: "Stop" }));
-  expect(await screen.findByText(/1 instance could not be changed/)).toBeTruthy();
+  const alert = await within(bar).findByRole("alert");
+  expect(alert.textContent).toContain("1 instance could not be changed");
+  expect(within(alert).getByRole("listitem").textContent).toBe("Account 2 · not now");
+  expect(await screen.findByText("1 instance stopped")).toBeTruthy();
   expect(stopped.sort()).toEqual([instance(1).id, instance(2).id]);
+  expect(within(bar).getByText("1 selected")).toBeTruthy();
+  await user.click(within(bar).getByRole("button", { name: "Stop" }));
+  await waitFor(() => expect(stopped).toHaveLength(3));
+  expect(stopped.at(-1)).toBe(instance(2).id);
 });
 
-test("who may only look is offered nothing that would be refused", async () => {
+test("what needs a higher role is off and says why", async () => {
   const session = { success: true, name: "v", role: "viewer", user_id: "acme", needs_token: true };
   server.use(http.get(at("/api/v1/session"), () => HttpResponse.json(session)));
   open("/");
   await row("Account 1");
-  expect(screen.queryByRole("link", { name: "New instance" })).toBeNull();
-  expect(screen.queryByRole("button", { name: /^Stop/ })).toBeNull();
+  const isOff = (name: string, role: string): void => {
+    const button = screen.getByRole<HTMLButtonElement>("button", { name });
+    expect(button.disabled).toBe(true);
+    expect(button.title).toContain(`needs the role ${role}`);
+  };
+  isOff("New instance", "Admin");
+  isOff("Stop: Account 1", "Operator");
+  isOff("Edit: Account 1", "Admin");
+  expect(screen.getByRole("note").textContent).toContain("Your role: Viewer");
+  await userEvent.setup().click(screen.getByRole("checkbox", { name: "Select all" }));
+  isOff("Start", "Operator");
+  isOff("Stop", "Operator");
   expect(screen.queryByRole("link", { name: "System" })).toBeNull();
+});
+
+test("an address that needs a higher role says so instead of failing", async () => {
+  const session = { success: true, name: "v", role: "viewer", user_id: null, needs_token: true };
+  server.use(http.get(at("/api/v1/session"), () => HttpResponse.json(session)));
+  open(`/instances/${instance(1).id}?tab=credentials`);
+  expect(await screen.findByText(/needs the role Admin/)).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Show the API key" })).toBeNull();
+});
+
+test("a list that cannot be had for a moment is asked for again by itself", async () => {
+  const asked: number[] = [];
+  server.use(
+    http.get(at("/api/v1/instances"), () => {
+      asked.push(performance.now());
+      return asked.length < 3 ? problem(503, "BUS_UNAVAILABLE", "away") : undefined;
+    }),
+  );
+  open("/");
+  await row("Account 1");
+  const [first = 0, second = 0, third = 0] = asked;
+  expect(third - second).toBeGreaterThan(second - first);
+});
+
+test("what waits for a person is listed above, and says so when nothing does", async () => {
+  server.use(...answerWith([instance(1), instance(2, "error")]));
+  open("/");
+  await row("Account 2");
+  const repairs = screen.getByRole("region", { name: "Needs your hand" });
+  expect(within(repairs).getByRole("link", { name: /Account 2/ }).getAttribute("href")).toContain(instance(2).id);
+  server.use(...answerWith([instance(1), instance(2)]));
+  await waitFor(() => expect(listening()).toBeGreaterThan(0));
+  emit("client_ready", instance(2).id);
+  expect(await within(repairs).findByText("Nothing waits for your hand")).toBeTruthy();
+});
+
+test("the way back from an instance leads to the same filters", async () => {
+  const user = userEvent.setup();
+  open("/?status=client_ready&sort=name");
+  await user.click(await screen.findByRole("link", { name: "Account 1" }));
+  const back = await screen.findByRole("link", { name: /All instances/ });
+  expect(back.getAttribute("href")).toBe("/?status=client_ready&sort=name");
 });
 
 test("a token is asked for where the gateway wants one, and kept only if it is good", async () => {

@@ -1,14 +1,14 @@
 import { Button, Group, Skeleton, Stack, Title } from "@mantine/core";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Empty } from "../ui/Empty";
 import { Icon } from "../ui/Icon";
 import { ProblemAlert } from "../ui/ProblemAlert";
-import { useMay } from "../ui/session";
+import { useDenied } from "../ui/session";
 import { usePhone } from "../ui/usePhone";
 import { useMessengerProvider } from "../useMessengerProvider";
-import { filtersOf, searchOf } from "./address";
+import { filtersOf, rememberSearch, searchOf } from "./address";
 import { BulkBar } from "./BulkBar";
 import { InstanceCards } from "./InstanceCards";
 import { InstanceFilters } from "./InstanceFilters";
@@ -30,6 +30,7 @@ export function MessengerInstanceManager() {
     (wanted: Filters) => void navigate({ search: searchOf(wanted), replace: true, resetScroll: false }),
     [navigate],
   );
+  useEffect(() => rememberSearch(search), [search]);
   const provider = useMessengerProvider({ filters, onFilters });
   const { instances, allInstances, pagination, isLoading, error } = provider;
   const [selected, setSelected] = useState<ReadonlySet<string>>(NOBODY);
@@ -45,7 +46,11 @@ export function MessengerInstanceManager() {
         <CreateButton />
       </Group>
       <SystemTiles stats={provider.stats} instances={allInstances} />
-      <Repairs instances={allInstances} onAll={() => onFilters({ ...NO_FILTERS, status: "attention" })} />
+      <Repairs
+        instances={allInstances}
+        isLoading={isLoading}
+        onAll={() => onFilters({ ...NO_FILTERS, status: "attention" })}
+      />
       <InstanceFilters filters={filters} onFilters={onFilters} shown={instances.length} total={pagination.total} />
       {error && !isLoading && <ProblemAlert error={error} onRetry={() => void provider.fetchInstances()} />}
       {isLoading && !error && <Waiting />}
@@ -66,7 +71,7 @@ export function MessengerInstanceManager() {
           <Pages pagination={pagination} />
         </Suspense>
       )}
-      <BulkBar selected={selected} instances={allInstances} onClear={() => setSelected(NOBODY)} />
+      <BulkBar selected={selected} instances={allInstances} onSelected={setSelected} />
     </Stack>
   );
 }
@@ -75,8 +80,14 @@ const NOBODY: ReadonlySet<string> = new Set();
 
 function CreateButton() {
   const { t } = useTranslation();
-  const may = useMay();
-  if (!may("admin")) return null;
+  const denied = useDenied()("admin");
+  if (denied) {
+    return (
+      <Button leftSection={<Icon name="plus" />} disabled title={denied}>
+        {t("instances.create")}
+      </Button>
+    );
+  }
   return (
     <Button leftSection={<Icon name="plus" />} renderRoot={(props) => <Link to="/instances/new" {...props} />}>
       {t("instances.create")}

@@ -1,4 +1,4 @@
-import { Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { Button, Text, Title } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { Instance } from "../api/types";
@@ -6,31 +6,34 @@ import { useReason } from "../ui/words";
 import classes from "./InstanceTable.module.css";
 import { needsPerson, titleOf } from "./view";
 
-const SHOWN = 3;
+const SHOWN = 4;
 
-/** What waits for a person's hand, with the way to it. */
-export function Repairs({ instances, onAll }: { instances: readonly Instance[]; onAll: () => void }) {
+type Props = { instances: readonly Instance[]; isLoading: boolean; onAll: () => void };
+
+/** What waits for a person's hand, with the way to it. It keeps its height, so that the list below never jumps. */
+export function Repairs({ instances, isLoading, onAll }: Props) {
   const { t } = useTranslation();
   const waiting = instances.filter(needsPerson);
-  if (waiting.length === 0) return null;
   return (
-    <Paper withBorder p="sm" radius="md" component="section" aria-label={t("repairs.title")}>
-      <Group justify="space-between" mb={6}>
-        <Title order={2} size="h6">
-          {t("repairs.title")} · {waiting.length}
-        </Title>
-        {waiting.length > SHOWN && (
-          <Button variant="subtle" size="compact-sm" onClick={onAll}>
+    <section aria-label={t("repairs.title")} className={classes.repairs}>
+      {waiting.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          {isLoading ? "" : t("repairs.none")}
+        </Text>
+      ) : (
+        <>
+          <Title order={2} size="h6" className={classes.still}>
+            {t("repairs.title")} · {waiting.length}
+          </Title>
+          {waiting.slice(0, SHOWN).map((instance) => (
+            <Repair key={instance.id} instance={instance} />
+          ))}
+          <Button variant="subtle" size="compact-sm" className={classes.still} onClick={onAll}>
             {t("repairs.all")}
           </Button>
-        )}
-      </Group>
-      <Stack gap={6}>
-        {waiting.slice(0, SHOWN).map((instance) => (
-          <Repair key={instance.id} instance={instance} />
-        ))}
-      </Stack>
-    </Paper>
+        </>
+      )}
+    </section>
   );
 }
 
@@ -40,25 +43,21 @@ function Repair({ instance }: { instance: Instance }) {
   const action = instance.reason.user_action;
   const isLogin = !["none", "wait", "restart"].includes(action);
   return (
-    <div className={classes.repair}>
-      <Text size="sm" lineClamp={3}>
-        <b>{titleOf(instance)}</b> · {reason(instance.reason)}
-      </Text>
-      <Button
-        size="compact-sm"
-        variant="default"
-        style={{ flexShrink: 0 }}
-        renderRoot={(props) => (
-          <Link
-            to="/instances/$id"
-            params={{ id: instance.id }}
-            search={{ tab: isLogin ? "login" : "overview" }}
-            {...props}
-          />
-        )}
-      >
-        {t(`userAction.${action}`)}
-      </Button>
-    </div>
+    <Button
+      size="compact-sm"
+      variant="default"
+      className={classes.still}
+      title={reason(instance.reason)}
+      renderRoot={(props) => (
+        <Link
+          to="/instances/$id"
+          params={{ id: instance.id }}
+          search={{ tab: isLogin ? "login" : "overview" }}
+          {...props}
+        />
+      )}
+    >
+      <span className={classes.repairName}>{titleOf(instance)}</span>: {t(`userAction.${action}`)}
+    </Button>
   );
 }

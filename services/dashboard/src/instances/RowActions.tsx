@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import type { Instance } from "../api/types";
 import { useInstanceActions } from "../api/useInstanceActions";
 import { Icon } from "../ui/Icon";
-import { useMay } from "../ui/session";
+import { useDenied } from "../ui/session";
 import { useAct } from "../ui/useAct";
 import classes from "./InstanceTable.module.css";
 import { titleOf } from "./view";
@@ -11,7 +11,7 @@ import { titleOf } from "./view";
 /** Start or stop, whichever makes sense now. */
 export function RowActions({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const denied = useDenied();
   const { start, stop } = useInstanceActions();
   const { act, busy } = useAct();
   const name = titleOf(instance);
@@ -19,19 +19,27 @@ export function RowActions({ instance }: { instance: Instance }) {
   const verb = isOff ? "start" : "stop";
   return (
     <div className={classes.actions}>
-      {may("operator") && (
+      <button
+        type="button"
+        className={classes.action}
+        disabled={busy !== null || !!denied("operator")}
+        aria-label={`${t(`action.${verb}`)}: ${name}`}
+        title={denied("operator") ?? t(`action.${verb}`)}
+        onClick={() => void act(verb, () => (isOff ? start(instance.id) : stop(instance.id)))}
+      >
+        <Icon name={isOff ? "play" : "stop"} />
+      </button>
+      {denied("admin") ? (
         <button
           type="button"
           className={classes.action}
-          disabled={busy !== null}
-          aria-label={`${t(`action.${verb}`)}: ${name}`}
-          title={t(`action.${verb}`)}
-          onClick={() => void act(verb, () => (isOff ? start(instance.id) : stop(instance.id)))}
+          disabled
+          aria-label={`${t("action.edit")}: ${name}`}
+          title={denied("admin")}
         >
-          <Icon name={isOff ? "play" : "stop"} />
+          <Icon name="edit" />
         </button>
-      )}
-      {may("admin") && (
+      ) : (
         <Link
           to="/instances/$id/edit"
           params={{ id: instance.id }}

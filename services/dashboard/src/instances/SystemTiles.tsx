@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { performanceQuery } from "../api/queries";
+import { performanceQuery, statsQuery } from "../api/queries";
 import type { Instance, MemoryStats } from "../api/types";
 import { useIsOperatorOfAll } from "../ui/session";
 import { Tile } from "../ui/Tile";
@@ -18,7 +18,8 @@ export function SystemTiles({ stats, instances }: { stats: MemoryStats | null; i
   const ports = data?.systemHealth.portStatistics;
   const requests = data?.performance;
   const hands = instances.filter(needsPerson).length;
-  const at = dataUpdatedAt;
+  const { dataUpdatedAt: statsAt } = useQuery(statsQuery());
+  const at = Math.max(dataUpdatedAt, statsAt);
   const phone = usePhone();
 
   return (

@@ -24,6 +24,17 @@ export function readFilters(search: Record<string, unknown>): FilterSearch {
   return found;
 }
 
+let last: FilterSearch = {};
+
+/** Keep the filters of the list for the way back to it. */
+export function rememberSearch(search: FilterSearch): void {
+  last = search;
+}
+
+export function lastSearch(): FilterSearch {
+  return last;
+}
+
 export function filtersOf(search: FilterSearch): Filters {
   return {
     search: search.q ?? "",

@@ -28,10 +28,17 @@ export function needsPerson(instance: Instance): boolean {
   return instance.status === "error" || PERSON.includes(instance.reason.user_action);
 }
 
-export function messagesToday(instance: Instance, now: Date): number {
+/** The counters of today; those of another day are none of today's. */
+export function todayOf(instance: Instance, now: Date): { sent: number; received: number } {
   const stats = instance.message_stats;
   const day = stats.daily_reset_at?.slice(0, 10);
-  return day === now.toISOString().slice(0, 10) ? stats.daily_sent + stats.daily_received : 0;
+  const isToday = day === now.toISOString().slice(0, 10);
+  return isToday ? { sent: stats.daily_sent, received: stats.daily_received } : { sent: 0, received: 0 };
+}
+
+export function messagesToday(instance: Instance, now: Date): number {
+  const { sent, received } = todayOf(instance, now);
+  return sent + received;
 }
 
 export function titleOf(instance: Instance): string {

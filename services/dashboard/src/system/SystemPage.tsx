@@ -1,7 +1,8 @@
-import { Alert, Button, Group, List, Paper, Progress, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { Alert, Button, Group, List, Paper, Progress, SimpleGrid, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { healthQuery, performanceQuery, portsQuery, resourcesQuery } from "../api/queries";
+import type { SystemHealth } from "../api/types";
 import { Icon } from "../ui/Icon";
 import { ProblemAlert } from "../ui/ProblemAlert";
 import { useAct } from "../ui/useAct";
@@ -14,13 +15,6 @@ import { Ports } from "./Ports";
 export function SystemPage() {
   const { t } = useTranslation();
   const { act, busy } = useAct();
-  const { data: health } = useQuery(healthQuery());
-  const performance = useQuery(performanceQuery());
-  const { data: ports } = useQuery(portsQuery());
-  const system = performance.data?.systemHealth;
-  if (performance.error) {
-    return <ProblemAlert error={performance.error} onRetry={() => void performance.refetch()} />;
-  }
   return (
     <Stack>
       <Group justify="space-between">
@@ -36,15 +30,24 @@ export function SystemPage() {
           {t("system.diagnostics")}
         </Button>
       </Group>
-      {system && system.issues.length > 0 && (
-        <Alert color={system.status === "critical" ? "red" : "orange"} title={t(`system.${system.status}`)}>
-          <List size="sm">
-            {[...system.issues, ...system.recommendations].map((each) => (
-              <List.Item key={each}>{each}</List.Item>
-            ))}
-          </List>
-        </Alert>
-      )}
+      <Figures />
+    </Stack>
+  );
+}
+
+/** Shown when all is there, so that nothing moves as it comes. */
+function Figures() {
+  const { data: health, isPending: healthIsPending } = useQuery(healthQuery());
+  const { data: ports, isPending: portsArePending } = useQuery(portsQuery());
+  const { isPending: resourcesArePending } = useQuery(resourcesQuery());
+  const performance = useQuery(performanceQuery());
+  if (performance.error) {
+    return <ProblemAlert error={performance.error} onRetry={() => void performance.refetch()} />;
+  }
+  if (!performance.data || healthIsPending || portsArePending || resourcesArePending) return <Skeleton h={640} />;
+  return (
+    <>
+      <Attention system={performance.data.systemHealth} />
       <Machine />
       <Requests />
       <SimpleGrid cols={{ base: 1, md: 2 }}>
@@ -52,7 +55,21 @@ export function SystemPage() {
         {ports && <Ports ports={ports} />}
       </SimpleGrid>
       <Processes />
-    </Stack>
+    </>
+  );
+}
+
+function Attention({ system }: { system: SystemHealth }) {
+  const { t } = useTranslation();
+  if (system.issues.length === 0) return null;
+  return (
+    <Alert color={system.status === "critical" ? "red" : "orange"} title={t(`system.${system.status}`)}>
+      <List size="sm">
+        {[...system.issues, ...system.recommendations].map((each) => (
+          <List.Item key={each}>{each}</List.Item>
+        ))}
+      </List>
+    </Alert>
   );
 }
 

@@ -27,6 +27,7 @@ export function instance(number: number, status: Status = "client_ready", more: 
     epoch: 1,
     api_webhook_schema: null,
     token_hint: null,
+    has_proxy: false,
     message_stats: { sent_count: 0, received_count: 0, daily_sent: 0, daily_received: 0, daily_reset_at: null },
     reason: { code: "READY", message: "Messages can be sent and received", user_action: "none", since: at },
     restriction: null,

@@ -25,8 +25,10 @@ Object.assign(window, { ResizeObserver: Observer, matchMedia: media, scrollTo: (
 Object.assign(window.HTMLElement.prototype, { scrollIntoView: () => undefined, scrollTo: () => undefined });
 Object.defineProperty(document, "fonts", { value: new EventTarget() });
 configure({ asyncUtilTimeout: 6000 }); // pages are loaded when they are first opened
-Object.defineProperty(window.HTMLElement.prototype, "offsetHeight", { value: 600 });
-Object.defineProperty(window.HTMLElement.prototype, "offsetWidth", { value: 1200 });
+for (const kind of ["offset", "client"]) {
+  Object.defineProperty(window.HTMLElement.prototype, `${kind}Height`, { value: 600 });
+  Object.defineProperty(window.HTMLElement.prototype, `${kind}Width`, { value: 1200 });
+}
 
 beforeAll(async () => {
   server.listen({ onUnhandledFrame: "error" });

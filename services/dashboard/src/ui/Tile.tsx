@@ -1,5 +1,6 @@
 import { Group, Paper, Skeleton, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
+import { accessToken } from "../api/token";
 import { Sparkline } from "./Sparkline";
 
 type Props = {
@@ -12,7 +13,7 @@ type Props = {
 };
 
 export function Tile({ label, value, hint, trend }: Props) {
-  const remembered = useTrend(trend && !Array.isArray(trend) ? trend : undefined);
+  const remembered = useTrend(label, trend && !Array.isArray(trend) ? trend : undefined);
   const values = Array.isArray(trend) ? trend : remembered;
   return (
     <Paper withBorder p="sm" radius="md" role="group" aria-label={label}>
@@ -37,13 +38,23 @@ export function Tile({ label, value, hint, trend }: Props) {
 }
 
 const KEPT = 60;
+/** By label: what was measured stays while other pages are looked at. */
+const measured = new Map<string, { values: number[]; at: number }>();
 
-function useTrend(sample: { value: number; at: number } | undefined): number[] {
-  const [values, setValues] = useState<number[]>([]);
+function useTrend(label: string, sample: { value: number; at: number } | undefined): number[] {
+  const [values, setValues] = useState(measured.get(label)?.values ?? NONE);
   const value = sample?.value;
   const at = sample?.at;
   useEffect(() => {
-    if (value !== undefined) setValues((before) => [...before, value].slice(-KEPT));
-  }, [value, at]);
+    const before = measured.get(label) ?? { values: NONE, at: 0 };
+    if (value === undefined || at === undefined || before.at === at) return;
+    const now = { values: [...before.values, value].slice(-KEPT), at };
+    measured.set(label, now);
+    setValues(now.values);
+  }, [label, value, at]);
   return values;
 }
+
+const NONE: number[] = [];
+// Another caller sees other things.
+accessToken.subscribe(() => measured.clear());

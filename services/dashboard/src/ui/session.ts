@@ -1,5 +1,6 @@
-/** What the caller may do, so that nobody is offered what the gateway would refuse. */
+/** What the caller may do: what the gateway would refuse is off, and says why. */
 import { createContext, useContext } from "react";
+import { useTranslation } from "react-i18next";
 import { ROLES, type Role, type Session } from "../api/types";
 
 const Context = createContext<Session | null>(null);
@@ -13,6 +14,13 @@ export function useSession(): Session | null {
 export function useMay(): (needed: Role) => boolean {
   const session = useSession();
   return (needed) => session !== null && ROLES.indexOf(session.role) >= ROLES.indexOf(needed);
+}
+
+/** Why the caller may not do what needs a role; undefined if they may. */
+export function useDenied(): (needed: Role) => string | undefined {
+  const { t } = useTranslation();
+  const may = useMay();
+  return (needed) => (may(needed) ? undefined : t("role.needs", { role: t(`role.${needed}`) }));
 }
 
 /** Whether the caller sees the whole system rather than one user's instances. */
