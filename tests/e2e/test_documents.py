@@ -85,6 +85,7 @@ def test_a_body_fits_however_its_ids_are_written(body: Any, fits: bool) -> None:
     assert validation.REST.takes("send_message", body) == fits
 
 
+BUS = validation.Bus()
 ID = "5f0c1d3e-0000-4000-8000-000000000042"
 OUTCOME = {"instance_id": ID, "ok": True, "status": "stopped", "instance_seq": 7, "code": None, "message": "done"}
 LINE = {"timestamp": "2026-11-24T12:00:00.000Z", "level": "info", "message": "m", "source": "s"}
@@ -107,21 +108,32 @@ COMMAND_HEADERS = {asyncapi.CORRELATION: "c"}
         (subjects.bucket_subject(subjects.INSTANCES_BUCKET, "_fold"), {}, {"seq": 7}, None),
         (subjects.bucket_subject(subjects.INSTANCES_BUCKET, "_fold"), {}, {"seq": "7"}, "integer"),
         (subjects.bucket_subject(subjects.INSTANCES_BUCKET, ID), {"KV-Operation": "PURGE"}, {}, None),
-        (subjects.bucket_subject(subjects.SECRETS_BUCKET, "telegram.x.token"), {}, {}, None),
+        (subjects.bucket_subject(subjects.SECRETS_BUCKET, f"telegram.{ID}.token"), {}, {}, None),
+        (subjects.bucket_subject(subjects.SECRETS_BUCKET, "telegram.x.token"), {}, {}, "no documented channel"),
         (subjects.bucket_subject("caches", "x"), {}, {}, "no documented channel"),
     ],
 )
 def test_a_message_that_is_not_as_documented_is_told(
     subject: str, headers: dict[str, str], payload: Json, problem: str | None
 ) -> None:
-    found = validation.BUS.problems(subject, headers, json.dumps(payload).encode())
+    found = BUS.problems(subject, headers, json.dumps(payload).encode())
     assert (problem or "") in "\n".join(found)
     assert bool(found) == (problem is not None)
 
 
+def test_an_undocumented_command_without_a_dead_letter_is_told() -> None:
+    bus, command = validation.Bus(), subjects.instance_command(ID, "stop")
+    letter = {"service": "lifecycle", "subject": command, "reason": "r", "code": "INVALID_COMMAND",
+              "time": "2026-11-24T12:00:00.000Z", "payload": "e30=", "headers": {}}  # fmt: skip
+    assert bus.problems(command, {}, b'{"force": true}') == []
+    assert bus.unparked() == [f"{command} got an undocumented command, and no dead letter"]
+    assert bus.problems(subjects.dead_letter("lifecycle"), {}, json.dumps(letter).encode()) == []
+    assert bus.unparked() == []
+
+
 def test_an_event_that_is_not_as_documented_is_told() -> None:
-    assert validation.BUS.event("danced", {}) == ["the event 'danced' is not documented"]
-    assert "required property" in "\n".join(validation.BUS.event("message.sent", {}))
+    assert BUS.event("danced", {}) == ["the event 'danced' is not documented"]
+    assert "required property" in "\n".join(BUS.event("message.sent", {}))
 
 
 def test_violations_are_counted_and_only_the_first_are_kept() -> None:

@@ -234,8 +234,9 @@ async def test_what_belongs_to_no_instance_or_does_not_open_is_told_and_left_alo
     (old,) = key_file(settings).read()
     client = await system.bus()
     bucket = await client.jetstream().key_value(subjects.SECRETS_BUCKET)
-    orphan, damaged = "telegram.nobody-1.token", f"telegram.{made['instance_id']}.proxy"
-    left = {orphan: Vault(old).seal("x", "nobody", "nobody-1", "token"), damaged: Vault(old).seal("x", "elsewhere")}
+    nobody = "00000000-0000-4000-8000-000000000001"
+    orphan, damaged = f"telegram.{nobody}.token", f"telegram.{made['instance_id']}.proxy"
+    left = {orphan: Vault(old).seal("x", "nobody", nobody, "token"), damaged: Vault(old).seal("x", "elsewhere")}
     for key, text in left.items():
         await bucket.put(key, text.encode())
     told = await system.cli("secrets", "rotate")
