@@ -299,8 +299,7 @@ async def test_rotating_without_a_system_says_what_is_missing(tmp_path: Path) ->
 async def serving(settings: Settings, store: Store) -> AsyncIterator[Client]:
     """A connection to a server of a store; the server is killed at the end."""
     server = NatsServer(settings, settings.data_dir / "served", store)
-    await server.child.start()
-    await server.wait_ready()
+    await server.start()
     client = await nats.connect(server.env()["MIM_NATS_URL"], user=server.user, password=server.password)
     try:
         yield client

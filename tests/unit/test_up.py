@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from mim.cli import stores
-from mim.cli.processes import CannotStart
+from mim.cli.processes import CannotStart, NatsServer, Store, free_ports
 from mim.cli.up import LAYOUT, hold
 from mim.runtime.secrets import Vault, key_file
 from mim.runtime.settings import Settings
@@ -131,3 +132,18 @@ def test_a_key_that_cannot_be_used_is_said_before_anything_starts(tmp_path: Path
         stores.vault_of(settings)
     with pytest.raises(CannotStart, match="MIM_SECRET_KEY"):
         stores.vault_of(Settings(data_dir=tmp_path, secret_key=SecretStr("abc")))
+
+
+async def test_a_port_that_was_taken_a_moment_after_it_was_chosen_is_left_to_its_new_owner(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", "a" * 64)
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        taken = somebody.getsockname()[1]
+        tries = iter([(taken, free_ports()[0]), (free_ports()[0], taken), free_ports()])
+        server = NatsServer(Settings(), tmp_path, store, lambda: next(tries))
+        await server.start()
+        assert taken not in (server.port, server.monitor)
+        assert str(server.port) in (tmp_path / "access.json").read_text()
+        await server.child.stop(5)
+        never = NatsServer(Settings(), tmp_path, store, lambda: (taken, taken))
+        with pytest.raises(CannotStart, match="did not start"):
+            await never.start()

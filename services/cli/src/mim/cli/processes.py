@@ -32,6 +32,7 @@ log = structlog.get_logger()
 RESTART = Backoff(first_s=0.2, most_s=10.0, give_up_s=float("inf"))
 STEADY_S = 30.0
 SANDBOX_START_S = 20.0
+START_TRIES = 5
 
 
 class CannotStart(Exception):
@@ -110,21 +111,38 @@ class NatsServer:
     Its configuration and log lie in `folder`, and so does `access.json`: how to connect.
     """
 
-    def __init__(self, settings: Settings, folder: Path, store: Store) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        store: Store,
+        choose_ports: Callable[[], tuple[int, int]] | None = None,
+    ) -> None:
+        self._choose_ports = choose_ports or free_ports
         self._folder = folder
         self._store = store
         self._sync = settings.sync_interval
-        self.port, self.monitor = _free_port(), _free_port()
+        self.port = self.monitor = 0
         self.user = settings.nats_user or "mim"
         given = settings.nats_password
         self.password = given.get_secret_value() if given else secrets.token_urlsafe(24)
-        self._config = self._write()
-        self.child = Child("nats", self._start)
+        self.child = Child("nats", self._start_one)
 
-    async def _start(self) -> Process:
+    async def start(self) -> None:
+        """Start it and wait until JetStream works. Raises: CannotStart."""
+        # A port that was free a moment ago may be the near end of somebody's connection now: then others are tried.
+        for _ in range(START_TRIES):
+            self.port, self.monitor = self._choose_ports()
+            self._write()
+            await self.child.start()
+            if await self._ready():
+                return
+        raise CannotStart(f"nats-server did not start; {self._folder / 'nats.log'} says why")
+
+    async def _start_one(self) -> Process:
         return await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("nats-server"),
-            *("-c", str(self._config)),
+            *("-c", str(self._folder / "nats.conf")),
             env=os.environ | {"MIM_NATS_STORE_KEY": self._store.key},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sys.stderr,
@@ -140,9 +158,8 @@ class NatsServer:
             "MIM_NATS_PASSWORD": self.password,
         }
 
-    def _write(self) -> Path:
+    def _write(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / "nats.conf"
         text = f"""server_name: mim
 listen: "127.0.0.1:{self.port}"
 http: "127.0.0.1:{self.monitor}"
@@ -165,21 +182,21 @@ jetstream {{
   max_memory_store: 64MB
 }}
 """
-        _write_private(path, text)
+        _write_private(self._folder / "nats.conf", text)
         # For programs of the owner's that command and watch: see docs/bus.md.
         _write_private(self._folder / "access.json", json.dumps(self.env(), indent=2))
-        return path
 
-    async def wait_ready(self) -> None:
-        """Wait until JetStream works. Raises: CannotStart."""
+    async def _ready(self) -> bool:
+        """Wait until JetStream works (true) or the process ended (false). Raises: CannotStart."""
         async with aiohttp.ClientSession() as session:
             for _ in range(400):
+                if self.child.pid is None:
+                    return False
                 if await self._healthy(session):
-                    return
-                if self.child.process is not None and self.child.process.returncode is not None:
-                    break
+                    return True
                 await asyncio.sleep(0.025)
-        raise CannotStart(f"nats-server did not start; {self._folder / 'nats.log'} says why")
+        await self.child.stop(1.0)
+        raise CannotStart(f"nats-server does not become ready; {self._folder / 'nats.log'} says why")
 
     async def watch(self) -> None:
         """Start it anew when there is room again on a disk that was full.
@@ -213,10 +230,12 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports() -> tuple[int, int]:
+    """Two ports of loopback that nobody uses at this moment."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
 class Sandbox:

@@ -163,8 +163,7 @@ async def _serving(settings: Settings, folder: Path, store: Store) -> AsyncItera
     server = NatsServer(settings.model_copy(update={"sync_interval": "2m"}), folder, store)
     patience_s = HURRY_S
     try:
-        await server.child.start()
-        await server.wait_ready()
+        await server.start()
         url = server.env()["MIM_NATS_URL"]
         client = await nats.connect(url, user=server.user, password=server.password, allow_reconnect=False)
         try:

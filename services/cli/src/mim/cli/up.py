@@ -126,14 +126,13 @@ async def _run(
     services = [Child(name, partial(fork, name)) for name in SERVICES]
     others = [*([nats.child] if nats else []), *(sandbox.children.values() if sandbox else [])]
     try:
-        if nats is not None:
-            await nats.child.start()
-            env |= nats.env()
         if sandbox is not None:
             await sandbox.start()
+        if nats is not None:
+            await nats.start()
+            env |= nats.env()
         watchers += [asyncio.create_task(child.supervise()) for child in (*services, *others)]
         if nats is not None:
-            await nats.wait_ready()
             watchers.append(asyncio.create_task(nats.watch()))
         _leave_note(settings, url, sandbox)
         if await _until_healthy(settings, stop):
