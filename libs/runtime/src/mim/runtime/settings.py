@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """32 bytes as 64 hex digits; without it the key file `<data_dir>/secret.key` is used."""
     secret_key_previous: SecretStr | None = None
     """The key before `secret_key`, while what it sealed is not sealed anew; see `mim secrets rotate`."""
+    database_url: SecretStr | None = None
+    """Such as `postgresql://user:password@host/database`; without it `<data_dir>/mim.db` (SQLite) is used."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 3000

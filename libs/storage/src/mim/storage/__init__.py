@@ -1,0 +1,1 @@
+"""The database, its tables and their migrations. Read: `database.py`, `tables.py`, `migrations/`."""

@@ -1,0 +1,147 @@
+"""The one database of the system: SQLite in the data folder, or PostgreSQL where `MIM_DATABASE_URL` says so.
+
+    async with open_database(settings) as database:
+        async with database.write() as connection:      # one transaction, the only writer on SQLite
+            await connection.execute(insert(deliveries).values(...))
+        async with database.read() as connection: ...   # every statement for itself
+
+Migrations run when it is opened, under a lock, so services may start at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, inspect, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from mim.runtime.settings import Settings
+from mim.storage.tables import REVISION
+
+FILE = "mim.db"
+BUSY_S = 10.0
+CONNECT_S = 10.0
+POOL = 5
+_LOCK = 0x6D696D  # the number of the advisory lock: "mim"
+_MIGRATIONS = Path(__file__).with_name("migrations")
+# FULL: what was committed survives a power cut, for then the message it came from is acknowledged.
+_PRAGMAS = (f"busy_timeout = {BUSY_S * 1000:.0f}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be used at all; the message says why, without its password."""
+
+
+class Database:
+    """Made by `open_database`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection without a transaction. Raises: sqlalchemy.exc.DBAPIError if the database does not answer."""
+        async with self._reads.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction; an exception rolls it back. Raises: sqlalchemy.exc.DBAPIError as `read` does."""
+        async with self._engine.begin() as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database, brought up to date, for the length of the block.
+
+    Raises: DatabaseUnusable if its address makes no sense or a newer program wrote it, sqlalchemy.exc.DBAPIError or
+        OSError if it cannot be reached.
+    """
+    engine = _engine(settings)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(migrate)
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+
+
+def _engine(settings: Settings) -> AsyncEngine:
+    # Parameters are hidden: an error in the log must not hold a message.
+    common: dict[str, Any] = {"hide_parameters": True, "pool_size": POOL, "max_overflow": 0}
+    if settings.database_url is not None:
+        url = _postgresql(settings.database_url.get_secret_value())
+        return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_S}, **common)
+    path = settings.data_dir / FILE
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the files beside it get the same mode from SQLite
+    engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), **common)
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _postgresql(given: str) -> URL:
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "postgresql":
+        raise DatabaseUnusable("MIM_DATABASE_URL must be like postgresql://user:password@host/database") from None
+    return url.set(drivername="postgresql+asyncpg")
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once if another wrote in between; this one waits.
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema up to date; whoever comes second waits and finds it done. Raises: DatabaseUnusable."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    found = _revision(connection)
+    if found == REVISION:
+        return
+    # Loaded only for this: Alembic takes longer than all the rest here.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseUnusable(
+            f"the database is at revision {found}, which this program does not know ({error}): update the program"
+        ) from None
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

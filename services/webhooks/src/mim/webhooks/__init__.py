@@ -1,0 +1,1 @@
+"""Brings events to whoever listens over HTTP."""

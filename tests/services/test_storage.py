@@ -1,0 +1,152 @@
+"""The database, on both engines: opened by many at once, brought up to date, read and written side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+from tests.services.databases import ENGINES, Engine, fresh
+
+from mim.runtime.settings import Settings
+from mim.storage import database as module
+from mim.storage.database import DatabaseUnusable, open_database
+from mim.storage.tables import REVISION, Moment, deliveries, metadata
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+STARTERS = 3
+
+
+@pytest.fixture(params=ENGINES)
+async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings with an empty database of this test's own."""
+    engine: Engine = request.param
+    async with fresh(engine, tmp_path) as settings:
+        yield settings
+
+
+def row(number: int, **more: Any) -> dict[str, Any]:
+    times = {"created_at": NOW, "queued_at": NOW, "next_at": NOW}
+    names = {"id": f"d{number}", "instance_id": "i", "event_id": f"e{number}", "event": "message.received"}
+    return names | times | {"seq": number, "body": "{}", "status": "pending", "tries": 0} | more
+
+
+async def test_the_migrations_come_to_the_tables_that_the_code_knows(stored: Settings) -> None:
+    def differences(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, metadata))
+
+    async with open_database(stored) as database, database.read() as connection:
+        assert await connection.run_sync(differences) == []
+        assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all() == [REVISION]
+
+
+def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(module._MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
+
+
+async def test_processes_that_start_together_agree(stored: Settings) -> None:
+    program = (
+        "import asyncio, sys; from pathlib import Path; from mim.runtime.settings import Settings\n"
+        "from mim.storage.database import open_database\n"
+        "async def main():\n"
+        "    settings = Settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2] or None)\n"
+        "    async with open_database(settings): pass\n"
+        "asyncio.run(main())"
+    )
+    url = stored.database_url.get_secret_value() if stored.database_url else ""
+    arguments = (sys.executable, "-c", program, str(stored.data_dir), url)
+    starters = [await asyncio.create_subprocess_exec(*arguments) for _ in range(STARTERS)]
+    assert [await starter.wait() for starter in starters] == [0] * STARTERS
+    async with open_database(stored) as database, database.read() as connection:
+        assert (await connection.execute(select(func.count()).select_from(deliveries))).scalar() == 0
+
+
+async def test_a_database_of_a_newer_program_is_left_alone(stored: Settings) -> None:
+    async with open_database(stored) as database, database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnusable, match="update the program"):
+        async with open_database(stored):
+            pass
+
+
+async def test_what_is_written_together_is_there_together_or_not_at_all(stored: Settings) -> None:
+    async with open_database(stored) as database:
+
+        async def add_the_same_twice() -> None:
+            async with database.write() as connection:
+                await connection.execute(insert(deliveries), [row(1), row(2, body="private")])
+                await connection.execute(insert(deliveries), [row(3, event_id="e1", body="private")])
+
+        with pytest.raises(IntegrityError) as failed:
+            await add_the_same_twice()
+        assert "private" not in str(failed.value)
+        async with database.read() as connection:
+            assert (await connection.execute(select(deliveries))).all() == []
+
+
+async def test_writers_wait_for_each_other_and_readers_for_nobody(stored: Settings) -> None:
+    async with open_database(stored) as database:
+
+        async def add(number: int) -> None:
+            async with database.write() as connection:
+                (await connection.execute(select(func.count()).select_from(deliveries))).scalar()
+                await connection.execute(insert(deliveries), [row(number)])
+
+        async with database.write() as open_one:
+            await open_one.execute(insert(deliveries), [row(0)])
+            async with database.read() as connection:
+                assert (await connection.execute(select(func.count()).select_from(deliveries))).scalar() == 0
+        await asyncio.gather(*(add(number) for number in range(1, 21)))
+        async with database.read() as connection:
+            assert (await connection.execute(select(func.count()).select_from(deliveries))).scalar() == 21
+
+
+async def test_times_keep_their_moment_whatever_their_zone(stored: Settings) -> None:
+    east = timezone(timedelta(hours=5, minutes=30))
+    async with open_database(stored) as database:
+        async with database.write() as connection:
+            later = NOW + timedelta(microseconds=1)
+            await connection.execute(insert(deliveries), [row(1, next_at=NOW.astimezone(east)), row(2, next_at=later)])
+        async with database.read() as connection:
+            found = (await connection.execute(select(deliveries.c.next_at).order_by(deliveries.c.next_at))).scalars()
+            assert [str(value) for value in found] == [str(NOW), str(later)]
+            due = select(deliveries.c.id).where(deliveries.c.next_at <= NOW)
+            assert (await connection.execute(due)).scalars().all() == ["d1"]
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        Moment().process_bind_param(datetime(2026, 1, 1), None)  # type: ignore[arg-type] # noqa: DTZ001
+
+
+async def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    async with open_database(settings) as database:
+        async with database.write() as connection:
+            await connection.execute(insert(deliveries), [row(1)])
+        files = sorted(settings.data_dir.iterdir())
+        assert [path.name for path in files] == ["mim.db", "mim.db-shm", "mim.db-wal"]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://user:hush@host/db", "postgresql+nothing"])
+async def test_an_address_that_makes_no_sense_is_refused_without_being_shown(url: str, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnusable, match="postgresql://user:password@host/database") as refused:
+        async with open_database(Settings(data_dir=tmp_path, database_url=SecretStr(url))):
+            pass
+    assert "hush" not in str(refused.value)
