@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mim.contracts.api import TelegramMediaBody, TelegramSendBody, WhatsAppSendBody
+from mim.contracts.content import Media, MediaKind
 from mim.contracts.messages import MessageSent, SendMessage
 from mim.contracts.states import Provider
-from mim.contracts.values import Media, MediaKind
 from mim.telegram_adapter import app as telegram
 from mim.whatsapp_adapter import app as whatsapp
 

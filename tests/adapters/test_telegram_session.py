@@ -18,10 +18,11 @@ import structlog
 from aiogram import Bot
 from aiogram.exceptions import TelegramNetworkError
 
+from mim.contracts.content import Media, MediaKind
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused, Rejected, Unavailable
-from mim.contracts.messages import SendMessage
+from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.states import Provider, Status, UserAction
-from mim.contracts.values import Account, IncomingMessage, Media, MediaKind
+from mim.contracts.values import Account, IncomingMessage, Restriction
 from mim.emulators.telegram import Emulator, Fault, serve
 from mim.telegram_adapter.connection import Connections
 from mim.telegram_adapter.failures import classify, end_of_message
@@ -85,6 +86,12 @@ class Context:
             self.broken_store -= 1
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the bus is away")
         self._report("received", message)
+
+    async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
+        self._report(kind.name, fields | {"at": at})
+
+    async def restricted(self, restriction: Restriction | None) -> None:
+        self._report("restricted", restriction)
 
     def proved(self) -> None:
         self.proofs += 1
@@ -237,10 +244,10 @@ async def test_media_groups_and_channels_are_told_apart(emulator: Emulator) -> N
         await context.until("client_ready")
         emulator.say(BOT, 1001, None, photo=[{**file, "width": 1, "height": 1}], caption="look")
         emulator.say(BOT, -100500, None, document=file)
-        emulator.bot(BOT).push("edited_message", {})
+        emulator.bot(BOT).push("chat_member", {})
         emulator.bot(BOT).push("channel_post", {"message_id": 7, "date": 1, "chat": channel, "text": "post"})
         photo, document, post = [await context.until("received") for _ in range(3)]
-    assert (photo.type, photo.body, photo.is_group) == ("photo", "look", False)
+    assert (photo.type, photo.body, photo.is_group) == ("image", "look", False)
     assert (document.type, document.body, document.is_group) == ("document", "", True)
     assert (post.body, post.contact.name, post.contact.username) == ("post", "News", "news")
 

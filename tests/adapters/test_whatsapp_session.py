@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
+from mim.contracts.content import Media, MediaKind
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused
-from mim.contracts.messages import SendMessage
+from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.states import Provider, Status, UserAction
-from mim.contracts.values import Account, IncomingMessage, Media, MediaKind
+from mim.contracts.values import Account, IncomingMessage, Restriction
 from mim.emulators.whatsapp import WhatsAppEmulator, serve
 from mim.emulators.whatsapp.messages import Fault
 from mim.emulators.whatsapp.phones import Phone
@@ -74,6 +75,12 @@ class Recorder:
 
     async def received(self, message: IncomingMessage) -> None:
         self._report("received", message)
+
+    async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
+        self._report(kind.name, fields | {"at": at})
+
+    async def restricted(self, restriction: Restriction | None) -> None:
+        self._report("restricted", restriction)
 
     def proved(self) -> None:
         self.proofs += 1

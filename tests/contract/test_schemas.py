@@ -18,6 +18,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from mim.contracts import asyncapi, messages
+from mim.contracts.content import ContactCard, Location, Media, MessageRef, Poll
 from mim.contracts.errors import Invalid
 from mim.contracts.fields import Model
 from mim.contracts.messages import (
@@ -60,9 +61,12 @@ from mim.contracts.values import (
     Contact,
     ErrorEntry,
     Figures,
+    IncomingContact,
+    IncomingLocation,
+    IncomingMedia,
     IncomingMessage,
+    IncomingPoll,
     LogLine,
-    Media,
     Ports,
     QrCode,
     Reason,
@@ -146,6 +150,7 @@ ACCOUNT = Account(id="42", username="u", first_name="Имя", phone_number="+491
 CONTACT = Contact(id="1", name="n", username="u", phone_number="+49170", lid="7@lid")
 PORTS = Ports(api=3001, mcp=3002)
 MEDIA = Media(kind="image", source="https://example.com/a.png", file_name="a.png")
+REF = MessageRef(id="225", chat_id="1", from_me=True, sender="7")
 SEALED = {"token": "v1.x", "proxy": "v1.y"}
 FIGURES = Figures(
     restart_count=1,
@@ -160,7 +165,22 @@ FIGURES = Figures(
 API_KEY = ApiKeyUse(sha256="h", created_at=NOW, usage_count=1, first_used_at=NOW, last_used_at=NOW)
 HOOK = Webhook(enabled=False, url="https://example.com", filters={"allowGroups": False, "allowPrivate": True})
 INCOMING = IncomingMessage(
-    id="7", chat_id="1", from_me=True, body="b\n", type="image", is_group=True, timestamp=NOW, contact=CONTACT
+    id="7",
+    chat_id="1",
+    from_me=True,
+    body="b\n",
+    type="image",
+    is_group=True,
+    timestamp=NOW,
+    contact=CONTACT,
+    media=IncomingMedia(
+        kind="voice", mime_type="audio/ogg", file_name="a.ogg", size_bytes=9, duration_s=1.5, reference="f"
+    ),
+    location=IncomingLocation(latitude=59.9, longitude=30.3, name="n", address="a"),
+    contact_card=IncomingContact(name="Anna", phone_number="on request"),
+    poll=IncomingPoll(question="q", options=("a", "b"), multiple=True),
+    reply_to="6",
+    forwarded=True,
 )
 COMMON: dict[str, Any] = {"instance_id": ID, "user_id": "u", "provider": "telegram", "type_instance": ("api", "mcp")}
 # A value for every field that any event has; each event takes its own.
@@ -186,6 +206,21 @@ FIELDS: dict[str, Any] = COMMON | {
     "chat_id": "1",
     "type": "image",
     "body": "b",
+    "target": "8",
+    "reply_to": "7",
+    "until": LATER,
+    "messenger_ids": ("9", "10"),
+    "ids": ("m-1", None),
+    "contact": CONTACT,
+    "timestamp": NOW,
+    "from_me": True,
+    "is_group": True,
+    "emoji": "👍🏽",
+    "change": "joined",
+    "members": (CONTACT,),
+    "by": CONTACT,
+    "title": "Группа",
+    "restriction": Restriction(kind="flood_wait", scope="chat 1", until=LATER),
     "api_calls": 1,
     "first_call_at": NOW,
     "last_call_at": NOW,
@@ -211,9 +246,12 @@ SAMPLES: tuple[Model, ...] = (
     Outcome(instance_id=ID, ok=False, status="error", instance_seq=7, code="X", message="m"),
     SendMessage(id="m", instance_id=ID, provider="telegram", to="1", text="👋🏽\n", parse_mode="HTML",
                 disable_web_page_preview=True, disable_notification=True, expires_at=LATER, actor="me",
-                media=MEDIA),
+                kind="image", media=MEDIA, location=Location(latitude=1, longitude=2, name="n", address="a"),
+                contact=ContactCard(name="Anna", phone_number="+49 170 1234567"),
+                poll=Poll(question="q", options=("a", "b"), multiple=True), reply_to=REF, target=REF, emoji="👍🏽"),
     SessionOrder(instance_id=ID, user_id="u", provider="telegram", action="hold", boot="b", epoch=3, ports=PORTS,
-                 api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON),
+                 api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON,
+                 restriction=Restriction(kind="k", scope="s", until=NOW)),
     WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3, address="10.0.0.1",
                     memory_bytes=5),
     REQUEST,
@@ -233,7 +271,6 @@ SAMPLES: tuple[Model, ...] = (
     InstanceRecord(
         **{key: value for key, value in (COMMON | FIELDS).items() if key in InstanceRecord.model_fields} | {"id": ID},
         status="qr_ready", logged_in=True, worker_epoch=2, qr=QR,
-        restriction=Restriction(kind="k", scope="s", until=NOW),
         message_stats={"sent_count": 1, "received_count": 2, "daily_sent": 3, "daily_received": 4,
                        "daily_reset_at": NOW},
         last_seen=NOW, created_at=NOW, updated_at=NOW, event_seq=9, instance_seq=8,

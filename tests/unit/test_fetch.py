@@ -16,8 +16,8 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mim.contracts.content import Media, MediaKind
 from mim.contracts.errors import ErrorCode, Refused
-from mim.contracts.values import Media, MediaKind
 from mim.runtime.fetch import MAX_BYTES, Fetched, Guard, Limits, fetch, is_public, sniff, sweep
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)

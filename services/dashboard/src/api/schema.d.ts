@@ -516,6 +516,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say or do something in a chat
+         * @description The messenger took the message. `id` is ours, `messageId` the messenger's. Needs the role `operator`. A token that is bound to a user reaches only its own. The API key of the instance is enough, too.
+         */
+        post: operations["send"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances/{id}/webhook/test": {
         parameters: {
             query?: never;
@@ -1049,7 +1069,7 @@ export interface paths {
         };
         /**
          * Where the instance stands
-         * @description Where the instance stands, and since when. Needs the API key of the instance; the gateway also takes a token that may see it.
+         * @description Where the instance stands, and since when; `queue` is null while the bus is away. Needs the API key of the instance; the gateway also takes a token that may see it.
          */
         get: operations["port_status"];
         put?: never;
@@ -1089,7 +1109,7 @@ export interface paths {
         };
         /**
          * Where the instance stands
-         * @description Where the instance stands, and since when. Needs the API key of the instance; the gateway also takes a token that may see it. Instances of telegram have it.
+         * @description Where the instance stands, and since when; `queue` is null while the bus is away. Needs the API key of the instance; the gateway also takes a token that may see it. Instances of telegram have it.
          */
         get: operations["port_provider_status"];
         put?: never;
@@ -1134,6 +1154,26 @@ export interface paths {
         get: operations["port_me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say or do something in a chat
+         * @description The messenger took the message. `id` is ours, `messageId` the messenger's. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        post: operations["port_send"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1559,10 +1599,10 @@ export interface components {
         };
         /**
          * Capability
-         * @description Something that instances of a provider can do.
+         * @description Something that instances of a provider can do. Kinds of messages are called as in `MessageKind`.
          * @enum {string}
          */
-        Capability: "text" | "image" | "document" | "audio" | "video" | "formatting" | "groups" | "qr_login" | "pairing_code" | "token_login" | "proxy";
+        Capability: "text" | "image" | "document" | "audio" | "voice" | "video" | "sticker" | "location" | "contact" | "poll" | "forward" | "edit" | "delete" | "reaction" | "read" | "typing" | "reply" | "formatting" | "receipts" | "groups" | "qr_login" | "pairing_code" | "token_login" | "proxy";
         /**
          * Changed
          * @description What became of a change, and where the instance stands now (null: it was deleted meanwhile).
@@ -1601,6 +1641,14 @@ export interface components {
             success: true;
             chats: components["schemas"]["Chat"][];
             total: number;
+        };
+        /**
+         * ContactCard
+         * @description Somebody's name and number.
+         */
+        ContactCard: {
+            name: string;
+            phone_number: string;
         };
         /**
          * ContactItem
@@ -1986,6 +2034,18 @@ export interface components {
          */
         Interface: "api" | "mcp";
         /**
+         * Location
+         * @description A place on the map, in degrees.
+         */
+        Location: {
+            latitude: number;
+            longitude: number;
+            /** @default null */
+            name?: string | null;
+            /** @default null */
+            address?: string | null;
+        };
+        /**
          * LogLevel
          * @description How serious a log line is, in rising order.
          * @enum {string}
@@ -2068,11 +2128,22 @@ export interface components {
             tail: number;
         };
         /**
+         * Media
+         * @description A file to be sent: fetched from `source` by the worker just before it is sent.
+         */
+        Media: {
+            kind: components["schemas"]["MediaKind"];
+            /** Format: uri */
+            source: string;
+            /** @default null */
+            file_name?: string | null;
+        };
+        /**
          * MediaKind
          * @description What a file is shown as at the messenger.
          * @enum {string}
          */
-        MediaKind: "image" | "document" | "audio" | "video";
+        MediaKind: "image" | "document" | "audio" | "voice" | "video" | "sticker";
         /**
          * MemoryAnswer
          * @description The figures of an instance.
@@ -2143,6 +2214,13 @@ export interface components {
             message: string;
         };
         /**
+         * MessageKind
+         * @description What a message is, or what is done to one. `edit`, `delete`, `reaction` and `read` concern `target`, which
+         *     `forward` copies; `typing` shows that the account is writing.
+         * @enum {string}
+         */
+        MessageKind: "text" | "image" | "document" | "audio" | "voice" | "video" | "sticker" | "location" | "contact" | "poll" | "forward" | "edit" | "delete" | "reaction" | "read" | "typing";
+        /**
          * MessageList
          * @description The newest messages of a chat, newest first.
          */
@@ -2155,6 +2233,22 @@ export interface components {
             messages: components["schemas"]["StoredMessage"][];
             chatId: string;
             total: number;
+        };
+        /**
+         * MessageRef
+         * @description A message that is there already, by the messenger's own id.
+         *
+         *     `chat_id` is where it is, if that is not the chat written to. WhatsApp also wants to know whose it is: `from_me`,
+         *     and in a group `sender`, the contact's id.
+         */
+        MessageRef: {
+            id: string;
+            /** @default null */
+            chat_id?: string | null;
+            /** @default false */
+            from_me?: boolean;
+            /** @default null */
+            sender?: string | null;
         };
         /**
          * MessageStats
@@ -2234,6 +2328,16 @@ export interface components {
             systemHealth: components["schemas"]["SystemHealth"];
         };
         /**
+         * Poll
+         * @description A question with answers to choose from: one, or with `multiple` several.
+         */
+        Poll: {
+            question: string;
+            options: string[];
+            /** @default false */
+            multiple?: boolean;
+        };
+        /**
          * PortAssignment
          * @description Port assignments of all allocators since they started; times in ms.
          */
@@ -2284,7 +2388,7 @@ export interface components {
         };
         /**
          * PortStatus
-         * @description Where the instance stands, and since when.
+         * @description Where the instance stands, and since when; `queue` is null while the bus is away.
          */
         PortStatus: {
             /**
@@ -2301,6 +2405,8 @@ export interface components {
             since: string;
             account: components["schemas"]["Account"] | null;
             observed_at: string | null;
+            restriction: components["schemas"]["Restriction"] | null;
+            queue: components["schemas"]["QueueFigures"] | null;
         };
         /**
          * Ports
@@ -2527,6 +2633,14 @@ export interface components {
             source: string;
         };
         /**
+         * QueueFigures
+         * @description What waits to be sent, and for how long the oldest has.
+         */
+        QueueFigures: {
+            depth: number;
+            oldest_age_s: number;
+        };
+        /**
          * Queued
          * @description The message is stored and not sent yet; an event with this `id` follows.
          */
@@ -2592,6 +2706,47 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "operator" | "admin";
+        /**
+         * SendBody
+         * @description Body of `POST …/messages`: anything that can be said or done in a chat.
+         *
+         *     While the instance is not ready this is refused; with `queue` it waits, at most `expires_in_s`.
+         * @example {
+         *       "text": "Hello",
+         *       "to": "134527512"
+         *     }
+         */
+        SendBody: {
+            /** @default text */
+            kind?: components["schemas"]["MessageKind"];
+            /** @default  */
+            text?: string | "";
+            /** @default null */
+            media?: components["schemas"]["Media"] | null;
+            /** @default null */
+            location?: components["schemas"]["Location"] | null;
+            /** @default null */
+            contact?: components["schemas"]["ContactCard"] | null;
+            /** @default null */
+            poll?: components["schemas"]["Poll"] | null;
+            /** @default null */
+            reply_to?: components["schemas"]["MessageRef"] | null;
+            /** @default null */
+            target?: components["schemas"]["MessageRef"] | null;
+            /** @default  */
+            emoji?: string;
+            /** @default null */
+            parse_mode?: ("HTML" | "Markdown" | "MarkdownV2") | null;
+            /** @default false */
+            disable_web_page_preview?: boolean;
+            /** @default false */
+            disable_notification?: boolean;
+            to: string;
+            /** @default false */
+            queue?: boolean;
+            /** @default 120 */
+            expires_in_s?: number;
+        };
         /**
          * SendMediaBody
          * @description Body of `POST …/multi-provider/instances/{provider}/{id}/send-media`. Without a kind the URL's ending decides.
@@ -3009,7 +3164,7 @@ export interface components {
              * @default text
              * @enum {string}
              */
-            mediaType?: "text" | "image" | "document" | "audio" | "video";
+            mediaType?: "text" | "image" | "document" | "audio" | "voice" | "video" | "sticker";
             /** @default  */
             message?: string | "";
             /** @default null */
@@ -4585,6 +4740,66 @@ export interface operations {
             504: components["responses"]["Error504"];
         };
     };
+    send: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the instance. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendBody"];
+            };
+        };
+        responses: {
+            /** @description The messenger took the message. `id` is ours, `messageId` the messenger's. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sent"];
+                };
+            };
+            /** @description The message is stored and not sent yet; an event with this `id` follows. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queued"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-3"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422-2"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
     test_webhook: {
         parameters: {
             query?: never;
@@ -5444,7 +5659,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Where the instance stands, and since when. */
+            /** @description Where the instance stands, and since when; `queue` is null while the bus is away. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5506,7 +5721,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Where the instance stands, and since when. */
+            /** @description Where the instance stands, and since when; `queue` is null while the bus is away. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5589,6 +5804,66 @@ export interface operations {
             409: components["responses"]["Error409-4"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-5"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_send: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendBody"];
+            };
+        };
+        responses: {
+            /** @description The messenger took the message. `id` is ours, `messageId` the messenger's. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sent"];
+                };
+            };
+            /** @description The message is stored and not sent yet; an event with this `id` follows. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queued"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-3"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422-2"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502"];
+            503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
         };
     };

@@ -822,8 +822,15 @@ class PortHealth(Shape):
     timestamp: Time
 
 
+class QueueFigures(Shape):
+    """What waits to be sent, and for how long the oldest has."""
+
+    depth: int
+    oldest_age_s: float
+
+
 class PortStatus(Answer):
-    """Where the instance stands, and since when."""
+    """Where the instance stands, and since when; `queue` is null while the bus is away."""
 
     instance_id: str
     provider: Provider
@@ -833,6 +840,8 @@ class PortStatus(Answer):
     since: Time
     account: Account | None
     observed_at: Time | None
+    restriction: Restriction | None
+    queue: QueueFigures | None
 
 
 class AccountInfo(Answer):

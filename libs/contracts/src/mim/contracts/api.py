@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic import StringConstraints as Chars
 
+from mim.contracts.content import Content, Media, MediaKind
 from mim.contracts.fields import (
     Bool,
     HttpUrl,
@@ -23,7 +24,7 @@ from mim.contracts.fields import (
 )
 from mim.contracts.messages import MAX_SECRET
 from mim.contracts.states import Interface, Provider, Role, Status
-from mim.contracts.values import LogLevel, Media, MediaKind, WebhookFilters
+from mim.contracts.values import LogLevel, WebhookFilters
 
 # https://core.telegram.org/bots/api#authorizing-your-bot
 BOT_TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{30,64}")
@@ -130,6 +131,23 @@ class SendMessageBody(Model):
 Caption = Annotated[str, Chars(max_length=4096), AfterValidator(clean_text)]
 
 
+class SendBody(Content):
+    """Body of `POST …/messages`: anything that can be said or done in a chat.
+
+    While the instance is not ready this is refused; with `queue` it waits, at most `expires_in_s`.
+    """
+
+    model_config = {**Content.model_config, "json_schema_extra": {"examples": [{"to": "134527512", "text": "Hello"}]}}
+
+    to: Recipient
+    queue: Bool = False
+    expires_in_s: Annotated[int, Field(ge=1, le=86_400, strict=True)] = 120
+
+    def fields(self) -> dict[str, Any]:
+        """What goes into `SendMessage`."""
+        return {name: getattr(self, name) for name in (*Content.model_fields, "to")}
+
+
 class SendMediaBody(Model):
     """Body of `POST …/multi-provider/instances/{provider}/{id}/send-media`. Without a kind the URL's ending decides."""
 
@@ -184,7 +202,7 @@ class WhatsAppSendBody(Model):
     """Body of `POST /api/v1/send` on an instance's own port: a text, or a file with a caption."""
 
     number: Recipient
-    media_type: Literal["text", "image", "document", "audio", "video"] = Field(
+    media_type: Literal["text", "image", "document", "audio", "voice", "video", "sticker"] = Field(
         default="text", validation_alias=AliasChoices("mediaType", "media_type")
     )
     message: MessageText | Literal[""] = ""

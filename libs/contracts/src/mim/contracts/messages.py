@@ -10,18 +10,18 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import from_json
 
 from mim.contracts import subjects
+from mim.contracts.content import Content
 from mim.contracts.errors import ErrorCode, Invalid
 from mim.contracts.fields import (
     Bool,
     InstanceId,
     MessageId,
-    MessageText,
     Model,
     Name,
     Recipient,
@@ -29,7 +29,7 @@ from mim.contracts.fields import (
     UserId,
 )
 from mim.contracts.states import Desired, Interface, Provider, Status
-from mim.contracts.values import Account, IncomingMessage, Media, Ports, Reason, Webhook
+from mim.contracts.values import Account, Contact, IncomingMessage, Ports, Reason, Restriction, Webhook
 
 MAX_SECRET = 16_384
 SecretName = Literal["token", "proxy", "webhook_headers"]
@@ -145,30 +145,18 @@ class Outcome(Model):
     message: str
 
 
-class SendMessage(Model):
-    """Subject `mim.cmd.message.<provider>.<id>`: one text or file to send, in order per instance.
+class SendMessage(Content):
+    """Subject `mim.cmd.message.<provider>.<id>`: one thing to say or do, in order per instance.
 
-    `id` goes with the message from end to end; a repeat with the same id is sent once. Beside `media`, `text` is its
-    caption and may be empty.
+    `id` goes with the message from end to end; a repeat with the same id is sent once.
     """
 
     id: MessageId
     instance_id: InstanceId
     provider: Provider
     to: Recipient
-    text: MessageText | Literal[""] = ""
-    media: Media | None = None
-    parse_mode: Literal["HTML", "Markdown", "MarkdownV2"] | None = None
-    disable_web_page_preview: Bool = False
-    disable_notification: Bool = False
     expires_at: Time
     actor: Name = "nats"
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.text and self.media is None:
-            raise ValueError("a message needs a text or media")
-        return self
 
 
 # ------------------------------------------------------------------------------------------------ events
@@ -302,6 +290,14 @@ class InstanceUpdated(InstanceEvent):
     api_key_sha256: str | None = None
 
 
+class InstanceRestricted(InstanceEvent):
+    """The messenger put a limit on the account; null when it is lifted or over. Messages wait for it."""
+
+    name = "restricted"
+
+    restriction: Restriction | None = None
+
+
 class InstanceDeleted(InstanceEvent):
     """Gone; its resources are being released."""
 
@@ -319,8 +315,23 @@ class MessageEvent(Model):
     epoch: int = 0
 
 
+class MessageQueued(MessageEvent):
+    """The message has to wait: `code` and `message` say why, `until` for how long if that is known."""
+
+    name = "queued"
+
+    id: MessageId
+    to: str
+    code: str
+    message: str
+    until: Time | None = None
+
+
 class MessageSent(MessageEvent):
-    """The messenger took the message; `messenger_id` is its own id for it."""
+    """The messenger took the message; `messenger_id` is its own id for it.
+
+    `type` is the kind. Where something was done to a message, `target` is that message's own id at the messenger.
+    """
 
     name = "sent"
 
@@ -330,6 +341,8 @@ class MessageSent(MessageEvent):
     chat_id: str | None = None
     type: str = "text"
     body: str = ""
+    target: str | None = None
+    reply_to: str | None = None
 
 
 class MessageFailed(MessageEvent):
@@ -349,6 +362,86 @@ class MessageReceived(MessageEvent):
     name = "received"
 
     message: IncomingMessage
+
+
+class Receipt(MessageEvent):
+    """What became of sent messages on the other side. `ids` are ours where they are known, in the order of
+    `messenger_ids`; `contact` is whose device or app it was."""
+
+    messenger_ids: Annotated[tuple[str, ...], Field(min_length=1)]
+    ids: tuple[str | None, ...] = ()
+    chat_id: str
+    contact: Contact | None = None
+    timestamp: Time
+
+
+class MessageDelivered(Receipt):
+    """Messages arrived at a device of the recipient."""
+
+    name = "delivered"
+
+
+class MessageRead(Receipt):
+    """The recipient saw the messages."""
+
+    name = "read"
+
+
+class Change(MessageEvent):
+    """Somebody did something to the message `messenger_id`: another person, or (`from_me`) this account elsewhere."""
+
+    messenger_id: str
+    chat_id: str
+    from_me: bool = False
+    is_group: bool = False
+    contact: Contact | None = None
+    timestamp: Time
+
+
+class MessageEdited(Change):
+    """The message has a new text."""
+
+    name = "edited"
+
+    body: str
+
+
+class MessageDeleted(Change):
+    """The message was taken back."""
+
+    name = "deleted"
+
+
+class MessageReaction(Change):
+    """Somebody reacted to the message; an empty `emoji` takes a reaction away."""
+
+    name = "reaction"
+
+    emoji: str
+
+
+class GroupChange(StrEnum):
+    """What happened to a group."""
+
+    CREATED = "created"
+    RENAMED = "renamed"
+    JOINED = "joined"
+    LEFT = "left"
+    PROMOTED = "promoted"
+    DEMOTED = "demoted"
+
+
+class GroupChanged(MessageEvent):
+    """A group that the account belongs to changed: `members` joined, left or got another role, `title` is the name."""
+
+    name = "group"
+
+    chat_id: str
+    change: GroupChange
+    members: tuple[Contact, ...] = ()
+    by: Contact | None = None
+    title: str | None = None
+    timestamp: Time
 
 
 class ActivityReported(Model):
@@ -403,9 +496,21 @@ INSTANCE_EVENTS: tuple[type[InstanceEvent], ...] = (
     InstanceStopped,
     InstanceFailed,
     InstanceUpdated,
+    InstanceRestricted,
     InstanceDeleted,
 )
-MESSAGE_EVENTS: tuple[type[MessageEvent], ...] = (MessageSent, MessageFailed, MessageReceived)
+MESSAGE_EVENTS: tuple[type[MessageEvent], ...] = (
+    MessageQueued,
+    MessageSent,
+    MessageDelivered,
+    MessageRead,
+    MessageFailed,
+    MessageReceived,
+    MessageEdited,
+    MessageDeleted,
+    MessageReaction,
+    GroupChanged,
+)
 Event = InstanceEvent | MessageEvent | ActivityReported | Audited
 Data = TypeVar("Data", bound=Event)
 

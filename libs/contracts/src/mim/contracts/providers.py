@@ -7,19 +7,34 @@ from enum import StrEnum
 from typing import Literal
 
 from mim.contracts.api import BOT_TOKEN
+from mim.contracts.content import Content, MessageKind
+from mim.contracts.errors import ErrorCode, Rejected
 from mim.contracts.fields import Model
 from mim.contracts.states import Provider
 
 
 class Capability(StrEnum):
-    """Something that instances of a provider can do."""
+    """Something that instances of a provider can do. Kinds of messages are called as in `MessageKind`."""
 
     TEXT = "text"
     IMAGE = "image"
     DOCUMENT = "document"
     AUDIO = "audio"
+    VOICE = "voice"
     VIDEO = "video"
+    STICKER = "sticker"
+    LOCATION = "location"
+    CONTACT = "contact"
+    POLL = "poll"
+    FORWARD = "forward"
+    EDIT = "edit"
+    DELETE = "delete"
+    REACTION = "reaction"
+    READ = "read"
+    TYPING = "typing"
+    REPLY = "reply"
     FORMATTING = "formatting"
+    RECEIPTS = "receipts"
     GROUPS = "groups"
     QR_LOGIN = "qr_login"
     PAIRING_CODE = "pairing_code"
@@ -49,7 +64,25 @@ class ProviderDescription(Model):
     capabilities: tuple[Capability, ...]
 
 
-_FILES = (Capability.TEXT, Capability.IMAGE, Capability.DOCUMENT, Capability.AUDIO, Capability.VIDEO)
+_EVERYWHERE = (
+    Capability.TEXT,
+    Capability.IMAGE,
+    Capability.DOCUMENT,
+    Capability.AUDIO,
+    Capability.VOICE,
+    Capability.VIDEO,
+    Capability.STICKER,
+    Capability.LOCATION,
+    Capability.CONTACT,
+    Capability.POLL,
+    Capability.EDIT,
+    Capability.DELETE,
+    Capability.REACTION,
+    Capability.TYPING,
+    Capability.REPLY,
+    Capability.GROUPS,
+    Capability.PROXY,
+)
 
 
 def _proxy(pattern: str) -> ProviderField:
@@ -70,11 +103,11 @@ PROVIDERS: dict[Provider, ProviderDescription] = {
         title="WhatsApp Web",
         fields=(_proxy(r"(https?|socks5)://[^\s/]+/?"),),
         capabilities=(
-            *_FILES,
-            Capability.GROUPS,
+            *_EVERYWHERE,
+            Capability.READ,
+            Capability.RECEIPTS,
             Capability.QR_LOGIN,
             Capability.PAIRING_CODE,
-            Capability.PROXY,
         ),
     ),
     Provider.TELEGRAM: ProviderDescription(
@@ -92,6 +125,19 @@ PROVIDERS: dict[Provider, ProviderDescription] = {
             ),
             _proxy(r"http://[^\s/]+/?"),
         ),
-        capabilities=(*_FILES, Capability.FORMATTING, Capability.GROUPS, Capability.TOKEN_LOGIN, Capability.PROXY),
+        capabilities=(*_EVERYWHERE, Capability.FORWARD, Capability.FORMATTING, Capability.TOKEN_LOGIN),
     ),
 }
+
+
+def check_supported(provider: Provider, content: Content) -> None:
+    """Raises: Rejected (NOT_SUPPORTED) if instances of the provider cannot say or do this."""
+    description = PROVIDERS[provider]
+    wanted = [content.kind.value]
+    wanted += ["reply"] if content.reply_to else []
+    wanted += ["formatting"] if content.parse_mode else []
+    can = {capability.value for capability in description.capabilities}
+    if lacking := [word for word in wanted if word not in can]:
+        known = ", ".join(kind.value for kind in MessageKind if kind.value in can)
+        message = f"{description.title} cannot do this: {', '.join(lacking)}; what it can: {known}"
+        raise Rejected(ErrorCode.NOT_SUPPORTED, message)

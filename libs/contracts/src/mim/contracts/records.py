@@ -46,6 +46,7 @@ class SessionOrder(Model):
     secrets: tuple[str, ...] = ()
     status: Status
     reason: Reason
+    restriction: Restriction | None = None
 
 
 class WorkerHeartbeat(Model):

@@ -213,6 +213,14 @@ GATEWAY: tuple[Route, ...] = (
         **_ADMIN,
     ),
     Route(
+        *("POST", f"{_ONE}/messages", "send", "Say or do something in a chat"),
+        {200: a.Sent, 202: a.Queued},
+        body=api.SendBody,
+        raises=SEND,
+        key_opens=True,
+        **_OPERATOR,
+    ),
+    Route(
         *("POST", f"{_ONE}/webhook/test", "test_webhook", "Send a test message to the webhook"),
         {200: a.WebhookTest},
         raises=(*BUS, E.NOT_READY),
@@ -351,7 +359,7 @@ def _port(prefix: str, sends: tuple[Route, ...]) -> tuple[Route, ...]:
         )
         for path in account
     ]
-    return (*both, *accounts, *sends, *_STORED, *_WEBHOOK)
+    return (*both, *accounts, _SEND, *sends, *_STORED, *_WEBHOOK)
 
 
 _STORED = (
@@ -408,6 +416,7 @@ def _send(path: str, operation: str, summary: str, body: type[Model], answer: ty
     return Route("POST", path, operation, summary, {200: answer, 202: a.Queued}, body=body, raises=SEND, **_KEY)
 
 
+_SEND = _send("/api/v1/messages", "port_send", "Say or do something in a chat", api.SendBody, a.Sent)
 TELEGRAM_PORT = _port(
     "/api/v1/telegram",
     (

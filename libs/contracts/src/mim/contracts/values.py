@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic import StringConstraints as Chars
 
-from mim.contracts.fields import Bool, HttpUrl, Model, Name, Time
+from mim.contracts.content import MediaKind
+from mim.contracts.fields import Bool, Model, Time
 from mim.contracts.states import UserAction
 
 
@@ -77,25 +78,48 @@ class Contact(Model):
     lid: str | None = None
 
 
-class MediaKind(StrEnum):
-    """What a file is shown as at the messenger."""
-
-    IMAGE = "image"
-    DOCUMENT = "document"
-    AUDIO = "audio"
-    VIDEO = "video"
-
-
-class Media(Model):
-    """A file to be sent: fetched from `source` by the worker just before it is sent."""
+class IncomingMedia(Model):
+    """The file of a message that came in. `reference` gets it from the messenger, through the worker only."""
 
     kind: MediaKind
-    source: HttpUrl
-    file_name: Name | None = None
+    mime_type: str | None = None
+    file_name: str | None = None
+    size_bytes: int | None = None
+    duration_s: float | None = None
+    reference: str | None = None
+
+
+class IncomingLocation(Model):
+    """A place on the map, in degrees, as somebody sent it."""
+
+    latitude: float
+    longitude: float
+    name: str | None = None
+    address: str | None = None
+
+
+class IncomingContact(Model):
+    """A contact card as somebody sent it: its number may be written in any way."""
+
+    name: str
+    phone_number: str | None = None
+
+
+class IncomingPoll(Model):
+    """A poll as somebody sent it."""
+
+    question: str
+    options: tuple[str, ...] = ()
+    multiple: bool = False
 
 
 class IncomingMessage(Model):
-    """A message that an account received, or sent from another device."""
+    """A message that an account received, or sent from another device.
+
+    `body` is the text, or the caption, or what the content is in a line of text. `contact.id` stays the same however
+    the messenger names the contact: on WhatsApp both names, phone number and LID, stand beside it where they are known.
+    `reply_to` is the messenger's id of the message that is answered.
+    """
 
     id: str
     chat_id: str
@@ -105,6 +129,12 @@ class IncomingMessage(Model):
     is_group: bool = False
     timestamp: Time
     contact: Contact
+    media: IncomingMedia | None = None
+    location: IncomingLocation | None = None
+    contact_card: IncomingContact | None = None
+    poll: IncomingPoll | None = None
+    reply_to: str | None = None
+    forwarded: bool = False
 
 
 class QrCode(Model):

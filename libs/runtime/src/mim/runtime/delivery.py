@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
-from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused
-from mim.contracts.messages import MessageFailed, MessageSent, SendMessage
+from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused, Rejected
+from mim.contracts.messages import MessageFailed, MessageQueued, MessageSent, SendMessage
+from mim.contracts.providers import check_supported
 from mim.contracts.records import SessionOrder
 from mim.contracts.states import Status
 from mim.contracts.values import Reason
 from mim.runtime import metrics
 from mim.runtime.bus import Bus
+from mim.runtime.recent import Recent
 from mim.runtime.sending import Sender
 from mim.runtime.session import SentMessage, Session
 
 log = structlog.get_logger()
 SEND_S = 60.0
 LAST_WORD_S = 2.5
+TELL_S = 2.0  # a shorter wait is not worth an event
 
 
 class Link(Protocol):
@@ -36,6 +40,7 @@ class Link(Protocol):
     ready: asyncio.Event
     """Set while messages can be sent."""
     session: Session | None
+    recent: Recent
 
 
 class Delivery:
@@ -48,33 +53,65 @@ class Delivery:
 
     async def deliver(self, message: SendMessage, doubt: bool) -> None:
         """Send a message and tell the outcome; `doubt` says that an earlier attempt may have gone through."""
-        if doubt:
-            text = "a crash left it open whether this message was sent; it was not sent again"
-            return await self._failed(message, ErrorCode.UNCERTAIN, text)
-        link = self._link
+        try:
+            if doubt:
+                text = "a crash left it open whether this message was sent; it was not sent again"
+                raise Refused(ErrorCode.UNCERTAIN, text)
+            check_supported(message.provider, message)
+            sent = await self._send(message)
+        except MimError as error:
+            await self._failed(message, error.code, error.message)
+        else:
+            await self._sent(message, sent)
+
+    async def _send(self, message: SendMessage) -> SentMessage:
+        """Wait until the session is ready, and try until it takes the message. Raises: MimError."""
+        link, told = self._link, ""
         while True:
             left_s = (message.expires_at - self._bus.now()).total_seconds()
+            if not link.ready.is_set():
+                told = await self._waits(message, told, ErrorCode.NOT_READY, self._standing(), None)
             try:
                 async with asyncio.timeout(left_s):
                     await link.ready.wait()
             except TimeoutError:
-                text = f"it waited too long: the instance is {link.status} ({link.reason.message})"
-                return await self._failed(message, ErrorCode.NOT_READY, text)
+                raise Rejected(ErrorCode.NOT_READY, f"it waited too long: {self._standing()}") from None
             session = link.session
             if session is None:
                 link.ready.clear()
                 continue
             try:
-                sent = await self._measured(session, message)
+                return await self._measured(session, message)
             except NotReady as error:
                 wait_s = error.retry_after_s or 1.0
                 if wait_s >= left_s:
-                    return await self._failed(message, error.code, error.message)
+                    raise
+                told = await self._waits(message, told, error.code, error.message, error.retry_after_s)
                 await asyncio.sleep(wait_s)
-            except MimError as error:
-                return await self._failed(message, error.code, error.message)
-            else:
-                return await self._sent(message, sent)
+
+    async def refuse(self, message: SendMessage, _doubt: bool) -> None:
+        """Fail a message of an instance that will never send again."""
+        await self._failed(message, ErrorCode.NOT_FOUND, "the instance was deleted before the message was sent")
+
+    def _standing(self) -> str:
+        return f"the instance is {self._link.status} ({self._link.reason.message})"
+
+    async def _waits(self, message: SendMessage, told: str, code: str, text: str, wait_s: float | None) -> str:
+        """Tell why a message waits, once for each cause that lasts; returns what was told last."""
+        if code == told or (wait_s is not None and wait_s < TELL_S):
+            return told
+        event = MessageQueued(
+            instance_id=message.instance_id,
+            provider=message.provider,
+            epoch=self._link.order.epoch,
+            id=message.id,
+            to=message.to,
+            code=code,
+            message=text,
+            until=None if wait_s is None else self._bus.now() + timedelta(seconds=wait_s),
+        )
+        await self._bus.emit_surely(event)
+        return code
 
     async def _measured(self, session: Session, message: SendMessage) -> SentMessage:
         began = time.monotonic()
@@ -121,10 +158,14 @@ class Delivery:
                 to=message.to,
                 messenger_id=sent.messenger_id,
                 chat_id=sent.chat_id,
-                type=message.media.kind if message.media else "text",
-                body=message.text,
+                type=message.kind,
+                body=message.summary,
+                target=message.target.id if message.target else None,
+                reply_to=message.reply_to.id if message.reply_to else None,
             )
         )
+        if message.kind.is_message:
+            self._link.recent.sent(sent.messenger_id, message.id)
 
     async def _failed(self, message: SendMessage, code: str, text: str) -> None:
         await self._tell(

@@ -38,8 +38,8 @@ from aiohttp import (
 )
 from yarl import URL
 
+from mim.contracts.content import Media, MediaKind
 from mim.contracts.errors import ErrorCode, Refused
-from mim.contracts.values import Media, MediaKind
 
 MAX_BYTES = 64 * 1024 * 1024
 PORTS = (80, 443, 8080, 8443)
@@ -285,11 +285,15 @@ _TAKEN = {
     MediaKind.IMAGE: ("image/jpeg", "image/png", "image/webp", "image/gif"),
     MediaKind.AUDIO: ("audio/ogg", "audio/mpeg", "audio/mp4", "audio/wav", "audio/aac"),
     MediaKind.VIDEO: ("video/mp4", "video/quicktime", "video/webm"),
+    MediaKind.VOICE: ("audio/ogg",),
+    MediaKind.STICKER: ("image/webp",),
 }
 _FORMATS = {
     MediaKind.IMAGE: "an image (JPEG, PNG, WebP or GIF)",
     MediaKind.AUDIO: "audio (Ogg, MP3, M4A, AAC or WAV)",
     MediaKind.VIDEO: "a video (MP4, QuickTime or WebM)",
+    MediaKind.VOICE: "a voice message (Ogg with Opus)",
+    MediaKind.STICKER: "a sticker (WebP)",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -25,14 +25,17 @@ from mim.contracts.answers import (
     PortHealth,
     PortStatus,
     Queued,
+    QueueFigures,
+    Sent,
     StoredMessages,
     StoredStatsAnswer,
     WebhookAnswer,
 )
-from mim.contracts.api import PageQuery, StoredQuery, WebhookBody
-from mim.contracts.errors import ErrorCode, MimError
+from mim.contracts.api import PageQuery, SendBody, StoredQuery, WebhookBody
+from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.fields import Model
 from mim.contracts.messages import MessageFailed, MessageSent, SendMessage, UpdateInstance
+from mim.contracts.providers import check_supported
 from mim.contracts.records import InstanceRecord, SessionOrder
 from mim.contracts.routes import PORT_ROUTES, Route, Scope
 from mim.contracts.states import Provider, Role
@@ -168,6 +171,8 @@ class InstancePorts:
             "webhook": self._webhook,
             "set_webhook": self._set_webhook,
         }
+        if route.operation == "port_send":
+            return self._send_any
         act = handlers[route.operation.removeprefix("port_").removeprefix("provider_")]
 
         async def handle(call: Call) -> web.StreamResponse:
@@ -189,6 +194,8 @@ class InstancePorts:
                 since=runner.reason.since,
                 account=runner.account,
                 observed_at=runner.observed_at,
+                restriction=runner.restriction,
+                queue=await _queue(runner),
             )
         )
 
@@ -196,6 +203,9 @@ class InstancePorts:
         if runner.account is None:
             raise not_ready(runner)
         return http.answer(AccountInfo(**runner.account.model_dump()))
+
+    async def _send_any(self, call: Call) -> web.StreamResponse:
+        return await send_any(call, self._runner(call.request), self._means.sender, self._means.bus)
 
     def _send(self, route: SendRoute) -> Handler:
         async def send(call: Call) -> web.StreamResponse:
@@ -285,12 +295,62 @@ def _limit(call: Call) -> int:
     return http.read_query(call.request, PageQuery).limit
 
 
+async def _queue(runner: Runner) -> QueueFigures | None:
+    try:
+        depth, oldest_age_s = await runner.waiting()
+    except Unavailable:
+        return None
+    return QueueFigures(depth=depth, oldest_age_s=round(oldest_age_s, 1))
+
+
+async def send_any(call: Call, stands: Runner | InstanceRecord, sender: Sender, bus: Bus) -> web.StreamResponse:
+    """Say or do what the request's body says.
+
+    Raises: HttpError (NOT_READY) if the instance is not ready and the body does not let it wait, Rejected
+        (NOT_SUPPORTED) if its provider has nothing like it, Unavailable.
+    """
+    body = await http.read_body(call.request, SendBody)
+    known = stands if isinstance(stands, InstanceRecord) else stands.order
+    check_supported(known.provider, body)
+    if not (stands.status.is_ready or body.queue):
+        raise not_ready(stands)
+    message = SendMessage(
+        id=call.seed.id("message"),
+        instance_id=_id_of(stands),
+        provider=known.provider,
+        expires_at=bus.now() + timedelta(seconds=body.expires_in_s),
+        actor=call.caller.name,
+        **body.fields(),
+    )
+    outcome = None
+    if stands.status.is_ready:
+        outcome = await sender.send(message, SEND_DEADLINE_S)
+    else:
+        await sender.queue(message)
+    return send_answer(message, outcome, lambda sent: sent_answer(sent, bus.now()))
+
+
+def sent_answer(outcome: MessageSent, at: datetime) -> Sent:
+    """The answer to a message that the messenger took."""
+    return Sent(
+        id=outcome.id,
+        messageId=outcome.messenger_id,
+        message_id=outcome.messenger_id,
+        to=outcome.to,
+        provider=outcome.provider,
+        timestamp=at,
+    )
+
+
+def _id_of(stands: Runner | InstanceRecord) -> str:
+    return stands.id if isinstance(stands, InstanceRecord) else stands.order.instance_id
+
+
 def not_ready(stands: Runner | InstanceRecord, message: str | None = None) -> HttpError:
     """The 409 of an instance that cannot do it now."""
-    instance_id = stands.id if isinstance(stands, InstanceRecord) else stands.order.instance_id
     text = message or f"the instance is {stands.status}, not client_ready: {stands.reason.message}"
     reason = stands.reason.model_dump(mode="json")
-    return HttpError(ErrorCode.NOT_READY, text, instance_id=instance_id, status=stands.status, reason=reason)
+    return HttpError(ErrorCode.NOT_READY, text, instance_id=_id_of(stands), status=stands.status, reason=reason)
 
 
 def check_key(request: web.Request, api_key_sha256: str) -> None:

@@ -34,6 +34,7 @@ from mim.runtime.streams import OUTBOX_CONSUMER_PREFIX, outbox_consumer
 log = structlog.get_logger()
 
 IDLE_S = 300.0
+EMPTY_S = 0.05
 KEEP_ALIVE_S = 3.0  # the consumer's ack_wait is 10 s
 Deliver = Callable[[SendMessage, bool], Awaitable[None]]
 
@@ -78,6 +79,14 @@ class Outbox:
             with suppress(nats.errors.Error, APIError, TimeoutError, OSError):
                 await self._delete(instance_id)
 
+    async def empty(self, instance_id: str, refuse: Deliver) -> None:
+        """End the flow of an instance for good: every message that still waits goes to `refuse`. Waits for the bus."""
+        await self.close(instance_id)
+        await self._bus.surely(partial(self.open, instance_id, refuse))
+        while await self._bus.surely(partial(self._is_waiting, instance_id)):  # noqa: ASYNC110 - the server's queue
+            await asyncio.sleep(EMPTY_S)
+        await self.close(instance_id)
+
     async def tidy(self) -> None:
         """Put down consumers that nothing came to for `idle_s`, for ever."""
         while True:
@@ -95,12 +104,13 @@ class Outbox:
         if instance_id in self._deliver and await self._is_waiting(instance_id):
             await self._consume(instance_id)  # it came just then
 
-    async def waiting(self) -> tuple[int, float]:
-        """How many messages of this provider wait in the outbox, and for how many seconds the oldest has.
+    async def waiting(self, instance_id: str | None = None) -> tuple[int, float]:
+        """How many messages of this provider, or of one instance, wait, and for how many seconds the oldest has.
 
         Raises: Unavailable if the bus does not answer.
         """
-        subject = subjects.messages_of(self._provider)
+        all_of = subjects.messages_of(self._provider)
+        subject = all_of if instance_id is None else subjects.message_command(self._provider, instance_id)
         depth = await count(self._bus, subjects.OUTBOX, subject)
         if depth == 0:
             return 0, 0.0

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,28 @@ from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Rejected
 from mim.contracts.messages import (
     ActionRequired,
     Authenticated,
+    Change,
     ClientReady,
+    GroupChanged,
     InstanceEvent,
     InstanceFailed,
+    InstanceRestricted,
     InstanceStopped,
     LoggedOut,
     MessageReceived,
     QrReady,
+    Receipt,
     Reconnecting,
 )
 from mim.contracts.reasons import reason_of
 from mim.contracts.records import OrderAction, SessionOrder
 from mim.contracts.states import Status, UserAction
-from mim.contracts.values import Account, IncomingMessage, Reason
+from mim.contracts.values import Account, IncomingMessage, Reason, Restriction
 from mim.runtime.backoff import RECONNECT
 from mim.runtime.bus import Bus
 from mim.runtime.delivery import Delivery
 from mim.runtime.outbox import Outbox
+from mim.runtime.recent import Recent
 from mim.runtime.secrets import SecretsUnreadable
 from mim.runtime.sending import Sender
 from mim.runtime.session import Session, SessionFactory
@@ -84,6 +90,9 @@ class Runner:
         self._worker = worker
         self._count_proof = proved
         self.session: Session | None = None
+        self.recent = Recent(bus, order.instance_id)
+        self.restriction = order.restriction
+        self._lifting: asyncio.Task[None] | None = None
         self._delivery = Delivery(bus, sender, self)
         self._task: asyncio.Task[None] | None = None
         self._ran_epoch = 0
@@ -110,12 +119,15 @@ class Runner:
                 if order.status is Status.STARTING:  # it shall stop, and nobody has said yet that it has
                     await self._say(self._event(InstanceStopped))
                 self.status, self.reason = order.status, order.reason
+                await self._outbox_open()  # what waits fails with the reason when its time is over
+                self._lift_in_time()
             case OrderAction.LOGOUT:
                 await self._logout()
                 message = "Logged out on request; start it to log in again"
                 await self._say(self._event(LoggedOut, ErrorCode.REQUESTED, message, UserAction.SCAN_QR))
             case OrderAction.PURGE:
                 await self._logout()
+                await self._outbox.empty(order.instance_id, self._delivery.refuse)
 
     def _start(self) -> None:
         self._ran_epoch = self.order.epoch
@@ -125,10 +137,12 @@ class Runner:
     async def end(self) -> None:
         """Close the session, if there is one; after this nothing of it runs."""
         self.ready.clear()
+        if self._lifting is not None:
+            self._lifting.cancel()
         task, self._task = self._task, None
+        await self._outbox.close(self.order.instance_id)
         if task is None:
             return
-        await self._outbox.close(self.order.instance_id)
         task.cancel()
         done, _ = await asyncio.wait({task}, timeout=END_S)
         if not done:
@@ -164,6 +178,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         attempt, failing_since = 0, loop.time()
         await self._outbox_open()
+        self._lift_in_time()
         while True:
             began = loop.time()
             try:
@@ -274,12 +289,49 @@ class Runner:
         await self._say(self._event(Reconnecting, code, message, UserAction.WAIT))
 
     async def received(self, message: IncomingMessage) -> None:
-        """A message came in; returns when it is stored."""
+        """A message came in; returns when it is stored. One that was stored before is passed over."""
+        if await self.recent.is_repeat(message):
+            return
         event = MessageReceived(
             instance_id=self.order.instance_id, provider=self.order.provider, epoch=self.order.epoch, message=message
         )
         # The messenger repeats what was not confirmed; the same id makes the repeat harmless.
         await self._bus.emit_surely(event, id=f"{self.order.instance_id}/{message.chat_id}/{message.id}/received")
+        self.recent.received(message)
+
+    async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
+        """Something happened to a message or a group; returns when it is stored."""
+        if issubclass(kind, Receipt):
+            found = [await self.recent.id_of(messenger_id) for messenger_id in fields["messenger_ids"]]
+            fields["ids"] = tuple(found) if any(found) else ()
+        order = self.order
+        event = kind(instance_id=order.instance_id, provider=order.provider, epoch=order.epoch, timestamp=at, **fields)
+        # The messenger repeats what was not confirmed; the same id makes the repeat harmless.
+        fingerprint = sha256(event.model_dump_json(exclude={"epoch", "ids"}).encode()).hexdigest()[:32]
+        await self._bus.emit_surely(event, id=f"{order.instance_id}/{event.name}/{fingerprint}")
+
+    async def restricted(self, restriction: Restriction | None) -> None:
+        """The messenger put a limit on the account, or lifted it."""
+        if restriction == self.restriction:
+            return
+        self.restriction = restriction
+        await self._bus.emit_surely(self._event(InstanceRestricted, restriction=restriction))
+        self._lift_in_time()
+
+    def _lift_in_time(self) -> None:
+        if self._lifting is not None:
+            self._lifting.cancel()
+        if self.restriction is not None and self.restriction.until is not None:
+            self._lifting = asyncio.create_task(self._lift(self.restriction.until))
+
+    async def _lift(self, until: datetime) -> None:
+        await asyncio.sleep(max(0.0, (until - self._bus.now()).total_seconds()))
+        self._lifting = None
+        await self.restricted(None)
+
+    async def waiting(self) -> tuple[int, float]:
+        """How many messages wait to be sent, and for how many seconds the oldest has. Raises: Unavailable."""
+        return await self._outbox.waiting(self.order.instance_id)
 
     async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
         """A code that logs in the phone with this number, and until when it is good.
@@ -310,6 +362,8 @@ class _Context:
         self.client_ready = runner.client_ready
         self.reconnecting = runner.reconnecting
         self.received = runner.received
+        self.happened = runner.happened
+        self.restricted = runner.restricted
         self._runner = runner
 
     def proved(self) -> None:

@@ -32,11 +32,7 @@ class Sender:
         waiting.add(future)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._bus.publish(
-                    subjects.message_command(message.provider, message.instance_id),
-                    message.model_dump_json().encode(),
-                    msg_id=f"{message.instance_id}/{message.id}",
-                )
+                await self.queue(message)
                 return await future
         except TimeoutError:
             return None
@@ -44,6 +40,14 @@ class Sender:
             waiting.discard(future)
             if not waiting:
                 self._waiting.pop(message.id, None)
+
+    async def queue(self, message: SendMessage) -> None:
+        """Queue a message durably. Raises: Unavailable if it could not be queued."""
+        await self._bus.publish(
+            subjects.message_command(message.provider, message.instance_id),
+            message.model_dump_json().encode(),
+            msg_id=f"{message.instance_id}/{message.id}",
+        )
 
     def resolve(self, outcome: Outcome) -> None:
         """Tell those who wait for this message."""

@@ -22,18 +22,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
 from mim.contracts.errors import ErrorCode
-from mim.contracts.messages import SendMessage
-from mim.contracts.values import Account, IncomingMessage
+from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
+from mim.contracts.values import Account, IncomingMessage, Restriction
 
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """What the messenger said to a message it took: its own id, and the chat it went to."""
+    """What the messenger said to a message it took: its own id, and the chat it went to.
+
+    Of what was only done to another message, `messenger_id` is that message's.
+    """
 
     messenger_id: str
     chat_id: str | None = None
@@ -75,6 +78,17 @@ class SessionContext(Protocol):
         """A message came in. Returns when it is stored; only then tell the messenger that it was taken."""
         ...
 
+    async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
+        """Something happened to a message or a group: a receipt, an edit, a reaction; `fields` are those of `kind`.
+
+        Returns when it is stored.
+        """
+        ...
+
+    async def restricted(self, restriction: Restriction | None) -> None:
+        """The messenger put a limit on the account, or (None) lifted it. One with an end is lifted by itself."""
+        ...
+
     def proved(self) -> None:
         """The messenger just answered a real round trip."""
         ...
@@ -89,9 +103,10 @@ class Session(Protocol):
         ...
 
     async def send(self, message: SendMessage) -> SentMessage:
-        """Send one text, or the file in `message.media` with the text as its caption, and return the messenger's id.
+        """Say or do what the message's `kind` says, and return the messenger's id.
 
-        A file is fetched here (`mim.runtime.fetch`); whatever is wrong with it is `Refused`.
+        Only what the provider's capabilities name is asked for. A file is fetched here (`mim.runtime.fetch`); whatever
+        is wrong with it is `Refused`.
 
         Raises:
             Refused: the messenger refused this message; others may pass.

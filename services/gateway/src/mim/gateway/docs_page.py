@@ -335,10 +335,9 @@ def example(document: Json, schema: Json, name: str = "", above: tuple[str, ...]
     if len(above) > DEEPEST or (reference and reference in above):
         return None
     above = (*above, reference)
-    if "const" in target or target.get("enum"):
-        return target.get("const", (target.get("enum") or [None])[0])
-    if target.get("default") is not None:
-        return target["default"]
+    given = [*target.get("examples", ())[:1], *target.get("enum", ())[:1], target.get("const"), target.get("default")]
+    if (said := next((value for value in given if value is not None), None)) is not None:
+        return said
     if "allOf" in target:
         parts = [example(document, each, name, above) for each in target["allOf"]]
         return {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
@@ -349,7 +348,8 @@ def example(document: Json, schema: Json, name: str = "", above: tuple[str, ...]
         case "array" if "prefixItems" in target:
             return [example(document, each, name, above) for each in target["prefixItems"]]
         case "array":
-            return [example(document, target["items"], name, above)] if "items" in target else []
+            one = [example(document, target["items"], name, above)] if "items" in target else []
+            return one * max(1, target.get("minItems", 1))
         case "integer" | "number":
             return _WORDS.get(name, target.get("minimum", 0))
         case "boolean":
@@ -358,9 +358,11 @@ def example(document: Json, schema: Json, name: str = "", above: tuple[str, ...]
     return _WORDS.get(name, _FORMATS["uuid"] if is_id else _FORMATS.get(target.get("format", ""), "…"))
 
 
-def _least(document: Json, schema: Json) -> Json:
+def _least(document: Json, schema: Json) -> Any:
     """An example with only what must be there."""
     target = _target(document, schema)
+    if target.get("examples"):
+        return example(document, schema)
     needed = target.get("required") or list(target.get("properties", {}))[:1]
     return {name: value for name, value in example(document, schema).items() if name in needed}
 

@@ -32,7 +32,7 @@ from mim.gateway.model import ReadModel
 from mim.gateway.system import Workers
 from mim.runtime import http
 from mim.runtime.bus import Bus
-from mim.runtime.instance_port import SEND_DEADLINE_S, not_ready, send_answer
+from mim.runtime.instance_port import SEND_DEADLINE_S, not_ready, send_answer, send_any, sent_answer
 from mim.runtime.routing import Call, Handler
 from mim.runtime.sending import OUTBOX_LIFE_S, Sender
 
@@ -58,6 +58,7 @@ class MultiProvider:
             "provider_status": self.status,
             "send_message": self.send_message,
             "send_media": self.send_media,
+            "send": self.send,
         }
 
     async def providers(self, call: Call) -> web.StreamResponse:
@@ -145,15 +146,12 @@ class MultiProvider:
         outcome = await self.sender.send(message, SEND_DEADLINE_S)
         return send_answer(message, outcome, self._sent)
 
-    def _sent(self, sent: MessageSent) -> Sent:
-        return Sent(
-            id=sent.id,
-            messageId=sent.messenger_id,
-            message_id=sent.messenger_id,
-            to=sent.to,
-            provider=sent.provider,
-            timestamp=self.bus.now(),
-        )
+    async def send(self, call: Call) -> web.StreamResponse:
+        """Say or do something in a chat."""
+        return await send_any(call, self.access.find(call), self.sender, self.bus)
+
+    def _sent(self, outcome: MessageSent) -> Sent:
+        return sent_answer(outcome, self.bus.now())
 
     def _find(self, call: Call) -> InstanceRecord:
         record = self.access.find(call)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mim.contracts.content import MessageKind
 from mim.contracts.messages import (
     ActivityReported,
     Audited,
@@ -19,6 +20,7 @@ from mim.contracts.messages import (
     InstanceCreated,
     InstanceDeleted,
     InstanceEvent,
+    InstanceRestricted,
     InstanceStarting,
     InstanceUpdated,
     MessageFailed,
@@ -33,6 +35,7 @@ from mim.contracts.values import ApiKeyUse, ErrorEntry, Figures, MessageStats, Q
 
 MAX_ERRORS = 20
 MAX_KEYS = 20
+_ACTS = frozenset(kind.value for kind in MessageKind if not kind.is_message)
 
 
 def fold(record: InstanceRecord | None, envelope: CloudEvent[Event], seq: int) -> InstanceRecord | None:
@@ -101,6 +104,8 @@ def _facts(record: InstanceRecord, event: InstanceEvent, at: datetime) -> dict[s
             return {"qr": QrCode(code=event.code, generated_at=at, expires_at=event.expires_at), "logged_in": False}
         case Authenticated() | ClientReady():
             return {"account": event.account, "logged_in": True, "observed_at": at, "last_seen": at}
+        case InstanceRestricted():
+            return {"restriction": event.restriction}
         case InstanceDeleted():
             return {"desired": Desired.DELETED}
         case _:
@@ -166,6 +171,8 @@ def _with_error(figures: Figures, envelope: CloudEvent[Event], code: str, messag
 
 def _count(record: InstanceRecord, event: Event, envelope: CloudEvent[Event]) -> dict[str, object]:
     match event:
+        case MessageSent() if event.type in _ACTS:
+            return {"last_seen": envelope.time}
         case MessageSent() | MessageReceived():
             return {"last_seen": envelope.time, "message_stats": _stats(record.message_stats, event, envelope.time)}
         case MessageFailed():

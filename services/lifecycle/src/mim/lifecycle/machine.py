@@ -261,7 +261,8 @@ def order_of(record: InstanceRecord) -> SessionOrder:
     """What the worker that holds the instance is told.
 
     While a session may run, status and reason stay the same whatever it reports, so that the order changes only when
-    the worker has to do something else.
+    the worker has to do something else, or when the messenger's restriction of the account changes, which the next
+    worker has to know of.
     """
     status = Status.STARTING if record.status.is_live else record.status
     reason = default_reason(status, record.created_at) if record.status.is_live else record.reason
@@ -277,6 +278,7 @@ def order_of(record: InstanceRecord) -> SessionOrder:
         secrets=record.secrets,
         status=status,
         reason=reason,
+        restriction=record.restriction,
     )
 
 

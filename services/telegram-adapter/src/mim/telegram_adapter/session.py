@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
 from aiogram import Bot
 from aiogram.exceptions import AiogramError
 from aiogram.methods import DeleteWebhook, GetMe, GetUpdates, GetWebhookInfo, TelegramMethod
-from aiogram.types import Update
+from aiogram.types import Message, Update
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientError, ClientTimeout
 
+from mim.contracts.content import MessageKind
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Rejected, SessionEnded, Unavailable
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Status, UserAction
-from mim.contracts.values import Account
+from mim.contracts.values import Account, IncomingMessage, Restriction
 from mim.runtime.fetch import Fetched, Limits, fetch, sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.telegram_adapter.connection import PRODUCTION_URL, Connections, shared
@@ -30,7 +31,7 @@ from mim.telegram_adapter.failures import (
     unreachable,
 )
 from mim.telegram_adapter.incoming import UPDATE_KINDS, read, salvage
-from mim.telegram_adapter.outgoing import MOST_BYTES, method
+from mim.telegram_adapter.outgoing import MOST_BYTES, caption_edit, method
 from mim.telegram_adapter.pacing import Pacer
 
 T = TypeVar("T")
@@ -42,6 +43,8 @@ POLL_S = 25  # a dead link shows after POLL_S + ANSWER_S; Telegram allows 50 s
 # Asks for everything, as 0 does, but differs from the 0 of an idle bot's earlier session: Telegram holds a poll for 3 s
 # that repeats the offset of one less than 3 s before (Client::process_get_updates_query in tdlib/telegram-bot-api).
 FIRST_OFFSET = 1
+LONGEST_PAUSE_S = 1.5  # what has to wait longer waits in the outbox, where it can be seen
+NOT_A_TEXT = "there is no text in the message to edit"  # Client::process_edit_message_text_query, in lower case there
 TRIAL_S = 10  # a poll that lives so long after a conflict shows that the other program is gone
 
 # Bots that lost a poll to someone else, as (server, bot id). A session is new after every failure, and without this
@@ -107,8 +110,7 @@ class TelegramSession:
         except MimError as error:
             self._context.log.warning("message_not_sent", message_id=message.id, code=error.code, why=error.message)
             raise
-        kind = message.media.kind if message.media else "text"
-        self._context.log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=kind)
+        self._context.log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=message.kind)
         return sent
 
     async def _send(self, message: SendMessage) -> SentMessage:
@@ -211,10 +213,12 @@ class TelegramSession:
                 raise
             got = readable
         for update_id, update in got:
-            message = read(update) if update else None
-            if message is not None:
-                await self._context.received(message)
-                self._context.log.info("message_received", messenger_id=message.id, type=message.type)
+            told = read(update) if update else None
+            if isinstance(told, IncomingMessage):
+                await self._context.received(told)
+                self._context.log.info("message_received", messenger_id=told.id, type=told.type)
+            elif told is not None:
+                await self._context.happened(told.kind, at=told.at, **told.fields)
             elif update is None:
                 self._context.log.warning("telegram_update_unreadable", update_id=update_id)
             self._offset = update_id + 1
@@ -222,12 +226,28 @@ class TelegramSession:
     async def _try_send(self, message: SendMessage, chat: str, file: Fetched | None) -> SentMessage | CallError:
         await self._pace(chat)
         try:
-            sent = await self._ask(method(message, chat, file), SEND_S)
+            answer = await self._call(message, chat, file)
         except CallError as failure:
             if failure.retry_after_s is not None:
-                self._pacer.hold(chat, asyncio.get_running_loop().time() + failure.retry_after_s)
+                await self._hold(chat, failure.retry_after_s)
             return failure
-        return SentMessage(messenger_id=str(sent.message_id), chat_id=str(sent.chat.id))
+        if isinstance(answer, Message):
+            return SentMessage(messenger_id=str(answer.message_id), chat_id=str(answer.chat.id))
+        return SentMessage(messenger_id=message.target.id if message.target else "", chat_id=chat)
+
+    async def _call(self, message: SendMessage, chat: str, file: Fetched | None) -> object:
+        try:
+            return await self._ask(method(message, chat, file), SEND_S)
+        except CallError as failure:
+            if message.kind is not MessageKind.EDIT or NOT_A_TEXT not in failure.description:
+                raise
+        return await self._ask(caption_edit(message, chat), SEND_S)
+
+    async def _hold(self, chat: str, wait_s: float) -> None:
+        """Telegram asked to wait: nothing goes there before, and whoever looks sees why."""
+        self._pacer.hold(chat, asyncio.get_running_loop().time() + wait_s)
+        until = self._context.now() + timedelta(seconds=wait_s)
+        await self._context.restricted(Restriction(kind="flood_wait", scope=f"chat {chat}", until=until))
 
     def _check_ready(self, chat: str) -> None:
         if self._bot is None:
@@ -238,7 +258,10 @@ class TelegramSession:
     async def _pace(self, chat: str) -> None:
         self._check_ready(chat)
         clock = asyncio.get_running_loop().time
-        while self._paced and (wait_s := self._pacer.take(chat, clock())) > 0:  # noqa: ASYNC110 - time is what it waits for
+        while self._paced and (wait_s := self._pacer.take(chat, clock())) > 0:
+            if wait_s > LONGEST_PAUSE_S:
+                message = "Telegram lets a bot send at most 20 messages a minute to a group"
+                raise NotReady(ErrorCode.RATE_LIMITED, message, wait_s)
             await asyncio.sleep(wait_s)
 
     async def _ask(self, method: TelegramMethod[T], timeout_s: float) -> T:

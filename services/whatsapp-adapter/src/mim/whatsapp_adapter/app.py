@@ -7,9 +7,9 @@ from typing import Any
 
 from mim.contracts.answers import WhatsAppSent
 from mim.contracts.api import WhatsAppSendBody, media
+from mim.contracts.content import MediaKind
 from mim.contracts.messages import MessageSent
 from mim.contracts.states import Provider
-from mim.contracts.values import MediaKind
 from mim.runtime.bus import Bus
 from mim.runtime.instance_port import SendRoute
 from mim.runtime.settings import Settings

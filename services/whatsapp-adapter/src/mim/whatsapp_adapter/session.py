@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mim.contracts.content import MediaKind
 from mim.contracts.errors import ErrorCode, MimError, NotReady, SessionEnded
 from mim.contracts.messages import SendMessage
-from mim.contracts.values import Account, Contact, IncomingMessage, MediaKind
+from mim.contracts.values import Account, Contact, IncomingMessage
 from mim.runtime.fetch import Limits, fetch, sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable

@@ -3,7 +3,9 @@
 Writes `DIR/ports.json`, `{"api": port, "control": port}`, as soon as both ports listen, and prints the same as one
 line. The control port takes `POST /<verb>` with a JSON object:
 
-    say {bot, from, text, name?}    -> {message_id}       a person writes to a bot
+    say {bot, from, text, name?, …} -> {message_id}       a person writes to a bot; more goes into the `Message`
+    edit {bot, from, message_id, text}   -> {}            the person changes that message
+    react {bot, from, message_id, emoji} -> {}            a person reacts to a message
     inbox {chat}                    -> {messages}         what bots sent to a chat; of files kind, name, size, sha256
     fault {bot?, method?, times?, status?, description?, retry_after?, body?, delay_s?, drop?, lose?} -> {}
     unreachable {bot, on?}          -> {}
@@ -28,14 +30,20 @@ from typing import Any
 
 from aiohttp import web
 
-from mim.emulators.telegram.bots import Fault, Json
+from mim.emulators.telegram.bots import ApiError, Fault, Json
 from mim.emulators.telegram.emulator import Emulator
 from mim.emulators.telegram.server import serve
 
 
 def _verbs(emulator: Emulator) -> dict[str, Callable[..., Json | None]]:
-    def say(bot: int, sender: int, text: str, name: str = "Anna") -> Json:
-        return {"message_id": emulator.say(bot, sender, text, name=name)}
+    def say(bot: int, sender: int, text: str | None = None, name: str = "Anna", **fields: Any) -> Json:
+        return {"message_id": emulator.say(bot, sender, text, name=name, **fields)}
+
+    def edit(bot: int, sender: int, message_id: int, text: str) -> None:
+        emulator.edit(bot, sender, message_id, text)
+
+    def react(bot: int, sender: int, message_id: int, emoji: str) -> None:
+        emulator.react(bot, sender, message_id, emoji)
 
     def inbox(chat: int | str) -> Json:
         return {"messages": emulator.inbox(chat)}
@@ -52,7 +60,7 @@ def _verbs(emulator: Emulator) -> dict[str, Callable[..., Json | None]]:
     def bots() -> Json:
         return {"bots": emulator.bots()}
 
-    return {verb.__name__: verb for verb in (say, inbox, fault, unreachable, revoke, bots)}
+    return {verb.__name__: verb for verb in (say, edit, react, inbox, fault, unreachable, revoke, bots)}
 
 
 def _control(emulator: Emulator) -> web.Application:
@@ -68,7 +76,7 @@ def _control(emulator: Emulator) -> web.Application:
             fields = {"sender" if key == "from" else key: value for key, value in fields.items()}
             signature(verb).bind(**fields)
             return web.json_response(verb(**fields) or {})
-        except (TypeError, ValueError, AttributeError) as error:
+        except (ApiError, TypeError, ValueError, AttributeError) as error:
             return web.json_response({"error": f"{request.match_info['verb']} cannot do that: {error}"}, status=400)
 
     app = web.Application()

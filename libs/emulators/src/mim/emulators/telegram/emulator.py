@@ -12,6 +12,7 @@ _TOKEN = re.compile(r"([1-9]\d{0,15}):[A-Za-z0-9_-]{30,}")
 _CHAT_NUMBER = re.compile(r"-?[1-9]\d{0,15}")
 _MAX_INBOX = 1_000
 _MAX_CALLS = 10_000
+_MAX_MESSAGES = 20_000
 
 
 class Emulator:
@@ -40,7 +41,10 @@ class Emulator:
         """Tokens, and bot ids as text, that get 401."""
         self.calls: deque[tuple[int, str, int]] = deque(maxlen=_MAX_CALLS)
         """The latest calls as (bot id, method in lower case, HTTP status); 0 is a connection closed unanswered."""
+        self.actions: deque[tuple[int, str, str]] = deque(maxlen=_MAX_CALLS)
+        """What bots showed that they do, as (bot id, chat, action)."""
         self._bots: dict[int, Bot] = {}
+        self._messages: dict[tuple[int, str, str], Json] = {}
         self._chats: dict[str, Json] = {}
         self._inboxes: dict[str, deque[Json]] = {}
         self._faults: list[Fault] = []
@@ -84,13 +88,51 @@ class Emulator:
             "date": int(time.time()),
         }
         message |= {"text": text} if text is not None else {}
-        receiver.push("message", message | fields)
+        message |= fields
+        self._keep(receiver, str(chat), message)
+        receiver.push("message", message)
         return int(message["message_id"])
+
+    def edit(self, bot: int | str, chat: int | str, message_id: int, text: str) -> None:
+        """The person who wrote a message to a bot changes its text. Raises: ApiError if there is no such message."""
+        receiver = self.bot(bot)
+        message = self.message(receiver, str(chat), str(message_id), "edit")
+        message |= {"caption" if "caption" in message else "text": text, "edit_date": int(time.time())}
+        receiver.push("edited_message", dict(message))
+
+    def react(self, bot: int | str, chat: int | str, message_id: int, emoji: str, *, name: str = "Anna") -> None:
+        """A person reacts to a message of a chat; an empty `emoji` takes the reaction away."""
+        receiver = self.bot(bot)
+        sender = int(chat) if int(chat) > 0 else 1_000
+        reaction = [{"type": "emoji", "emoji": emoji}] if emoji else []
+        receiver.push(
+            "message_reaction",
+            {
+                "chat": self.add_chat(chat, name),
+                "message_id": message_id,
+                "user": {"id": sender, "is_bot": False, "first_name": name},
+                "date": int(time.time()),
+                "old_reaction": [],
+                "new_reaction": reaction,
+            },
+        )
+
+    def message(self, bot: Bot, chat_id: str, message_id: str, deed: str) -> Json:
+        """A message that a bot saw, as it is kept: what is changed in it is changed. Raises: ApiError 400."""
+        found = self._messages.get((bot.id, chat_id, message_id))
+        if found is None or found.get("deleted"):
+            raise ApiError(400, f"Bad Request: message to {deed} not found")
+        return found
+
+    def act(self, bot: Bot, chat_id: str, action: str) -> None:
+        """A bot shows that it does something, such as `typing`."""
+        self.actions.append((bot.id, chat_id, action))
 
     def inbox(self, chat: int | str) -> list[Json]:
         """The latest messages that bots sent to a chat, oldest first: `{message_id, bot, text, parse_mode, date}`.
 
-        A file has `caption` instead of `text`, and `media {kind, file_name, size_bytes, sha256}`.
+        A file has `caption` instead of `text`, and `media {kind, file_name, size_bytes, sha256}`. What became of one
+        stands in `edit_date`, `deleted` and `reaction`.
         """
         return list(self._inboxes.get(str(chat), ()))
 
@@ -171,7 +213,14 @@ class Emulator:
     def deliver(self, bot: Bot, chat_id: str, message: Json) -> None:
         """Put a message of a bot into a chat's inbox."""
         bot.sent += 1
-        self._inboxes.setdefault(chat_id, deque(maxlen=_MAX_INBOX)).append(message | {"bot": bot.id})
+        kept = message | {"bot": bot.id}
+        self._keep(bot, chat_id, kept)
+        self._inboxes.setdefault(chat_id, deque(maxlen=_MAX_INBOX)).append(kept)
+
+    def _keep(self, bot: Bot, chat_id: str, message: Json) -> None:
+        self._messages[(bot.id, chat_id, str(message["message_id"]))] = message
+        if len(self._messages) > _MAX_MESSAGES:
+            self._messages.pop(next(iter(self._messages)))
 
 
 def _describe(chat: int | str, name: str, serial: int) -> Json:

@@ -17,7 +17,27 @@ MAX_UPLOAD_BYTES = 50 << 20  # https://core.telegram.org/bots/api#sending-files
 _MAX_PHOTO_BYTES = 10 << 20
 _MODES = {"", "none", "markdown", "markdownv2", "html"}
 _PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
-_KINDS = {"photo": "image", "document": "document", "audio": "audio", "video": "video"}
+_KINDS = {
+    "photo": "image",
+    "document": "document",
+    "audio": "audio",
+    "voice": "voice",
+    "video": "video",
+    "sticker": "sticker",
+}
+_MOST_OPTIONS = 12
+_CONTENT = frozenset(("text", "caption", "location", "venue", "contact", "poll", *_KINDS))
+_OURS = frozenset(("bot", "media", "parse_mode", "deleted", "reaction"))  # what only the inbox tells
+
+
+_PICTURE = {"width": 1, "height": 1}
+_MORE: dict[str, Json] = {
+    "document": {},
+    "audio": {"duration": 0},
+    "voice": {"duration": 0},
+    "video": _PICTURE | {"duration": 0},
+    "sticker": _PICTURE | {"type": "regular", "is_animated": False, "is_video": False},
+}
 
 
 class Upload(NamedTuple):
@@ -38,6 +58,9 @@ class Args(dict[str, str]):
         self.files = files or {}
 
 
+Method = Callable[[Emulator, Bot, Args], Awaitable[object]]
+
+
 async def _get_me(_: Emulator, bot: Bot, __: Args) -> Json:
     return bot.user | {
         "can_join_groups": True,
@@ -53,44 +76,133 @@ async def _get_updates(_: Emulator, bot: Bot, args: Args) -> list[Json]:
 
 
 async def _send_message(emulator: Emulator, bot: Bot, args: Args) -> Json:
-    chat = emulator.find_chat(args.get("chat_id", ""))
     text = args.get("text", "").strip()
     _check_mode(args)
     if not text:
         raise ApiError(400, "Bad Request: message text is empty")
     if len(text) > _MAX_TEXT:
         raise ApiError(400, "Bad Request: message is too long")
-    message: Json = {"message_id": bot.next_message_id(), "date": int(time.time()), "text": text}
-    emulator.deliver(bot, args["chat_id"], message | {"parse_mode": args.get("parse_mode")})
-    return message | {"from": bot.user, "chat": chat}
+    return _post(emulator, bot, args, {"text": text}, {"parse_mode": args.get("parse_mode")})
 
 
-async def _send_photo(emulator: Emulator, bot: Bot, args: Args) -> Json:
-    return _send_file(emulator, bot, args, "photo")
+def _file_method(field: str) -> Method:
+    async def send(emulator: Emulator, bot: Bot, args: Args) -> Json:
+        emulator.find_chat(args.get("chat_id", ""))
+        _check_mode(args)
+        file, caption = _attached(args, field), args.get("caption", "").strip()
+        if len(caption) > _MAX_CAPTION:
+            raise ApiError(400, "Bad Request: message caption is too long")
+        media = {"kind": _KINDS[field], **{name: getattr(file, name) for name in ("file_name", "size_bytes", "sha256")}}
+        shown = {} if field == "sticker" else {"caption": caption}
+        told = {"parse_mode": args.get("parse_mode"), "media": media}
+        return _post(emulator, bot, args, shown | {field: _described(file, field)}, told)
+
+    return send
 
 
-async def _send_document(emulator: Emulator, bot: Bot, args: Args) -> Json:
-    return _send_file(emulator, bot, args, "document")
+async def _send_location(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    return _post(emulator, bot, args, {"location": _spot(args)})
 
 
-async def _send_audio(emulator: Emulator, bot: Bot, args: Args) -> Json:
-    return _send_file(emulator, bot, args, "audio")
+async def _send_venue(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    venue = {"location": _spot(args), "title": args.get("title", ""), "address": args.get("address", "")}
+    return _post(emulator, bot, args, {"location": venue["location"], "venue": venue})
 
 
-async def _send_video(emulator: Emulator, bot: Bot, args: Args) -> Json:
-    return _send_file(emulator, bot, args, "video")
+async def _send_contact(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    card = {"phone_number": args.get("phone_number", ""), "first_name": args.get("first_name", "")}
+    if not all(card.values()):
+        raise ApiError(400, "Bad Request: PHONE_NUMBER_INVALID")
+    return _post(emulator, bot, args, {"contact": card})
 
 
-def _send_file(emulator: Emulator, bot: Bot, args: Args, field: str) -> Json:
+async def _send_poll(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    options = [item["text"] if isinstance(item, dict) else str(item) for item in json.loads(args.get("options", "[]"))]
+    if not 2 <= len(options) <= _MOST_OPTIONS:
+        raise ApiError(400, "Bad Request: poll must have at least 2 option")
+    poll = {
+        "id": str(bot.message_id),
+        "question": args.get("question", ""),
+        "options": [{"text": text, "voter_count": 0, "persistent_id": text} for text in options],
+        "total_voter_count": 0,
+        "is_closed": False,
+        "is_anonymous": True,
+        "type": "regular",
+        "allows_multiple_answers": args.get("allows_multiple_answers") == "true",
+        "allows_revoting": True,
+        "members_only": False,
+    }
+    return _post(emulator, bot, args, {"poll": poll})
+
+
+async def _forward_message(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    source = emulator.message(bot, args.get("from_chat_id", ""), args.get("message_id", ""), "forward")
+    sender = source.get("from") or bot.user
+    origin = {"type": "user", "date": source["date"], "sender_user": sender}
+    shown = {key: value for key, value in source.items() if key in _CONTENT}
+    told = {key: value for key, value in source.items() if key == "media"}
+    return _post(emulator, bot, args, shown | {"forward_origin": origin}, told)
+
+
+async def _edit_text(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    return _edit(emulator, bot, args, "text")
+
+
+async def _edit_caption(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    return _edit(emulator, bot, args, "caption")
+
+
+def _edit(emulator: Emulator, bot: Bot, args: Args, field: str) -> Json:
+    message = emulator.message(bot, args.get("chat_id", ""), args.get("message_id", ""), "edit")
+    if message.get("from") is not None:
+        raise ApiError(400, "Bad Request: message can't be edited")
+    if field not in message:
+        raise ApiError(400, f"Bad Request: there is no {field} in the message to edit")
+    if message[field] == args.get(field):
+        raise ApiError(400, "Bad Request: message is not modified")
+    message[field] = args.get(field, "")
+    message["edit_date"] = int(time.time())
+    return _public(message) | {"from": bot.user, "chat": emulator.find_chat(args["chat_id"])}
+
+
+async def _delete_message(emulator: Emulator, bot: Bot, args: Args) -> bool:
+    emulator.message(bot, args.get("chat_id", ""), args.get("message_id", ""), "delete")["deleted"] = True
+    return True
+
+
+async def _set_reaction(emulator: Emulator, bot: Bot, args: Args) -> bool:
+    message = emulator.message(bot, args.get("chat_id", ""), args.get("message_id", ""), "react to")
+    message["reaction"] = [item["emoji"] for item in json.loads(args.get("reaction", "[]"))]
+    return True
+
+
+async def _chat_action(emulator: Emulator, bot: Bot, args: Args) -> bool:
+    emulator.find_chat(args.get("chat_id", ""))
+    emulator.act(bot, args["chat_id"], args.get("action", ""))
+    return True
+
+
+def _post(emulator: Emulator, bot: Bot, args: Args, shown: Json, told: Json | None = None) -> Json:
+    """Put a message into a chat; returns it as Telegram's `Message`. `told` is for the chat's inbox alone."""
     chat = emulator.find_chat(args.get("chat_id", ""))
-    _check_mode(args)
-    file, caption = _attached(args, field), args.get("caption", "").strip()
-    if len(caption) > _MAX_CAPTION:
-        raise ApiError(400, "Bad Request: message caption is too long")
-    message: Json = {"message_id": bot.next_message_id(), "date": int(time.time()), "caption": caption}
-    media = {"kind": _KINDS[field], **{name: getattr(file, name) for name in ("file_name", "size_bytes", "sha256")}}
-    emulator.deliver(bot, args["chat_id"], message | {"parse_mode": args.get("parse_mode"), "media": media})
-    return message | {"from": bot.user, "chat": chat, field: _described(file, field)}
+    message: Json = {"message_id": bot.next_message_id(), "date": int(time.time()), **shown}
+    if args.get("reply_parameters"):
+        to = json.loads(args["reply_parameters"])
+        answered = emulator.message(bot, str(to.get("chat_id") or args["chat_id"]), str(to["message_id"]), "be replied")
+        message["reply_to_message"] = {key: answered[key] for key in ("message_id", "date")} | {"chat": chat}
+    emulator.deliver(bot, args["chat_id"], message | (told or {}))
+    return _public(message) | {"from": bot.user, "chat": chat}
+
+
+def _public(message: Json) -> Json:
+    return {key: value for key, value in message.items() if key not in _OURS}
+
+
+def _spot(args: Args) -> Json:
+    try:
+        return {"latitude": float(args["latitude"]), "longitude": float(args["longitude"])}
+    except (KeyError, ValueError):
+        raise ApiError(400, "Bad Request: latitude is empty") from None
 
 
 def _attached(args: Args, field: str) -> Upload:
@@ -110,12 +222,12 @@ def _attached(args: Args, field: str) -> Upload:
 
 
 def _described(file: Upload, field: str) -> Json | list[Json]:
-    """A file as a `PhotoSize` list, `Document`, `Audio` or `Video` of the Bot API."""
+    """A file as a `PhotoSize` list, `Document`, `Audio`, … of the Bot API."""
     about: Json = {"file_id": file.sha256, "file_unique_id": file.sha256[:16], "file_size": file.size_bytes}
     if field == "photo":
         return [about | {"width": 1, "height": 1}]
     about |= {"file_name": file.file_name, "mime_type": file.content_type}
-    return about | {"document": {}, "audio": {"duration": 0}, "video": {"width": 1, "height": 1, "duration": 0}}[field]
+    return about | _MORE[field]
 
 
 async def _set_webhook(_: Emulator, bot: Bot, args: Args) -> bool:
@@ -146,14 +258,21 @@ async def _close(_: Emulator, bot: Bot, __: Args) -> bool:
     return True
 
 
-METHODS: dict[str, Callable[[Emulator, Bot, Args], Awaitable[object]]] = {
+METHODS: dict[str, Method] = {
     "getme": _get_me,
     "getupdates": _get_updates,
     "sendmessage": _send_message,
-    "sendphoto": _send_photo,
-    "senddocument": _send_document,
-    "sendaudio": _send_audio,
-    "sendvideo": _send_video,
+    **{f"send{field}": _file_method(field) for field in _KINDS},
+    "sendlocation": _send_location,
+    "sendvenue": _send_venue,
+    "sendcontact": _send_contact,
+    "sendpoll": _send_poll,
+    "forwardmessage": _forward_message,
+    "editmessagetext": _edit_text,
+    "editmessagecaption": _edit_caption,
+    "deletemessage": _delete_message,
+    "setmessagereaction": _set_reaction,
+    "sendchataction": _chat_action,
     "setwebhook": _set_webhook,
     "deletewebhook": _delete_webhook,
     "getwebhookinfo": _get_webhook_info,
