@@ -29,6 +29,8 @@ CREATE_COMMAND = "mim.cmd.instance.create"
 INSTANCE_COMMANDS = "mim.cmd.instance.>"
 MESSAGE_COMMANDS = "mim.cmd.message.>"
 ALL_EVENTS = "mim.evt.>"
+ALL_MESSAGE_EVENTS = "mim.evt.message.*.*"
+ALL_INSTANCE_EVENTS = "mim.evt.instance.*.*"
 ALL_AUDITS = "mim.evt.audit.*.*"
 ALL_LOGS = "mim.log.>"
 ALL_DEAD = "mim.dlq.>"
@@ -36,6 +38,8 @@ ALLOCATE = "mim.rpc.allocator.allocate"
 RELEASE = "mim.rpc.allocator.release"
 ALLOCATOR_QUEUE = "allocator"
 LIFECYCLE_DURABLE = "lifecycle"
+WEBHOOKS_DURABLE = "webhooks"
+WEBHOOKS_INBOX = "mim.deliver.webhooks"
 HEALTH = "mim.rpc.health"
 
 _TOKEN = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -119,6 +123,11 @@ def audits_of(about: str) -> str:
 def session_call(worker: str) -> str:
     """Where a worker is asked something about a session that it holds."""
     return f"mim.rpc.worker.{token(worker)}"
+
+
+def webhooks_call(verb: str) -> str:
+    """Where the service of webhooks is asked something about deliveries."""
+    return f"mim.rpc.webhooks.{token(verb)}"
 
 
 def log_line(instance_id: str) -> str:

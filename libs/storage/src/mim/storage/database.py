@@ -18,7 +18,15 @@ from typing import Any
 
 from sqlalchemy import Connection, event, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from mim.runtime.settings import Settings
@@ -38,6 +46,13 @@ class DatabaseUnusable(Exception):
     """The database cannot be used at all; the message says why, without its password."""
 
 
+def passes(error: Exception) -> bool:
+    """Whether an error of the engine may be gone at the next try: it is away, busy or full, and not asked wrongly."""
+    if isinstance(error, IntegrityError | ProgrammingError | DataError | NotSupportedError):
+        return False
+    return isinstance(error, DBAPIError | PoolTimeout | OSError)
+
+
 class Database:
     """Made by `open_database`."""
 
@@ -52,13 +67,13 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection without a transaction. Raises: sqlalchemy.exc.DBAPIError if the database does not answer."""
+        """A connection without a transaction. Raises: what `passes` knows, while the database is away."""
         async with self._reads.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction; an exception rolls it back. Raises: sqlalchemy.exc.DBAPIError as `read` does."""
+        """A transaction; an exception rolls it back. Raises: as `read` does."""
         async with self._engine.begin() as connection:
             yield connection
 
@@ -67,8 +82,8 @@ class Database:
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """The database, brought up to date, for the length of the block.
 
-    Raises: DatabaseUnusable if its address makes no sense or a newer program wrote it, sqlalchemy.exc.DBAPIError or
-        OSError if it cannot be reached.
+    Raises: DatabaseUnusable if its address makes no sense or a newer program wrote it, what `passes` knows if it is
+        away.
     """
     engine = _engine(settings)
     try:
