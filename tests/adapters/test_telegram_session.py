@@ -29,7 +29,7 @@ from mim.telegram_adapter.failures import classify, end_of_message
 from mim.telegram_adapter.session import TelegramSession
 
 if TYPE_CHECKING:
-    from tests.adapters.conftest import Files
+    from tests.conftest import Files
 
 BOT = 42
 TOKEN = f"{BOT}:{'s3cret-' * 5}"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from mim.contracts.content import Media, MediaKind
+from mim.contracts.content import Media, MediaKind, MessageKind
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused
 from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.states import Provider, Status, UserAction
@@ -33,7 +33,7 @@ from mim.emulators.whatsapp.phones import Phone
 from mim.whatsapp_adapter.session import DATABASE, WhatsAppSession
 
 if TYPE_CHECKING:
-    from tests.adapters.conftest import Files
+    from tests.conftest import Files
 
 ALICE, BOB = "15550001111", "15550002222"
 WITHIN_S = 25.0
@@ -234,7 +234,7 @@ async def test_messages_travel_both_ways(whatsapp: WhatsAppEmulator, tmp_path: P
         assert [(each.id, each.sender, each.text) for each in bob.inbox] == [(sent.messenger_id, ALICE, "Grüße 👋")]
         assert [each.own for each in phone(whatsapp, ALICE).inbox] == [True]
 
-        identity, _ = await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), "Hi Alice")
+        identity, _ = await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), {"text": "Hi Alice"})
         message = await recorder.message()
         assert (message.id, message.body, message.type, message.from_me) == (identity, "Hi Alice", "text", False)
         assert (message.contact.phone_number, message.contact.name) == (BOB, "Bob")
@@ -255,7 +255,7 @@ async def test_a_login_outlives_the_session_and_the_server(tmp_path: Path) -> No
         assert "qr_ready" not in recorder.reports
         await session.send(text(BOB, "after"))
         assert [each.text for each in bob.inbox] == ["before", "after"]
-        await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), "still here")
+        await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), {"text": "still here"})
         assert (await recorder.message()).body == "still here"
 
 
@@ -291,7 +291,7 @@ LOCAL = {"media_private": "True"}
 
 def file_to(to: str, kind: str, source: str, body: str = "", name: str | None = None) -> SendMessage:
     media = Media(kind=MediaKind(kind), source=source, file_name=name)
-    return text(to, "placeholder").model_copy(update={"media": media, "text": body})
+    return text(to, "placeholder").model_copy(update={"kind": MessageKind(kind), "media": media, "text": body})
 
 
 async def test_files_of_every_kind_can_be_decrypted_by_the_receivers_phone(
@@ -445,7 +445,7 @@ async def test_the_log_tells_what_happened_and_no_text_and_no_number(
         await session.send(text(BOB, "private words out"))
         with pytest.raises(Refused):
             await session.send(text("+1 999 888 7777", "private words out"))
-        await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), "private words in")
+        await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), {"text": "private words in"})
         await recorder.message()
         await whatsapp.log_out(phone(whatsapp, ALICE), 1)
         await ends_with(run, NeedsUser)
@@ -493,7 +493,7 @@ async def test_a_dropped_connection_comes_back_with_what_was_missed(whatsapp: Wh
     async with running(whatsapp, tmp_path / "a") as (session, recorder, _):
         await link(whatsapp, recorder)
         whatsapp.drop(phone(whatsapp, ALICE), 1)
-        await whatsapp.messages.incoming(phone(whatsapp, BOB), phone(whatsapp, ALICE), "while away")
+        await whatsapp.messages.incoming(phone(whatsapp, BOB), phone(whatsapp, ALICE), {"text": "while away"})
         await recorder.next("reconnecting")
         await recorder.next("client_ready")
         assert (await recorder.message()).body == "while away"

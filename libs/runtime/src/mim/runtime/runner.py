@@ -50,6 +50,7 @@ from mim.runtime.session import Session, SessionFactory
 from mim.runtime.store import Secrets
 
 END_S = 5.0
+MEDIA = "media"
 STEADY_S = 60.0  # a session that was ready for so long starts its backoff afresh
 
 _ENDINGS: dict[Status, type[InstanceEvent]] = {
@@ -292,12 +293,21 @@ class Runner:
         """A message came in; returns when it is stored. One that was stored before is passed over."""
         if await self.recent.is_repeat(message):
             return
+        message = self._sealed(message)
         event = MessageReceived(
             instance_id=self.order.instance_id, provider=self.order.provider, epoch=self.order.epoch, message=message
         )
         # The messenger repeats what was not confirmed; the same id makes the repeat harmless.
         await self._bus.emit_surely(event, id=f"{self.order.instance_id}/{message.chat_id}/{message.id}/received")
         self.recent.received(message)
+
+    def _sealed(self, message: IncomingMessage) -> IncomingMessage:
+        """The message with the key to its file, if it has one, sealed: events are for everybody who watches."""
+        media, order = message.media, self.order
+        if media is None or media.reference is None:
+            return message
+        sealed = self._secrets.seal(order.user_id, order.instance_id, MEDIA, media.reference)
+        return message.model_copy(update={"media": media.model_copy(update={"reference": sealed})})
 
     async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
         """Something happened to a message or a group; returns when it is stored."""

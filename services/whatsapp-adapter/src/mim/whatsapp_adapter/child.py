@@ -7,9 +7,11 @@ a session never outlives its worker.
 
     command                    event that answers it (its `answers` is the command's `id`)
     start {db, proxy?}         -
-    send {id, to, text}        sent {message_id} | failed {message}
-    send {id, to, message}     the same with what `upload` gave
+    send {id, to, content}     sent {message_id} | failed {message}
+    send {id, to, content, message}    the same with what `upload` gave
     upload {id, path, kind, mime_type, file_name, caption}    uploaded {message} | failed {message}
+    read {id, chat, sender, message_id}    done | failed {message}
+    typing {id, chat}          done | failed {message}
     pairing_code {id, phone}   pairing_code {code} | failed {message}
     logout {id}                done | failed {message}
     ping {id}                  done | failed {message}
@@ -21,8 +23,8 @@ a session never outlives its worker.
     connected {phone_number, lid, push_name}, disconnected
     silent                                 no answer to a keep-alive on an open connection
     logged_out {reason}, replaced, banned {expires_in_s}, outdated, refused {message}
-    incoming {...}                         see `messages.incoming`
-    receipt {message_ids, kind}
+    incoming {...}                         see `incoming.incoming`
+    happened {kind, at, ...}               an edit, a reaction, a receipt, a change of a group: see `incoming`
     error {message}                        it could not connect; the process ends
 """
 
@@ -36,13 +38,15 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mim.whatsapp_adapter.incoming import PHONE_SERVER, group_changes, message_event, name, name_chat, people, receipts
 from mim.whatsapp_adapter.lean import leave_out
-from mim.whatsapp_adapter.messages import attach, incoming
+from mim.whatsapp_adapter.outgoing import UPLOADED_AS, Author, attach, compose, quote
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ Fields = dict[str, Any]
 # The library keeps one thread of the default executor for as long as it is connected. On two cores that executor has
 # six threads, which calls that wait for WhatsApp would soon use up.
 _THREADS = 32
+_MOST_NAMES = 10_000  # remembered; the library's own store knows all
 _CLIENT = "session"  # the library's name for its only client in this process
 _FINISH_WITHIN_S, _CLOSE_WITHIN_S = 0.8, 0.5  # in all less than the parent waits before it sends SIGTERM
 
@@ -61,6 +66,9 @@ class Library:
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say
         self._calls = asyncio.Lock()
+        self._telling_now = asyncio.Lock()  # locks are fair: who came first tells first
+        self._phones: dict[str, str] = {}
+        self._lids: dict[str, str] = {}
         self._client: Any = None
         self._types: Any = None
 
@@ -78,23 +86,50 @@ class Library:
         task = await self._client.connect(settings)
         await task
 
-    async def send(self, to: str, text: str | None, prepared: str | None) -> Fields:
-        """Send a text, or what `upload` has prepared."""
-        # A plain message: given a string, the library would look for mentions in it and ask WhatsApp about groups.
-        message = self._types.Message(conversation=text)
-        if prepared is not None:
-            message = self._types.Message.FromString(base64.b64decode(prepared))
+    async def send(self, to: str, content: Fields, prepared: str | None) -> Fields:
+        """Say or do what `content` says (`outgoing.compose`), or send what `upload` has prepared."""
+        # Always a whole message: given a string, the library would look for mentions and ask WhatsApp about groups.
+        message, author = self._types.Message(), self._author()
+        if prepared is None:
+            compose(message, content, to, author)
+        else:
+            message.ParseFromString(base64.b64decode(prepared))
+            quote(message, content, to, author)
         async with self._calls:
             response = await self._client.send_message(to, message)
         return {"message_id": response.ID}
 
+    async def read(self, chat: str, sender: str, message_id: str) -> None:
+        """Mark a message as read."""
+        kinds = importlib.import_module("neonize.utils.enum").ReceiptType
+        where, who = self._jid(chat), self._jid(sender)
+        async with self._calls:
+            await self._client.mark_read(message_id, chat=where, sender=who, receipt=kinds.READ)
+
+    async def typing(self, chat: str) -> None:
+        """Show that somebody types; WhatsApp takes it away by itself."""
+        enum = importlib.import_module("neonize.utils.enum")
+        what = enum.ChatPresence.CHAT_PRESENCE_COMPOSING, enum.ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
+        async with self._calls:
+            await self._client.send_chat_presence(self._jid(chat), *what)
+
+    def _author(self) -> Author:
+        account = self._account()
+        address = f"{account['lid']}@lid" if account["lid"] else f"{account['phone_number']}@s.whatsapp.net"
+        return Author(address, int(time.time() * 1000), os.urandom(32))
+
+    def _jid(self, address: str) -> Any:
+        user, _, server = address.partition("@")
+        return importlib.import_module("neonize.utils.jid").build_jid(user, server)
+
     async def upload(self, path: str, kind: str, **about: str) -> str:
         """Encrypt and upload a file. Returns the message that shows it, for `send`."""
         # Not the library's `build_…_message`: those need ffmpeg and Pillow for thumbnails, and guess types by libmagic.
+        as_kind = UPLOADED_AS.get(kind, kind)
         content = await asyncio.to_thread(Path(path).read_bytes)
         kinds = importlib.import_module("neonize.utils.enum").MediaType
         async with self._calls:
-            uploaded = await self._client.upload(content, kinds[f"Media{kind.capitalize()}"])
+            uploaded = await self._client.upload(content, kinds[f"Media{as_kind.capitalize()}"])
         message = self._types.Message()
         attach(message, uploaded, kind=kind, **about)
         return base64.b64encode(message.SerializeToString()).decode()
@@ -145,8 +180,45 @@ class Library:
         on(kinds.ClientOutdatedEv, lambda _: say("outdated"))
         on(kinds.ConnectFailureEv, lambda event: say("refused", message=f"{reason(event)} {event.Message}".strip()))
         on(kinds.KeepAliveTimeoutEv, lambda _: say("silent"))
-        on(kinds.MessageEv, lambda event: say("incoming", **incoming(event)))
-        on(kinds.ReceiptEv, lambda event: say("receipt", message_ids=list(event.MessageIDs), kind=event.Type))
+        self._client.event(kinds.MessageEv)(self._telling(lambda event: [message_event(event)]))
+        self._client.event(kinds.ReceiptEv)(self._telling(receipts))
+        self._client.event(kinds.GroupInfoEv)(self._telling(group_changes))
+
+    def _telling(self, read: Callable[[Any], list[tuple[str, Fields]]]) -> Callable[[object, Any], Awaitable[None]]:
+        """A handler that tells what `read` makes of an event, in the order in which events came."""
+
+        async def handler(_client: object, event: Any) -> None:
+            try:
+                async with self._telling_now:
+                    for what, fields in read(event):
+                        for person in people(fields):
+                            name(person, *await self._names(person["phone_number"], person["lid"]))
+                        name_chat(fields)
+                        self._say(what, **fields)
+            except Exception:
+                log.exception("an event of the library was not understood")
+
+        return handler
+
+    async def _names(self, phone: str | None, lid: str | None) -> tuple[str | None, str | None]:
+        """Both names of somebody, the missing one from what the library has learned."""
+        if phone and lid:
+            if len(self._phones) >= _MOST_NAMES:
+                self._phones, self._lids = {}, {}
+            self._lids[phone], self._phones[lid] = lid, phone
+        elif lid and not phone:
+            phone = self._phones.get(lid) or await self._looked_up("get_pn_from_lid", lid, "lid")
+        elif phone:
+            lid = self._lids.get(phone) or await self._looked_up("get_lid_from_pn", phone, PHONE_SERVER)
+        return phone, lid
+
+    async def _looked_up(self, question: str, user: str, server: str) -> str | None:
+        async with self._calls:
+            try:
+                found = await getattr(self._client, question)(self._jid(f"{user}@{server}"))
+            except Exception:  # noqa: BLE001 - it is simply not known, in the library's own ways to say so
+                return None
+        return str(found.User) or None
 
     def _watch_login(self) -> None:
         loop = asyncio.get_running_loop()
@@ -226,7 +298,13 @@ class Child:
     async def _answer(self, command: Fields) -> tuple[str, Fields]:
         match command["command"]:
             case "send":
-                return "sent", await self._library.send(command["to"], command.get("text"), command.get("message"))
+                return "sent", await self._library.send(command["to"], command["content"], command.get("message"))
+            case "read":
+                await self._library.read(command["chat"], command["sender"], command["message_id"])
+                return "done", {}
+            case "typing":
+                await self._library.typing(command["chat"])
+                return "done", {}
             case "upload":
                 about = {name: command[name] for name in ("path", "kind", "mime_type", "file_name", "caption")}
                 return "uploaded", {"message": await self._library.upload(**about)}

@@ -1,32 +1,13 @@
-"""What WhatsApp's messages and addresses come to in our words. Pure."""
+"""Addresses as WhatsApp writes them, and what the library's error texts mean. Pure."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused
 
 _PHONE_SERVER = "s.whatsapp.net"
 _SERVERS = (_PHONE_SERVER, "lid", "g.us")
-_KINDS = {
-    "conversation": "text",
-    "extendedTextMessage": "text",
-    "imageMessage": "image",
-    "videoMessage": "video",
-    "audioMessage": "audio",
-    "documentMessage": "document",
-    "stickerMessage": "sticker",
-    "locationMessage": "location",
-    "contactMessage": "contact",
-    "reactionMessage": "reaction",
-}
-_PARTS = {
-    "image": "imageMessage",
-    "document": "documentMessage",
-    "audio": "audioMessage",
-    "video": "videoMessage",
-}
 _LATER_S = 60.0
 
 
@@ -47,44 +28,6 @@ def recipient(to: str) -> str:
     return f"{user}@{server}"
 
 
-def incoming(event: Any) -> dict[str, Any]:
-    """The library's message event as the fields of an `incoming` event of the child.
-
-    Chats are named by phone number where it is known, because that is what callers send to.
-    """
-    info, source = event.Info, event.Info.MessageSource
-    other = source.RecipientAlt if source.IsFromMe else source.SenderAlt
-    chat, person = source.Chat, source.Sender
-    phone = next((jid.User for jid in (other, person) if jid.Server == _PHONE_SERVER and jid.User), None)
-    hidden = next((jid.User for jid in (other, person) if jid.Server == "lid" and jid.User), None)
-    chat_id = f"{phone}@{_PHONE_SERVER}" if phone and not source.IsGroup else f"{chat.User}@{chat.Server}"
-    kind, body = _content(event.Message)
-    return {
-        "id": info.ID,
-        "chat_id": chat_id,
-        "from_me": source.IsFromMe,
-        "is_group": source.IsGroup,
-        "type": kind,
-        "body": body,
-        "timestamp": info.Timestamp / 1000,  # milliseconds, unlike the times of other events
-        "name": info.Pushname or None,
-        "phone_number": phone,
-        "lid": hidden,
-    }
-
-
-def _content(message: Any) -> tuple[str, str]:
-    for field, value in message.ListFields():
-        kind = _KINDS.get(field.name)
-        if kind is None:
-            continue
-        if isinstance(value, str):
-            return kind, value
-        texts = (getattr(value, name, "") for name in ("text", "caption", "fileName"))
-        return kind, next((text for text in texts if text), "")
-    return "unknown", ""
-
-
 def own_number(phone: str) -> str:
     """The digits of an account's own number as people write it.
 
@@ -97,25 +40,6 @@ def own_number(phone: str) -> str:
             "this is not a phone number: write it with its country code, such as +1 555 000 1111",
         )
     return number
-
-
-def attach(message: Any, upload: Any, *, kind: str, mime_type: str, file_name: str, caption: str) -> None:
-    """Put an uploaded file into a message (`Message` and `UploadResponse` of the library).
-
-    Without a thumbnail: WhatsApp's apps show the picture itself once it is loaded. As in those apps, a document with
-    a caption lies one message deeper.
-    """
-    if kind == "document" and caption:
-        message = message.documentWithCaptionMessage.message
-    part = getattr(message, _PARTS[kind])
-    part.URL, part.directPath, part.mediaKey = upload.url, upload.DirectPath, upload.MediaKey
-    part.fileEncSHA256, part.fileSHA256, part.fileLength = upload.FileEncSHA256, upload.FileSHA256, upload.FileLength
-    # The apps play no Ogg file that does not name its codec.
-    part.mimetype = "audio/ogg; codecs=opus" if mime_type == "audio/ogg" else mime_type
-    if kind == "document":
-        part.fileName = part.title = file_name
-    if kind != "audio" and caption:
-        part.caption = caption
 
 
 def upload_failure(text: str) -> MimError:

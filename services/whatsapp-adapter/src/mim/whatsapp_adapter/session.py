@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mim.contracts.content import MediaKind
+from mim.contracts.content import Content, MessageKind
 from mim.contracts.errors import ErrorCode, MimError, NotReady, SessionEnded
-from mim.contracts.messages import SendMessage
-from mim.contracts.values import Account, Contact, IncomingMessage
+from mim.contracts.messages import (
+    Change,
+    GroupChanged,
+    MessageDeleted,
+    MessageDelivered,
+    MessageEdited,
+    MessageReaction,
+    MessageRead,
+    Receipt,
+    SendMessage,
+)
+from mim.contracts.values import Account, IncomingMessage, Restriction
 from mim.runtime.fetch import Limits, fetch, sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
@@ -32,6 +42,19 @@ _SEND_WITHIN_S = 60.0
 _UPLOAD_WITHIN_S = 25.0  # with the time for the fetch, less than the worker gives one attempt to send
 _LOGOUT_WITHIN_S = 10.0
 _CODE_WITHIN_S = 20.0
+
+
+_SHOW_WITHIN_S = 20.0
+_WITHOUT_CAPTION = (MessageKind.AUDIO, MessageKind.VOICE, MessageKind.STICKER)
+_HAPPENINGS: dict[str, type[Receipt | Change | GroupChanged]] = {
+    kind.name: kind
+    for kind in (MessageDelivered, MessageRead, MessageEdited, MessageDeleted, MessageReaction, GroupChanged)
+}
+# WhatsApp does not say how long these last; so long after, sending is tried again.
+_LIMITS: dict[str, tuple[str, str, timedelta]] = {
+    ErrorCode.REACHOUT_LOCKED: ("reachout_time_lock", "new contacts", timedelta(days=1)),
+    ErrorCode.RATE_LIMITED: ("flood_wait", "account", timedelta(minutes=1)),
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +93,7 @@ class WhatsAppSession:
             "connected": self._on_connected,
             "disconnected": self._on_disconnected,
             "incoming": self._on_incoming,
+            "happened": self._on_happened,
         }
 
     @property
@@ -105,35 +129,60 @@ class WhatsAppSession:
                 _remove(database)
 
     async def send(self, message: SendMessage) -> SentMessage:
-        """Send one text or file and return WhatsApp's id for it.
+        """Say or do what the message's kind says and return WhatsApp's id for it.
 
-        WhatsApp has no captions for audio: there the text follows as a message of its own.
+        WhatsApp has no captions for audio and stickers: there the text follows as a message of its own.
         """
         try:
-            sent = await (self._send_text(message) if message.media is None else self._send_file(message))
+            sent = await self._send(message)
         except MimError as error:
+            await self._note_limits(error)
             self._log.warning("message_not_sent", message_id=message.id, code=error.code, why=error.message)
             raise
-        kind = message.media.kind if message.media else "text"
-        self._log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=kind)
+        self._log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=message.kind)
         return sent
 
-    async def _send_text(self, message: SendMessage) -> SentMessage:
+    async def _send(self, message: SendMessage) -> SentMessage:
         to = recipient(message.to)
-        return await self._deliver(self._connected(), to, text=message.text)
+        content = _content(message)
+        if message.media is not None:
+            return await self._send_file(message, to, content)
+        if message.kind in (MessageKind.READ, MessageKind.TYPING):
+            return await self._show(message, to)
+        sent = await self._deliver(self._connected(), to, content=content)
+        return sent if message.target is None else replace(sent, messenger_id=message.target.id)
 
-    async def _send_file(self, message: SendMessage) -> SentMessage:
-        to = recipient(message.to)
+    async def _send_file(self, message: SendMessage, to: str, content: Fields) -> SentMessage:
         self._connected()  # before a file is fetched for nothing
         child, prepared = await self._upload(message)
-        sent = await self._deliver(child, to, message=prepared)
-        if message.text and message.media is not None and message.media.kind is MediaKind.AUDIO:
+        sent = await self._deliver(child, to, content=content, message=prepared)
+        if message.text and message.kind in _WITHOUT_CAPTION:
             try:
-                await self._deliver(child, to, text=message.text)
+                await self._deliver(child, to, content={"kind": "text", "text": message.text})
             except MimError as error:
-                why = f"the audio was sent, the text that belongs to it was not: {error.message}"
+                why = f"the {message.kind} was sent, the text that belongs to it was not: {error.message}"
                 raise MimError(ErrorCode.UNCERTAIN, why) from None
         return sent
+
+    async def _show(self, message: SendMessage, to: str) -> SentMessage:
+        """Show that a message was read, or that somebody types."""
+        child, target = self._connected(), message.target
+        if target is None:
+            answer = await self._ask(child, "typing", _SHOW_WITHIN_S, chat=to)
+        else:
+            chat = recipient(target.chat_id) if target.chat_id else to
+            sender = _address(target.sender) or chat
+            answer = await self._ask(child, "read", _SHOW_WITHIN_S, chat=chat, sender=sender, message_id=target.id)
+        if answer["event"] == "failed":
+            raise send_failure(answer["message"])
+        return SentMessage(messenger_id=target.id if target else "", chat_id=to)
+
+    async def _note_limits(self, error: MimError) -> None:
+        """What WhatsApp limits is shown beside the status."""
+        limit = _LIMITS.get(error.code)
+        if limit is not None:
+            kind, scope, life = limit
+            await self._context.restricted(Restriction(kind=kind, scope=scope, until=self._context.now() + life))
 
     async def _upload(self, message: SendMessage) -> tuple[ChildProcess, Any]:
         """Fetch the message's file and bring it to WhatsApp's media host. Whatever fails, nothing was sent."""
@@ -162,9 +211,9 @@ class WhatsAppSession:
             raise NotReady(ErrorCode.NOT_READY, "the account is not connected to WhatsApp at the moment")
         return self._child
 
-    async def _deliver(self, child: ChildProcess, to: str, **content: str) -> SentMessage:
+    async def _deliver(self, child: ChildProcess, to: str, **what: Any) -> SentMessage:
         try:
-            answer = await child.ask("send", _SEND_WITHIN_S, to=to, **content)
+            answer = await child.ask("send", _SEND_WITHIN_S, to=to, **what)
         except (TimeoutError, ChildEndedError) as error:
             why = str(error) or f"no answer within {_SEND_WITHIN_S:.0f} s"
             raise MimError(ErrorCode.UNCERTAIN, f"it is open whether the message was sent: {why}") from None
@@ -208,6 +257,11 @@ class WhatsAppSession:
         except (TimeoutError, ChildEndedError) as error:
             raise unreachable(str(error) or f"WhatsApp did not answer within {within_s:.0f} s") from None
 
+    async def _note_ban(self, event: Fields) -> None:
+        if event["event"] == "banned":
+            until = self._context.now() + timedelta(seconds=event["expires_in_s"])
+            await self._context.restricted(Restriction(kind="ban", scope="account", until=until))
+
     # ------------------------------------------------------------------------------------ what has to happen
 
     def _must_happen(self, within_s: float, otherwise: SessionEnded) -> None:
@@ -226,6 +280,7 @@ class WhatsAppSession:
                 raise deadline.otherwise from None
             self._login_gone = event["event"] == "logged_out"
             if end := ending(event):
+                await self._note_ban(event)
                 raise end
             handler = self._handlers.get(event["event"])
             if handler is not None:
@@ -294,6 +349,11 @@ class WhatsAppSession:
         await self._context.received(_incoming(event))
         self._log.info("message_received", messenger_id=event["id"], type=event["type"])
 
+    async def _on_happened(self, event: Fields) -> None:
+        fields = {key: value for key, value in event.items() if key not in ("event", "kind", "at")}
+        at = datetime.fromtimestamp(event["at"], UTC)
+        await self._context.happened(_HAPPENINGS[event["kind"]], at=at, **fields)
+
     # ----------------------------------------------------------------------------------------------- settings
 
     def _proxy(self) -> str | None:
@@ -325,12 +385,19 @@ def _account(event: Fields) -> Account:
     )
 
 
+def _content(message: SendMessage) -> Fields:
+    """What is to be said or done, as JSON, with every address in it as WhatsApp writes it."""
+    content = message.model_dump(mode="json", include=set(Content.model_fields) - {"media"})
+    for name in ("target", "reply_to"):
+        if (ref := content[name]) is not None:
+            ref["chat_id"], ref["sender"] = _address(ref["chat_id"]), _address(ref["sender"])
+    return content
+
+
+def _address(contact: str | None) -> str | None:
+    return recipient(contact) if contact else None
+
+
 def _incoming(event: Fields) -> IncomingMessage:
-    fields: dict[str, Any] = {key: event[key] for key in ("id", "chat_id", "from_me", "body", "type", "is_group")}
-    contact = Contact(
-        id=event["phone_number"] or event["lid"] or event["chat_id"],
-        name=event["name"],
-        phone_number=event["phone_number"],
-        lid=event["lid"],
-    )
-    return IncomingMessage(**fields, timestamp=datetime.fromtimestamp(event["timestamp"], UTC), contact=contact)
+    fields: dict[str, Any] = {name: event[name] for name in IncomingMessage.model_fields if name in event}
+    return IncomingMessage(**fields | {"timestamp": datetime.fromtimestamp(event["timestamp"], UTC)})

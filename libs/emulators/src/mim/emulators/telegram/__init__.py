@@ -14,7 +14,7 @@ Behaviour and error texts follow the official server, https://github.com/tdlib/t
 """
 
 from mim.emulators.telegram.bots import ApiError, Fault
-from mim.emulators.telegram.emulator import Emulator
+from mim.emulators.telegram.emulator import Emulator, poll
 from mim.emulators.telegram.server import serve
 
-__all__ = ["ApiError", "Emulator", "Fault", "serve"]
+__all__ = ["ApiError", "Emulator", "Fault", "poll", "serve"]

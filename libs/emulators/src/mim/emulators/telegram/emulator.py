@@ -117,6 +117,10 @@ class Emulator:
             },
         )
 
+    def seen(self, bot: int | str, chat: int | str, message_id: int | str) -> Json:
+        """A message of a chat as a person sees it; one that was taken back has `deleted`. Raises: KeyError."""
+        return self._messages[(self.bot(bot).id, str(chat), str(message_id))]
+
     def message(self, bot: Bot, chat_id: str, message_id: str, deed: str) -> Json:
         """A message that a bot saw, as it is kept: what is changed in it is changed. Raises: ApiError 400."""
         found = self._messages.get((bot.id, chat_id, message_id))
@@ -230,3 +234,19 @@ def _describe(chat: int | str, name: str, serial: int) -> Json:
     if int(chat) > 0:
         return {"id": int(chat), "type": "private", "first_name": name}
     return {"id": int(chat), "type": "supergroup" if str(chat).startswith("-100") else "group", "title": "Group"}
+
+
+def poll(identity: str, question: str, options: list[str], *, multiple: bool = False) -> Json:
+    """A `Poll` that nobody has voted in yet, https://core.telegram.org/bots/api#poll."""
+    return {
+        "id": identity,
+        "question": question,
+        "options": [{"text": text, "voter_count": 0, "persistent_id": text} for text in options],
+        "total_voter_count": 0,
+        "is_closed": False,
+        "is_anonymous": True,
+        "type": "regular",
+        "allows_multiple_answers": multiple,
+        "allows_revoting": True,
+        "members_only": False,
+    }

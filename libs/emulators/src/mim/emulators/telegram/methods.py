@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from mim.emulators.telegram.bots import WEBHOOK_SET, ApiError, Bot, Json
-from mim.emulators.telegram.emulator import Emulator
+from mim.emulators.telegram.emulator import Emulator, poll
 
 _MAX_TEXT = 4096
 _MAX_CAPTION = 1024
@@ -120,19 +120,9 @@ async def _send_poll(emulator: Emulator, bot: Bot, args: Args) -> Json:
     options = [item["text"] if isinstance(item, dict) else str(item) for item in json.loads(args.get("options", "[]"))]
     if not 2 <= len(options) <= _MOST_OPTIONS:
         raise ApiError(400, "Bad Request: poll must have at least 2 option")
-    poll = {
-        "id": str(bot.message_id),
-        "question": args.get("question", ""),
-        "options": [{"text": text, "voter_count": 0, "persistent_id": text} for text in options],
-        "total_voter_count": 0,
-        "is_closed": False,
-        "is_anonymous": True,
-        "type": "regular",
-        "allows_multiple_answers": args.get("allows_multiple_answers") == "true",
-        "allows_revoting": True,
-        "members_only": False,
-    }
-    return _post(emulator, bot, args, {"poll": poll})
+    multiple = args.get("allows_multiple_answers") == "true"
+    made = poll(str(bot.message_id), args.get("question", ""), options, multiple=multiple)
+    return _post(emulator, bot, args, {"poll": made})
 
 
 async def _forward_message(emulator: Emulator, bot: Bot, args: Args) -> Json:

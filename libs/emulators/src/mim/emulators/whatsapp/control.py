@@ -4,7 +4,8 @@
     code {code, phone}                  type a pairing code       -> {device}
     passkey {qr}                        scan it where a passkey is asked for first -> {}
     contact {phone, name?}              make a contact            -> {phone, lid}
-    incoming {from, to, text, name?}    a contact writes          -> {id, delivered}
+    incoming {from, to, name?, text | location | contact | poll | media | target, …}
+                                        a contact writes (`contents.made`); `media.content` in base64 -> {id, delivered}
     inbox {phone}                       what a phone can read     -> {messages}  (files with kind, name, size, sha256)
     links {}                            linked devices            -> {devices}
     logout {phone, device}              unlink a device           -> {}
@@ -17,6 +18,7 @@ An error is `{"error": "<sentence>"}` with status 400. Phone numbers may be writ
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -95,7 +97,10 @@ async def contact(emulator: WhatsAppEmulator, body: Json) -> Json:
 async def incoming(emulator: WhatsAppEmulator, body: Json) -> Json:
     """Let a contact write to a linked account."""
     sender = emulator.phones.get(digits(str(body["from"])), body.get("name"))
-    identity, delivered = await emulator.messages.incoming(sender, _phone(emulator, body, "to"), str(body["text"]))
+    fields = {key: value for key, value in body.items() if key not in ("from", "to", "name")}
+    if "media" in fields:
+        fields["media"] = {**fields["media"], "content": base64.b64decode(fields["media"]["content"])}
+    identity, delivered = await emulator.messages.incoming(sender, _phone(emulator, body, "to"), fields)
     return {"id": identity, "delivered": delivered}
 
 

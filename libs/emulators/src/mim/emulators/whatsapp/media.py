@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ _PARTS = {
     "documentMessage": ("document", b"WhatsApp Document Keys"),
     "audioMessage": ("audio", b"WhatsApp Audio Keys"),
     "videoMessage": ("video", b"WhatsApp Video Keys"),
+    "stickerMessage": ("sticker", b"WhatsApp Image Keys"),
 }
 _AUTH = "sandbox-"
 _TTL_S = 300
@@ -78,6 +80,36 @@ class MediaHost:
         path = f"/v/t62.0-0/{digest.hexdigest()}.enc?ccb=11-4&oh=sandbox"
         return web.json_response({"url": f"https://{HOST}{path}", "direct_path": path, "handle": token})
 
+    async def give(self, request: web.Request) -> web.Response:
+        """`GET /v/t62.0-0/{name}.enc`: what was posted, or was put there for a person."""
+        found = re.fullmatch(r"([0-9a-f]{64})\.enc", request.match_info["name"])
+        path = self._folder / found[1] if found else None
+        if path is None or not path.is_file():
+            return web.Response(status=404)
+        return web.Response(body=await asyncio.to_thread(path.read_bytes))
+
+    def put(
+        self, message: Any, kind: str, content: bytes, content_type: str, name: str = "", caption: str = ""
+    ) -> None:
+        """Put a person's file into a message, encrypted as a phone does it, and keep it here. Raises: ValueError."""
+        as_kind = "audio" if kind == "voice" else kind
+        field = next((field for field, (known, _) in _PARTS.items() if known == as_kind), None)
+        if field is None:
+            raise ValueError(f"there is no kind {kind}: use voice, {', '.join(known for known, _ in _PARTS.values())}")
+        part, key = getattr(message, field), os.urandom(32)
+        start, cipher_key, seal_key = _keys(key, _PARTS[field][1])
+        encryptor, padder = Cipher(algorithms.AES(cipher_key), modes.CBC(start)).encryptor(), PKCS7(128).padder()
+        sealed = encryptor.update(padder.update(content) + padder.finalize()) + encryptor.finalize()
+        blob = sealed + hmac.digest(seal_key, start + sealed, hashlib.sha256)[:_SEAL_BYTES]
+        digest = hashlib.sha256(blob)
+        (self._folder / digest.hexdigest()).write_bytes(blob)
+        part.directPath = f"/v/t62.0-0/{digest.hexdigest()}.enc?ccb=11-4&oh=sandbox"
+        part.URL, part.mediaKey, part.fileEncSHA256 = f"https://{HOST}{part.directPath}", key, digest.digest()
+        part.fileSHA256, part.fileLength, part.mimetype = hashlib.sha256(content).digest(), len(content), content_type
+        for attribute, value in (("fileName", name), ("caption", caption), ("PTT", kind == "voice")):
+            if value and hasattr(part, attribute):
+                setattr(part, attribute, value)
+
     def read(self, message: Any) -> tuple[Json, str] | None:
         """What a phone shows of a message with a file, and its caption; None for a message without one.
 
@@ -92,7 +124,7 @@ class MediaHost:
         part = getattr(message, field)
         plain = _open(part, self._blob(part), purpose)
         described = {
-            "kind": kind,
+            "kind": "voice" if getattr(part, "PTT", False) else kind,
             "file_name": getattr(part, "fileName", "") or None,
             "content_type": part.mimetype,
             "size_bytes": len(plain),
@@ -110,8 +142,7 @@ class MediaHost:
 
 def _open(part: Any, blob: bytes, purpose: bytes) -> bytes:
     """Check and decrypt a file. Raises: MediaError."""
-    keys = derive(part.mediaKey, salt=None, length=112, info=purpose)
-    start, cipher_key, seal_key = keys[:16], keys[16:48], keys[48:80]
+    start, cipher_key, seal_key = _keys(part.mediaKey, purpose)
     sealed, seal = blob[:-_SEAL_BYTES], blob[-_SEAL_BYTES:]
     if hashlib.sha256(blob).digest() != part.fileEncSHA256:
         raise MediaError("the file was not uploaded, or is not the one that was")
@@ -125,3 +156,9 @@ def _open(part: Any, blob: bytes, purpose: bytes) -> bytes:
     if hashlib.sha256(plain).digest() != part.fileSHA256 or len(plain) != part.fileLength:
         raise MediaError("the file is not the one that was sent")
     return plain
+
+
+def _keys(media_key: bytes, purpose: bytes) -> tuple[bytes, bytes, bytes]:
+    """Start vector, key of the cipher and key of the seal of one file."""
+    keys = derive(media_key, salt=None, length=112, info=purpose)
+    return keys[:16], keys[16:48], keys[48:80]

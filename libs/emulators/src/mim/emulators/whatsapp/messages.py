@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from mim.emulators.whatsapp.connection import Connection
+from mim.emulators.whatsapp.contents import Deed, answered, deed, made, shown
 from mim.emulators.whatsapp.media import MediaError, MediaHost
 from mim.emulators.whatsapp.nodes import Attributes, Jid, Node, now
 from mim.emulators.whatsapp.phones import Device, Phone, Phones, Readable
@@ -26,6 +27,14 @@ from mim.emulators.whatsapp.x3dh import Bundle
 log = structlog.get_logger(__name__)
 
 _KEPT_EVENTS = 10_000
+# How stanzas say what is inside, for those who may not look (whatsmeow's getTypeFromMessage and EditAttribute).
+_MARKS: dict[str, dict[str, str]] = {
+    "edit": {"edit": "1"},
+    "delete": {"edit": "7"},
+    "reaction": {"type": "reaction"},
+}
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -108,18 +117,35 @@ class Messages:
                 phone.party.decrypt(_address(sender, device), Sealed(sealed.text("type"), sealed.data))
             )
             message = message.deviceSentMessage.message if own else message
-            media, text = self._media.read(message) or (None, message.conversation or message.extendedTextMessage.text)
+            if (done := deed(message)) is not None:
+                self._do(phone, done)
+                return None if own else phone
+            text, more = shown(message)
+            media, text = self._media.read(message) or (None, text)
         except (DecryptionError, MediaError) as error:
             log.warning("message_unreadable", phone=phone.number, sender=sender.number, error=str(error))
             return None
         receiver = self._phones.find(node.jid("to"))
         to = receiver.number if receiver else node.text("to")
-        phone.read(Readable(node.text("id"), sender.number, to, text, own, media))
+        if (reply_to := answered(message)) is not None:
+            more["reply_to"] = reply_to
+        phone.read(Readable(node.text("id"), sender.number, to, text, own, media, more))
         self._phones.changed(phone)
         return None if own else phone
 
-    async def incoming(self, sender: Phone, receiver: Phone, text: str) -> tuple[str, int]:
-        """A simulated contact writes to an account: one sealed copy a device.
+    def _do(self, phone: Phone, done: Deed) -> None:
+        """Do what a message does to another one of a phone's inbox."""
+        match done.kind:
+            case "edit":
+                phone.change(done.target, done.text, edited=True)
+            case "delete":
+                phone.change(done.target, "", deleted=True)
+            case _:
+                phone.change(done.target, reaction=done.text)
+        self._phones.changed(phone)
+
+    async def incoming(self, sender: Phone, receiver: Phone, fields: Json) -> tuple[str, int]:
+        """A simulated contact writes to an account (`contents.made`): one sealed copy a device.
 
         Returns the message's id and how many devices got it at once; the others get it when they connect.
         Raises: LookupError if no device is linked.
@@ -127,16 +153,17 @@ class Messages:
         if not receiver.devices:
             raise LookupError(f"{receiver.number} has no linked device: scan a QR code with it first")
         identity, delivered = next(self._ids), 0
-        plain = Message(conversation=text).SerializeToString()
+        message = made(fields, str(receiver.jid), self._media)
+        done = deed(message)
+        plain = message.SerializeToString()
         for number, device in receiver.devices.items():
             address = _address(receiver, number)
             if address not in sender.party.sessions:
                 sender.party.open(address, _take_bundle(device))
             sealed = sender.party.encrypt(address, plain)
             body = Node("enc", {"v": "2", "type": sealed.kind}, sealed.body)
-            delivered += await self._to_device(
-                receiver, device, Node("message", _head(sender.lid, sender, identity), [body])
-            )
+            head = {**_head(sender.lid, sender, identity), **_MARKS.get(done.kind if done else "", {})}
+            delivered += await self._to_device(receiver, device, Node("message", head, [body]))
         self._phones.changed(sender)
         self._phones.changed(receiver)
         return identity, delivered

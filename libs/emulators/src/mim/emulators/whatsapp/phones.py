@@ -32,7 +32,8 @@ class SignedKey(NamedTuple):
 class Readable(NamedTuple):
     """A message that a phone has decrypted; `own` if it was sent by this phone's own linked device.
 
-    Of a file, `media` has kind, file_name, content_type, size_bytes and sha256, and `text` is its caption.
+    Of a file, `media` has kind, file_name, content_type, size_bytes and sha256, and `text` is its caption. `more` has
+    what else it shows (location, contact, poll, reply_to) and what became of it: edited, deleted, reaction.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Readable(NamedTuple):
     text: str
     own: bool
     media: dict[str, Any] | None = None
+    more: dict[str, Any] = {}
 
 
 @dataclass
@@ -82,6 +84,15 @@ class Phone:
         """Put a message into the inbox."""
         self.inbox.append(message)
         del self.inbox[:-_KEPT_MESSAGES]
+
+    def change(self, message_id: str, text: str | None = None, **more: object) -> bool:
+        """Change a message of the inbox; whether it is there."""
+        for place, message in enumerate(self.inbox):
+            if message.id == message_id:
+                text = message.text if text is None else text
+                self.inbox[place] = message._replace(text=text, more=message.more | more)
+                return True
+        return False
 
 
 def digits(phone: str) -> str:

@@ -80,6 +80,7 @@ class WhatsAppEmulator:
         application = web.Application()
         application.router.add_get("/ws/chat", self._accept)
         application.router.add_post("/mms/{kind}/{token}", self.media.take)
+        application.router.add_get("/v/t62.0-0/{name}", self.media.give)
         tls = await self._serve(application, last.tls, server_tls(self.folder))
         self._tunnel = Tunnel(tls)
         try:
@@ -202,6 +203,8 @@ class WhatsAppEmulator:
                     connection.start(self.messages.outgoing(connection, node))
                 case "receipt":
                     await self.messages.receipt(connection, node)
+                case "chatstate":
+                    self.messages.note("typing", connection, to=str(node.jid("to")), state=node.children[0].tag)
         except (MalformedNodeError, LookupError) as error:
             log.warning("stanza_not_understood", tag=node.tag, error=str(error))
 

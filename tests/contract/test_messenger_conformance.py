@@ -1,0 +1,188 @@
+"""The same scenarios over every provider: what its capabilities promise is so, what they lack is refused by name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.contract.messengers import connected, until
+
+from mim.contracts.content import Content, Media, MediaKind, MessageKind, MessageRef
+from mim.contracts.errors import ErrorCode, Rejected
+from mim.contracts.providers import PROVIDERS, Capability, check_supported
+from mim.contracts.states import Provider
+
+if TYPE_CHECKING:
+    from tests.conftest import Files
+    from tests.contract.messengers import Messenger
+
+FILES: dict[MediaKind, tuple[str, bytes, str]] = {
+    MediaKind.IMAGE: ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4, "image/png"),
+    MediaKind.DOCUMENT: ("отчёт.pdf", b"%PDF-1.7" + b"\0\n" * 5_000, "application/pdf"),
+    MediaKind.AUDIO: ("song.mp3", b"ID3\x04" + bytes(7_001), "audio/mpeg"),
+    MediaKind.VOICE: ("voice.ogg", b"OggS\0\x02" + bytes(7_001), "audio/ogg; codecs=opus"),
+    MediaKind.VIDEO: ("clip.mp4", b"\0\0\0\x20ftypisom" + bytes(9_000), "video/mp4"),
+    MediaKind.STICKER: ("sticker.webp", b"RIFF\x24\0\0\0WEBPVP8 " + bytes(900), "image/webp"),
+}
+PLACE = {"latitude": 59.9386, "longitude": 30.3141}
+POLL = {"question": "Tea or coffee?", "options": ["tea", "coffee"]}
+CONTENT: dict[MessageKind, dict[str, Any]] = {
+    MessageKind.TEXT: {"text": "hello 👋🏽"},
+    MessageKind.LOCATION: {"location": PLACE},
+    MessageKind.CONTACT: {"contact": {"name": "Zoë; the, one", "phone_number": "+1 555 000 3333"}},
+    MessageKind.POLL: {"poll": POLL},
+    MessageKind.TYPING: {"kind": "typing"},
+}
+DEEDS = ("forward", "edit", "delete", "reaction", "read")
+SIDE = MessageRef(id="1")
+
+
+@pytest.fixture(params=list(Provider))
+async def messenger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Messenger]:
+    async with connected(request.param, tmp_path) as found:
+        yield found
+
+
+async def test_what_an_account_says_and_does_is_what_the_person_sees(messenger: Messenger, files: Files) -> None:
+    await says_every_kind(messenger)
+    await sends_every_file(messenger, files)
+    await does_things_to_messages(messenger)
+    await answers_and_shows_that_it_read(messenger)
+
+
+async def says_every_kind(messenger: Messenger) -> None:
+    for kind, content in CONTENT.items():
+        assert messenger.can(kind)
+        sent = await messenger.send(**content)
+        if kind is MessageKind.TYPING:
+            await until(lambda: messenger.saw(MessageKind.TYPING))
+            continue
+        shown = messenger.shown(sent)
+        match kind:
+            case MessageKind.TEXT:
+                assert shown.text == content["text"]
+            case MessageKind.LOCATION:
+                assert shown.location == pytest.approx((PLACE["latitude"], PLACE["longitude"]))
+            case MessageKind.CONTACT:
+                assert shown.contact == "Zoë; the, one"
+            case MessageKind.POLL:
+                assert shown.options == ["tea", "coffee"]
+
+
+async def sends_every_file(messenger: Messenger, files: Files) -> None:
+    for kind, (name, content, content_type) in FILES.items():
+        assert messenger.can(kind)
+        media = Media(kind=kind, source=files.add(name, content), file_name=name)
+        shown = messenger.shown(await messenger.send(media=media, text=f"a {kind}"))
+        assert shown.media is not None
+        wanted = {"kind": kind.value, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        assert wanted.items() <= shown.media.items()
+        if kind in (MediaKind.IMAGE, MediaKind.DOCUMENT, MediaKind.VIDEO):
+            assert shown.text == f"a {kind}"
+        assert shown.media.get("content_type", content_type) == content_type
+
+
+async def does_things_to_messages(messenger: Messenger) -> None:
+    sent = await messenger.send(text="frist")
+    target = MessageRef(id=sent.messenger_id, from_me=True)
+    if messenger.can("edit"):
+        edited = await messenger.send(kind="edit", text="first", target=target)
+        assert edited.messenger_id == sent.messenger_id
+        assert (messenger.shown(sent).text, messenger.shown(sent).edited) == ("first", True)
+    if messenger.can("reaction"):
+        await messenger.send(kind="reaction", emoji="👍", target=target)
+        assert messenger.shown(sent).reaction == "👍"
+        await messenger.send(kind="reaction", emoji="", target=target)
+        assert messenger.shown(sent).reaction == ""
+    if messenger.can("forward"):
+        copy = messenger.shown(await messenger.send(kind="forward", target=target))
+        assert (copy.text, copy.forwarded) == ("first", True)
+    if messenger.can("delete"):
+        await messenger.send(kind="delete", target=target)
+        assert messenger.shown(sent).deleted
+
+
+async def answers_and_shows_that_it_read(messenger: Messenger) -> None:
+    said = await messenger.says(text="a question")
+    await messenger.hears("received")
+    if messenger.can("reply"):
+        answer = await messenger.send(text="an answer", reply_to=MessageRef(id=said))
+        assert (messenger.shown(answer).text, messenger.shown(answer).reply_to) == ("an answer", said)
+    if messenger.can("read"):
+        await messenger.send(kind="read", target=MessageRef(id=said))
+        await until(lambda: messenger.saw(MessageKind.READ, said))
+
+
+async def test_what_a_person_says_and_does_is_what_the_account_hears(messenger: Messenger) -> None:
+    said = await messenger.says(text="hello")
+    first = await messenger.hears("received")
+    assert (first.id, first.body, first.type, first.from_me, first.is_group) == (said, "hello", "text", False, False)
+    assert first.contact.name
+    await hears_every_kind(messenger, said, first.contact.id)
+    await hears_what_is_done_to_messages(messenger, said, first.chat_id)
+    if messenger.can("receipts"):
+        sent = await messenger.send(text="seen?")
+        for name in ("delivered", "read"):
+            receipt = await messenger.hears(name)
+            assert (receipt.messenger_ids, receipt.chat_id) == ((sent.messenger_id,), first.chat_id)
+            assert receipt.contact.id == first.contact.id
+
+
+async def hears_every_kind(messenger: Messenger, said: str, contact: str) -> None:
+    for kind, (name, content, content_type) in FILES.items():
+        media = {"kind": kind.value, "content": content, "content_type": content_type.partition(";")[0], "name": name}
+        await messenger.says(media=media, text="" if kind in ("sticker", "audio", "voice") else "look")
+        heard = await messenger.hears("received")
+        assert (heard.type, heard.media.kind) == (kind, kind)
+        assert heard.media.reference
+        assert heard.media.mime_type is not None
+        assert heard.contact.id == contact
+    await messenger.says(location=PLACE)
+    spot = (await messenger.hears("received")).location
+    assert (spot.latitude, spot.longitude) == pytest.approx((PLACE["latitude"], PLACE["longitude"]))
+    await messenger.says(contact={"name": "Zoë", "phone": "+15550003333"})
+    card = (await messenger.hears("received")).contact_card
+    assert (card.name, card.phone_number) == ("Zoë", "+15550003333")
+    await messenger.says(poll=POLL)
+    poll = (await messenger.hears("received")).poll
+    assert (poll.question, poll.options) == ("Tea or coffee?", ("tea", "coffee"))
+    await messenger.says(text="an answer", reply_to=said)
+    assert (await messenger.hears("received")).reply_to == said
+
+
+async def hears_what_is_done_to_messages(messenger: Messenger, said: str, chat: str) -> None:
+    await messenger.does("edit", said, "hello, you")
+    edited = await messenger.hears("edited")
+    assert (edited.messenger_id, edited.body, edited.chat_id) == (said, "hello, you", chat)
+    await messenger.does("reaction", said, "👍")
+    reaction = await messenger.hears("reaction")
+    assert (reaction.messenger_id, reaction.emoji, reaction.from_me) == (said, "👍", False)
+    if messenger.can("receipts"):  # a bot is not told of deletions
+        await messenger.does("delete", said)
+        assert (await messenger.hears("deleted")).messenger_id == said
+
+
+@pytest.mark.parametrize("provider", list(Provider))
+def test_what_a_provider_cannot_do_is_refused_by_name(provider: Provider) -> None:
+    everything = {
+        **{kind: Content(**content) for kind, content in CONTENT.items()},
+        **{kind: Content(media=Media(kind=kind, source="https://example.com/a")) for kind in MediaKind},
+        **{
+            kind: Content(kind=kind, target=SIDE, text="x")
+            for kind in ("forward", "edit", "delete", "reaction", "read")
+        },
+    }
+    assert set(everything) == set(MessageKind)
+    lacking = 0
+    for kind, content in everything.items():
+        if Capability(kind) in PROVIDERS[provider].capabilities:
+            check_supported(provider, content)
+            continue
+        lacking += 1
+        with pytest.raises(Rejected, match=str(kind)) as refused:
+            check_supported(provider, content)
+        assert refused.value.code is ErrorCode.NOT_SUPPORTED
+    assert lacking
