@@ -565,7 +565,8 @@ async def test_deliveries_are_listed_shown_and_redelivered(system: System, recei
 async def test_a_test_message_goes_out_like_a_real_one(on_sqlite: System, receiver: Receiver) -> None:
     system = on_sqlite
     async with system.running():
-        assert (await system.ask("test")).code == "NOT_READY"
+        assert (await system.ask("test")).code == "NOT_FOUND"
+        assert (await system.ask("test", instance_seq=await system.set_webhook(ONE, None))).code == "NOT_READY"
         seq = await system.set_webhook(ONE, Webhook(url=receiver.url, enabled=False), {"X-Shop": "s"})
         answer = await system.ask("test", instance_seq=seq, test_id="t1")
         secret = await system.secrets.open(USER, "telegram", ONE, WEBHOOK_SECRET)
@@ -577,9 +578,30 @@ async def test_a_test_message_goes_out_like_a_real_one(on_sqlite: System, receiv
     assert headers["x-shop"] == "s"
 
 
-async def test_a_request_that_makes_no_sense_is_answered_or_parked(on_sqlite: System) -> None:
+async def test_the_secret_that_signs_is_made_once_and_replaced_when_asked(
+    on_sqlite: System, receiver: Receiver
+) -> None:
+    async def secret() -> str | None:
+        return await system.secrets.open(USER, "telegram", ONE, WEBHOOK_SECRET)
+
+    system = on_sqlite
+    async with system.running():
+        seq = await system.set_webhook(ONE, Webhook(url=receiver.url))
+        assert await secret() is None
+        made = []
+        for verb in ("secret", "secret", "rotate"):
+            assert (await system.ask(verb, instance_seq=seq)).code is None
+            made.append(await secret())
+        assert made[0] == made[1] != made[2]
+        await system.receive("a")
+        await receiver.texts(1)
+        ((headers, body),) = receiver.requests.items
+        Verifier(made[2] or "").verify(body, headers)
+
+
+async def test_where_there_is_nothing_the_answer_says_so(on_sqlite: System) -> None:
     async with on_sqlite.running():
-        assert (await on_sqlite.ask("get", delivery_id="0")).code == "NOT_FOUND"
+        assert (await on_sqlite.ask("get", delivery_id=OTHER)).code == "NOT_FOUND"
         assert (await on_sqlite.ask("list")).deliveries == ()
 
 

@@ -37,7 +37,11 @@ NO_CHANNEL = {
     "last_token": "reads a subject",
     "instance_of": "reads a subject",
 }
-FILTERS = {"INSTANCE_COMMANDS", "MESSAGE_COMMANDS", "ALL_EVENTS", "ALL_AUDITS", "ALL_LOGS", "ALL_DEAD"}
+FILTERS = {
+    *("INSTANCE_COMMANDS", "MESSAGE_COMMANDS", "ALL_EVENTS", "ALL_MESSAGE_EVENTS", "ALL_INSTANCE_EVENTS", "ALL_AUDITS"),
+    *("ALL_LOGS", "ALL_DEAD"),
+    "WEBHOOKS_INBOX",  # where the server delivers what the events carry
+}
 BUCKETS = {
     "order_key": subjects.ORDERS_BUCKET,
     "secret_key": subjects.SECRETS_BUCKET,
@@ -52,7 +56,7 @@ BUILDERS = {
 }
 SAMPLES = {
     "instance_id": ID, "provider": "telegram", "worker": "telegram-host-1", "service": "lifecycle", "about": ID,
-    "action": "delete", "name": "created", "verb": "start", "host": "desk", "port": 3001,
+    "action": "delete", "name": "created", "verb": "start", "host": "desk", "port": 3001, "question": "list",
 }  # fmt: skip
 
 

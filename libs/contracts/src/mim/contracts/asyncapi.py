@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
-from mim.contracts import messages, records, subjects
+from mim.contracts import deliveries, messages, records, subjects
 from mim.contracts.fields import UUID_PATTERN
 from mim.contracts.messages import INSTANCE_EVENTS, MESSAGE_EVENTS, Event, Verb, envelope_of, event_type
 from mim.contracts.reports import ServiceReport
@@ -200,6 +200,10 @@ def _requests() -> Iterator[Channel]:
         ("metrics", address(subjects.metrics_of), None, "text/plain", "Ask a service for its metrics."),
     ):
         yield Channel(name, subject, model=model, answer=answer, summary=summary, **common)
+    call, reply = deliveries.DeliveryCall, deliveries.DeliveryReply
+    for verb in deliveries.DeliveryVerb:
+        subject = address(subjects.webhooks_call, str(verb))
+        yield Channel(f"webhooks.{verb}", subject, model=call, answer=reply, summary=prose(call), **common)
 
 
 def channels() -> tuple[Channel, ...]:

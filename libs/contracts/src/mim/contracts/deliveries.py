@@ -10,10 +10,10 @@ from pydantic import Field
 from mim.contracts.answers import Answer
 from mim.contracts.api import Query
 from mim.contracts.fields import InstanceId, Model, Time
+from mim.contracts.fields import InstanceId as DeliveryId
 
 WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - its name
 """Under which name the secret that signs an instance's webhooks is sealed."""
-DeliveryId = Annotated[str, Field(pattern=r"^[0-9a-f-]{1,36}$")]
 
 
 class DeliveryStatus(StrEnum):
@@ -58,12 +58,15 @@ class DeliveryVerb(StrEnum):
     GET = "get"
     REDELIVER = "redeliver"
     TEST = "test"
+    SECRET = "secret"  # noqa: S105 - what is asked for
+    ROTATE = "rotate"
 
 
 class DeliveryCall(Model):
     """Subject `mim.rpc.webhooks.<verb>`: show deliveries of an instance, redeliver one (or, without `delivery_id`, all
-    that failed), or send a test message. `instance_seq` is the last status event of the instance that the caller knows:
-    the answer is given by a webhook that is at least as new."""
+    that failed), send a test message, see to it that there is a secret that signs, or replace it (it is in `secrets`,
+    sealed; it does not travel). `instance_seq` is the last status event of the instance that the caller knows: the
+    answer is given by a webhook that is at least as new."""
 
     instance_id: InstanceId
     instance_seq: int = 0

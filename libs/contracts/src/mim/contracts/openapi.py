@@ -45,6 +45,7 @@ TAGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "The API key of an instance: show it, replace it.",
         tuple(f"/api/v1/instances/{{id}}/{name}" for name in ("api-key", "credentials", "current-api-key")),
     ),
+    ("webhooks", "What goes to an instance's webhook: test, secret, deliveries.", ("/api/v1/instances/{id}/webhook",)),
     ("multi-provider", "The same for every messenger, by provider and id.", ("/api/v1/multi-provider",)),
     (
         "instance port",
@@ -61,6 +62,7 @@ PATH_PARAMETERS: dict[str, tuple[str, Json]] = {
     "provider": ("Provider of the instance.", {"$ref": REF + "Provider"}),
     "service": ("Name of the service.", {"type": "string", "pattern": "^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$"}),
     "chat": ("Id of the chat, as `chats` shows it.", {"type": "string", "minLength": 1, "maxLength": 128}),
+    "delivery_id": ("Id of the delivery.", {"type": "string", "format": "uuid", "pattern": UUID_PATTERN}),
     "token_id": ("Id of the access token.", {"type": "string", "minLength": 1, "maxLength": 64}),
     "port": ("Port of the instance, as `port_api` shows it.", {"type": "integer", "minimum": 1, "maximum": 65_535}),
 }
@@ -69,7 +71,7 @@ QUERY_PARAMETERS = {
     "user_id": "Only what belongs to this user.",
     "company_id": "Another name of `user_id`.",
     "provider": "Only instances of this provider.",
-    "status": "Only instances that stand here.",
+    "status": "Only what stands here.",
     "search": "Only instances that have this text in their id, name, user or account.",
     "limit": "How many at most.",
     "offset": "How many to leave out at the beginning.",

@@ -12,6 +12,7 @@ from typing import Any
 
 from mim.contracts import answers as a
 from mim.contracts import api
+from mim.contracts import deliveries as d
 from mim.contracts.errors import ErrorCode as E
 from mim.contracts.fields import Model
 from mim.contracts.states import Provider, Role
@@ -90,6 +91,7 @@ class Route:
 
 _ALL = "/api/v1/instances"
 _ONE = "/api/v1/instances/{id}"
+_HOOK = f"{_ONE}/webhook"
 _MULTI = "/api/v1/multi-provider"
 _SOME = _MULTI + "/instances/{provider}/{id}"
 _OPERATOR: dict[str, Any] = {"role": Role.OPERATOR}
@@ -225,6 +227,41 @@ GATEWAY: tuple[Route, ...] = (
         {200: a.WebhookTest},
         raises=(*BUS, E.NOT_READY),
         **_OPERATOR,
+    ),
+    Route(
+        *("GET", f"{_HOOK}/deliveries", "deliveries", "What went to the webhook, waits, or could not be delivered"),
+        {200: d.DeliveryList},
+        query=d.DeliveriesQuery,
+        raises=BUS,
+    ),
+    Route(
+        *("GET", f"{_HOOK}/deliveries/{{delivery_id}}", "delivery", "One delivery, with its body"),
+        {200: d.DeliveryAnswer},
+        raises=BUS,
+    ),
+    Route(
+        *("POST", f"{_HOOK}/deliveries/redeliver", "redeliver_failed", "Deliver once more all that failed"),
+        {200: d.Redelivered},
+        **_OPERATOR,
+    ),
+    Route(
+        *("POST", f"{_HOOK}/deliveries/{{delivery_id}}/redeliver", "redeliver", "Deliver one delivery once more"),
+        {200: d.Redelivered},
+        **_OPERATOR,
+    ),
+    Route(
+        *("GET", f"{_HOOK}/secret", "webhook_secret", "The secret that signs the webhook"),
+        {200: d.WebhookSecret},
+        raises=(*BUS, E.INTERNAL),
+        audited=True,
+        **_ADMIN,
+    ),
+    Route(
+        *("POST", f"{_HOOK}/secret/rotate", "rotate_webhook_secret", "Replace the secret that signs the webhook"),
+        {200: d.WebhookSecret},
+        raises=(*BUS, E.INTERNAL),
+        audited=True,
+        **_ADMIN,
     ),
     # ------------------------------------------------------------------------------------- multi-provider
     Route("GET", "/api/v1/providers", "providers", "What providers ask for and can do", {200: a.ProvidersAnswer}),

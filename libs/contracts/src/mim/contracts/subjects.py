@@ -125,9 +125,9 @@ def session_call(worker: str) -> str:
     return f"mim.rpc.worker.{token(worker)}"
 
 
-def webhooks_call(verb: str) -> str:
-    """Where the service of webhooks is asked something about deliveries."""
-    return f"mim.rpc.webhooks.{token(verb)}"
+def webhooks_call(question: str) -> str:
+    """Where the service of webhooks is asked something; `question` is a word, such as `list`."""
+    return f"mim.rpc.webhooks.{token(question)}"
 
 
 def log_line(instance_id: str) -> str:

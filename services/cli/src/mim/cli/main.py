@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mim.cli import instances, login, sandbox, secrets, story, tokens
+from mim.cli import instances, login, sandbox, secrets, story, tokens, webhooks
 from mim.cli.options import settings_of
 
 app = typer.Typer(
@@ -74,6 +74,7 @@ app.add_typer(instances.instances, name="instances")
 app.add_typer(tokens.tokens, name="tokens")
 app.add_typer(secrets.secrets, name="secrets")
 app.add_typer(sandbox.sandbox, name="sandbox")
+app.add_typer(webhooks.webhooks, name="webhooks")
 for _command in (
     *(login.qr, login.login, instances.send, instances.credentials, instances.rotate_key),
     *(story.events, story.logs, story.history, story.audit),

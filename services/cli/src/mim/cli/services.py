@@ -13,6 +13,7 @@ SERVICES: dict[str, str] = {
     "lifecycle": "mim.lifecycle.app:lifecycle",
     "gateway": "mim.gateway.app:gateway",
     "telegram-adapter": "mim.telegram_adapter.app:telegram_adapter",
+    "webhooks": "mim.webhooks.app:webhooks",
     "whatsapp-adapter": "mim.whatsapp_adapter.app:whatsapp_adapter",
 }
 

@@ -15,9 +15,9 @@ from mim.contracts.errors import Invalid
 from mim.contracts.messages import MessageFailed, MessageSent, unwrap
 from mim.gateway.access import Access, Tokens
 from mim.gateway.containers import Engine
+from mim.gateway.deliveries import Deliveries
 from mim.gateway.events import EventStream, Item, Subscriptions
 from mim.gateway.figures import Figures
-from mim.gateway.hooks import Hooks
 from mim.gateway.instances import Instances
 from mim.gateway.keys import Keys
 from mim.gateway.login import Login
@@ -66,7 +66,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         **keys.handlers(),
         **Login(bus, model, access, instances).handlers(),
         **Figures(bus, access, workers, Streams(MAX_FOLLOWERS)).handlers(),
-        **Hooks(bus, settings, access, secrets).handlers(),
+        **Deliveries(bus, access, secrets).handlers(),
         **MultiProvider(bus, model, access, sender, workers).handlers(),
         **Subscriptions(events, model, access).handlers(),
         **System(bus, settings, model, reports, traffic, Engine(settings.docker_host)).handlers(),

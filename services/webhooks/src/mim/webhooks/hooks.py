@@ -92,18 +92,26 @@ class Hooks:
     # ---------------------------------------------------------------------------------------------- secrets
 
     async def open(self, hook: Hook) -> Sealed:
-        """The signing secret, made if there is none yet, and the headers. Raises: Unavailable, SecretsUnreadable."""
-        place = (hook.user_id, hook.provider, hook.id)
-        secret = await self._secrets.open(*place, WEBHOOK_SECRET)
-        if secret is None:
-            secret = await self._new_secret(hook)
-        headers = await self._secrets.open(*place, HEADERS) if HEADERS in hook.secrets else None
+        """What goes into a request beside its body. Raises: Unavailable, SecretsUnreadable."""
+        secret, headers = await self.signing(hook), None
+        if HEADERS in hook.secrets:
+            headers = await self._secrets.open(hook.user_id, hook.provider, hook.id, HEADERS)
         return Sealed(secret, orjson.loads(headers) if headers else {})
 
-    async def _new_secret(self, hook: Hook) -> str:
-        sealed = self._secrets.seal(hook.user_id, hook.id, WEBHOOK_SECRET, random_secret())
-        stored = await self._secrets.put_new(hook.provider, hook.id, WEBHOOK_SECRET, sealed)
+    async def signing(self, hook: Hook) -> str:
+        """The secret that signs, made if there is none yet. Raises: Unavailable, SecretsUnreadable."""
+        found = await self._secrets.open(hook.user_id, hook.provider, hook.id, WEBHOOK_SECRET)
+        if found is not None:
+            return found
+        stored = await self._secrets.put_new(hook.provider, hook.id, WEBHOOK_SECRET, self._new(hook))
         return self._secrets.unseal(hook.user_id, hook.id, WEBHOOK_SECRET, stored)
+
+    async def rotate(self, hook: Hook) -> None:
+        """Replace the secret that signs; the old one is good for nothing from now on. Raises: Unavailable."""
+        await self._secrets.put(hook.provider, hook.id, WEBHOOK_SECRET, self._new(hook))
+
+    def _new(self, hook: Hook) -> str:
+        return self._secrets.seal(hook.user_id, hook.id, WEBHOOK_SECRET, random_secret())
 
     async def forget(self, instance_id: str) -> None:
         """Remove the signing secret of an instance that is gone. Raises: Unavailable."""

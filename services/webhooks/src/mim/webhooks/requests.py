@@ -11,7 +11,7 @@ from mim.contracts.deliveries import DeliveryCall, DeliveryReply, DeliveryVerb, 
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.runtime.secrets import SecretsUnreadable
 from mim.storage.database import passes
-from mim.webhooks.hooks import Hooks
+from mim.webhooks.hooks import Hook, Hooks
 from mim.webhooks.lanes import UNREADABLE, Clock, Lanes
 from mim.webhooks.ledger import Ledger
 from mim.webhooks.payload import trial_body
@@ -40,6 +40,8 @@ class Requests:
             DeliveryVerb.GET: self._get,
             DeliveryVerb.REDELIVER: self._redeliver,
             DeliveryVerb.TEST: self._test,
+            DeliveryVerb.SECRET: self._secret,
+            DeliveryVerb.ROTATE: self._rotate,
         }
         return {verb: _answering(act) for verb, act in acts.items()}
 
@@ -66,15 +68,26 @@ class Requests:
             self._lanes.open(call.instance_id)
         return DeliveryReply(redelivered=count)
 
-    async def _test(self, call: DeliveryCall) -> DeliveryReply:
+    async def _hook(self, call: DeliveryCall) -> Hook:
         await self._hooks.shows(call.instance_id, call.instance_seq, SHOWS_S)
         hook = self._hooks.get(call.instance_id)
-        if hook is None or hook.webhook is None:
+        if hook is None:
+            raise MimError(ErrorCode.NOT_FOUND, f"there is no instance {call.instance_id}")
+        return hook
+
+    async def _secret(self, call: DeliveryCall) -> DeliveryReply:
+        await self._hooks.signing(await self._hook(call))
+        return DeliveryReply()
+
+    async def _rotate(self, call: DeliveryCall) -> DeliveryReply:
+        await self._hooks.rotate(await self._hook(call))
+        return DeliveryReply()
+
+    async def _test(self, call: DeliveryCall) -> DeliveryReply:
+        hook = await self._hook(call)
+        if hook.webhook is None:
             raise MimError(ErrorCode.NOT_READY, "the instance has no webhook yet; set api_webhook_schema first")
-        try:
-            sealed = await self._hooks.open(hook)
-        except SecretsUnreadable:
-            raise MimError(ErrorCode.NOT_READY, UNREADABLE) from None
+        sealed = await self._hooks.open(hook)
         test_id = call.test_id or str(uuid4())
         attempt = await self._target.post(
             hook.webhook.url,
@@ -105,6 +118,8 @@ def _answering(act: Handler) -> Handler:
             return await act(call)
         except MimError as error:
             return DeliveryReply(code=error.code, message=error.message)
+        except SecretsUnreadable:
+            return DeliveryReply(code=ErrorCode.INTERNAL, message=UNREADABLE)
         except Exception as error:
             if not passes(error):
                 raise
