@@ -1,0 +1,75 @@
+"""From a request to its answer: unwrap it, run into a fault or carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from telethon.tl import functions, types
+
+from mim.emulators.mtproto import account, contacts, history, messages
+from mim.emulators.mtproto.faults import Fault
+from mim.emulators.mtproto.people import RpcError
+from mim.emulators.mtproto.world import Call
+
+Method = Callable[[Call, Any], Any]
+
+METHODS: dict[Any, Method] = {**account.METHODS, **contacts.METHODS, **history.METHODS, **messages.METHODS}
+
+_WRAPPERS = (
+    functions.InvokeWithLayerRequest,
+    functions.InitConnectionRequest,
+    functions.InvokeWithoutUpdatesRequest,
+    functions.InvokeAfterMsgRequest,
+    functions.InvokeAfterMsgsRequest,
+)
+
+
+def name_of(request: Any) -> str:
+    """A request's name as in Telegram's documents: `messages.sendMessage`."""
+    kind = type(request)
+    bare = kind.__name__.removesuffix("Request")
+    bare = bare[0].lower() + bare[1:]
+    section = kind.__module__.rpartition(".")[2]
+    return bare if section == "functions" else f"{section}.{bare}"
+
+
+def unwrap(call: Call, request: Any) -> Any:
+    """The request itself; what its wrappers say of device and connection is remembered."""
+    while isinstance(request, _WRAPPERS):
+        if isinstance(request, functions.InitConnectionRequest):
+            call.device.initialised = True
+            call.link.receives_updates = True
+            fields = ("device_model", "system_version", "app_version")
+            call.device.app = {field: str(getattr(request, field))[:100] for field in fields}
+        request = request.query
+    return request
+
+
+def carry_out(call: Call, request: Any, fault: Fault | None) -> Any:
+    """The answer to a request: its result, or an `RpcError` object."""
+    name, person = name_of(request), call.device.person
+    try:
+        result = _result(call, request, fault)
+        error = ""
+    except RpcError as refused:
+        result = types.RpcError(refused.code, refused.message)
+        error = refused.message
+    person = person or call.device.person
+    call.world.calls.append((person.phone if person else "", name, error))
+    return result
+
+
+def _result(call: Call, request: Any, fault: Fault | None) -> Any:
+    refusal = fault.refusal() if fault else None
+    if refusal is not None:
+        raise refusal
+    destroyed = call.device.refusal
+    if destroyed is not None and destroyed.code == 406:
+        raise RpcError(destroyed.code, destroyed.message)
+    if not call.device.initialised:
+        raise RpcError(400, "CONNECTION_NOT_INITED")
+    method = METHODS.get(type(request))
+    if method is None:
+        raise RpcError(400, f"METHOD_NOT_EMULATED_{name_of(request)}")
+    return method(call, request)
