@@ -12,6 +12,7 @@ from mim.contracts.routes import Route
 Json = dict[str, Any]
 
 BOT_TOKEN = "7{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
+NOBODY = "00000000-0000-4000-8000-000000000000"
 NOWHERE = "https://files.invalid/picture.png"
 BODIES: dict[type[Model], Json] = {
     api.CreateInstanceBody: {
@@ -21,10 +22,11 @@ BODIES: dict[type[Model], Json] = {
         "start": False,
     },
     api.UpdateInstanceBody: {"name": "renamed"},
-    api.BatchBody: {"instance_ids": ["00000000-0000-4000-8000-000000000000"]},
+    api.BatchBody: {"instance_ids": [NOBODY]},
     api.LoginBody: {"phone_number": "15550009999", "token": BOT_TOKEN.format(99_999_999)},
     api.PairingCodeBody: {"phone_number": "15550009999"},
     api.SendMessageBody: {"to": "15552229999", "message": "hello"},
+    api.SendBody: {"to": "15552229999", "text": "hello"},
     api.SendMediaBody: {"to": "15552229999", "mediaUrl": NOWHERE},
     api.TelegramSendBody: {"chatId": "15552229999", "message": "hello"},
     api.TelegramMediaBody: {"chatId": "15552229999", "source": NOWHERE},
@@ -45,5 +47,5 @@ def body_of(route: Route) -> Json | None:
 
 def path_of(route: Route, **parts: object) -> str:
     """The path with its variable parts filled in. Raises: LookupError if one is not known."""
-    known = {"token_id": "000000000000", "service": "allocator", "chat": "15552229999", **parts}
+    known = {"token_id": "000000000000", "service": "allocator", "chat": "15552229999", "delivery_id": NOBODY, **parts}
     return re.sub(r"\{(\w+)\}", lambda found: str(known[found[1]]), route.path)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 from tests.conftest import NatsServer
 
-SERVICES = ("gateway", "lifecycle", "allocator", "telegram-adapter", "whatsapp-adapter")
+SERVICES = ("gateway", "lifecycle", "allocator", "telegram-adapter", "webhooks", "whatsapp-adapter")
 
 
 @pytest.mark.parametrize("service", [*SERVICES, "nats-server"])

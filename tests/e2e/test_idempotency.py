@@ -54,7 +54,7 @@ async def site(own_system: StartSystem) -> AsyncIterator[Site]:
         if request.method == "GET":
             return web.Response(body=PNG, content_type="image/png")
         hooks.append(await request.read())
-        return web.Response()
+        return web.Response(status=422 if request.path == "/refuse" else 200)
 
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", answer)
@@ -91,6 +91,13 @@ async def hooks(site: Site, _made: Json) -> int:
     return len(site.hooks)
 
 
+async def tries(site: Site, made: Json) -> int:
+    path = f"/api/v1/instances/{made['instance_id']}/webhook/deliveries?status=pending"
+    while (await site.system.call("GET", path))[1]["total"]:
+        pass  # each look asks the service; pytest's own deadline ends it
+    return sum(made["instance_id"].encode() in body for body in site.hooks)
+
+
 async def received(site: Site, made: Json) -> int:
     messenger, of = ("telegram", "chat") if made["instance"]["provider"] == "telegram" else ("whatsapp", "phone")
     return len((await site.system.control(messenger, "inbox", **{of: "15552229999"}))["messages"])
@@ -108,10 +115,21 @@ COUNTED: dict[str, Count] = {
     "login": codes,
     "pairing_code": codes,
     "port_set_webhook": audited("update"),
+    "rotate_webhook_secret": audited("rotate_webhook_secret"),
+    "redeliver": tries,
+    "redeliver_failed": tries,
     **{name: audited(name) for name in ("start", "stop", "restart", "logout", "clear_errors", "rotate_api_key")},
     **dict.fromkeys(
         (
-            *("send_message", "send_media", "telegram_send", "telegram_send_message", "telegram_send_media"),
+            *(
+                "send",
+                "port_send",
+                "send_message",
+                "send_media",
+                "telegram_send",
+                "telegram_send_message",
+                "telegram_send_media",
+            ),
             "whatsapp_send",
         ),
         received,
@@ -127,6 +145,19 @@ POSTS = [("gateway", None, route) for route in routes.GATEWAY if route.method ==
 ]
 
 
+async def refused_delivery(site: Site) -> Json:
+    """A bot with a message that its webhook did not take."""
+    made = await site.system.ready_telegram(api_webhook_schema={"url": f"{site.url}/refuse"})
+    one = f"/api/v1/instances/{made['instance_id']}"
+    _, status = await site.system.call("GET", f"/api/v1/multi-provider/instances/telegram/{made['instance_id']}/status")
+    bot = int(status["info"]["account"]["id"])
+    await site.system.control("telegram", "say", bot=bot, text="hi", **{"from": 77})
+    found: list[Json] = []
+    while not found:
+        found = (await site.system.call("GET", f"{one}/webhook/deliveries?status=failed"))[1]["deliveries"]
+    return made | {"delivery_id": found[0]["id"]}
+
+
 async def prepared(site: Site, provider: Provider | None, route: Route) -> Json:
     """An instance that the call is about."""
     if route.operation in ("login", "pairing_code"):
@@ -135,6 +166,8 @@ async def prepared(site: Site, provider: Provider | None, route: Route) -> Json:
         return made
     if provider is Provider.WHATSAPPWEB:
         return await site.system.ready_whatsapp(str(next(_phones)))
+    if route.operation in ("redeliver", "redeliver_failed"):
+        return await refused_delivery(site)
     hook = {"url": f"{site.url}/hook"}
     return await site.system.ready_telegram(api_webhook_schema=hook)
 
@@ -152,7 +185,8 @@ async def test_every_post_happens_once_for_a_key_and_answers_the_same(site: Site
 
     async def once(way: str, provider: Provider | None, route: Route) -> None:
         made = await prepared(site, provider, route)
-        path = path_of(route, id=made["instance_id"], provider=made["instance"]["provider"])
+        delivery = {"delivery_id": made["delivery_id"]} if "delivery_id" in made else {}
+        path = path_of(route, id=made["instance_id"], provider=made["instance"]["provider"], **delivery)
         base = {"gateway": "", "own": f"http://127.0.0.1:{made['port']}", "through": f"/{made['port']}"}[way]
         bearer = None if way == "gateway" else made["api_key"]
         body, key = body_at(site, route), str(uuid4())

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 INSTANCES = "/api/v1/instances"
-SHOWING = {"create", "credentials", "current_api_key", "rotate_api_key", "create_token"}
+SHOWING = {
+    *("create", "credentials", "current_api_key", "rotate_api_key", "create_token"),
+    *("webhook_secret", "rotate_webhook_secret"),
+}
 """Operations that are there to show a secret: their answers hold that one, and no other."""
 SILENT_PORT = 9  # discard: nobody listens there
 
@@ -103,7 +106,7 @@ class Watched:
         answer: Json = {}
         with suppress(ValueError):
             answer = json.loads(raw)
-        shown = [answer[name] for name in ("api_key", "token") if isinstance(answer, dict) and name in answer]
+        shown = [answer[name] for name in ("api_key", "token", "secret") if isinstance(answer, dict) and name in answer]
         kept = raw
         if _operation(method, path) in SHOWING:
             for secret in shown:
@@ -162,6 +165,7 @@ async def telegram(watched: Watched) -> list[Json]:
     one = f"{INSTANCES}/{made['instance_id']}"
     await watched.call("PATCH", one, {"api_webhook_schema": planted.webhook("webhook of PATCH")})
     await watched.call("POST", f"{one}/webhook/test")
+    await watched.call("POST", f"{one}/webhook/secret/rotate")
     own = f"http://127.0.0.1:{made['port']}/api/v1"
     await watched.call("POST", f"{own}/webhook/config", planted.webhook("webhook of the port"), made["api_key"])
     for path in (f"{own}/telegram/send", f"/{made['port']}/api/v1/telegram/send"):
@@ -300,7 +304,7 @@ async def everything_shown(watched: Watched, instances: list[Json]) -> None:
         for route in routes.PORT_ROUTES[Provider(parts["provider"])]:
             if route.method == "GET":
                 await watched.call("GET", f"/{made['port']}{path_of(route)}")
-    for service in ("allocator", "lifecycle", "telegram-adapter", "whatsapp-adapter"):
+    for service in ("allocator", "lifecycle", "telegram-adapter", "webhooks", "whatsapp-adapter"):
         answer = await watched.call("GET", f"/metrics/{service}")
         assert answer["status"] == 200
 

@@ -31,7 +31,7 @@ from mim.webhooks.payload import body_of, event_name, wants
 log = structlog.get_logger()
 SHOWS_S = 1.0
 BATCH = 256
-ACK_WAIT_S = 30.0
+ACK_WAIT_S = 10.0
 KEEP_S = 5.0
 CONSUMER = api.ConsumerConfig(
     durable_name=subjects.WEBHOOKS_DURABLE,
