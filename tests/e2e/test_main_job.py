@@ -174,7 +174,8 @@ async def test_the_events_resume_where_a_subscriber_left_off(system: System) -> 
 async def test_health_names_every_service(system: System) -> None:
     status, health = await system.call("GET", "/health")
     assert (status, health["status"], health["sandbox"]) == (200, "healthy", True)
-    expected = {"gateway", "nats", "allocator", "lifecycle", "telegram-adapter", "whatsapp-adapter"}
+    expected = {"gateway", "nats", "allocator", "lifecycle", "message-store", "webhooks"}
+    expected |= {"telegram-adapter", "whatsapp-adapter"}
     assert health["services"] == dict.fromkeys(expected, "up")
     assert health["uptime"] > 0
 

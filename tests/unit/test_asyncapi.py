@@ -29,6 +29,7 @@ NO_CHANNEL = {
     "messages_of": "a filter over `message_command`",
     "instance_events": "a filter over `instance_event`",
     "message_events": "a filter over `message_event`",
+    "all_of": "a filter over `instance_event`",
     "audits_of": "a filter over `audit_event`",
     "outbox_inbox": "where the server delivers what `message_command` carries",
     "bucket_subject": "the prefix of every bucket's keys",
@@ -40,7 +41,7 @@ NO_CHANNEL = {
 FILTERS = {
     *("INSTANCE_COMMANDS", "MESSAGE_COMMANDS", "ALL_EVENTS", "ALL_MESSAGE_EVENTS", "ALL_INSTANCE_EVENTS", "ALL_AUDITS"),
     *("ALL_LOGS", "ALL_DEAD"),
-    "WEBHOOKS_INBOX",  # where the server delivers what the events carry
+    *("WEBHOOKS_INBOX", "MESSAGE_STORE_INBOX"),  # where the server delivers what the events carry
 }
 BUCKETS = {
     "order_key": subjects.ORDERS_BUCKET,
@@ -58,6 +59,7 @@ SAMPLES = {
     "instance_id": ID, "provider": "telegram", "worker": "telegram-host-1", "service": "lifecycle", "about": ID,
     "action": "delete", "name": "created", "verb": "start", "host": "desk", "port": 3001, "question": "list",
 }  # fmt: skip
+SPECIAL = {subjects.message_event: {"name": "sent"}, subjects.messages_call: {"question": "chats"}}
 
 
 def channels_of(subject: str) -> list[str]:
@@ -81,7 +83,7 @@ def validator(schema: Json) -> Draft202012Validator:
 @pytest.mark.parametrize("name", sorted(BUILDERS.keys() - NO_CHANNEL.keys()))
 def test_every_subject_that_can_be_built_is_documented(name: str) -> None:
     build = BUILDERS[name]
-    samples = SAMPLES | ({"name": "sent"} if build is subjects.message_event else {})
+    samples = SAMPLES | SPECIAL.get(build, {})
     subject = build(*(samples[each] for each in inspect.signature(build).parameters))
     subject = f"$KV.{BUCKETS[name]}.{subject}" if name in BUCKETS else subject
     found = channels_of(subject)

@@ -53,6 +53,8 @@ BUILDERS: dict[Callable[..., str], tuple[str, ...]] = {
     subjects.audits_of: (GOOD,),
     subjects.session_call: ("telegram-1",),
     subjects.webhooks_call: ("list",),
+    subjects.messages_call: ("chats",),
+    subjects.all_of: ("deleted",),
     subjects.log_line: (GOOD,),
     subjects.dead_letter: ("lifecycle",),
     subjects.metrics_of: ("lifecycle",),

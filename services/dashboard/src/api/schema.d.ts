@@ -556,6 +556,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{id}/webhook/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What went to the webhook, waits, or could not be delivered
+         * @description Deliveries to the webhook of an instance, the newest first. `total` is how many fit, `counts` how many there are by status. Needs the role `viewer`. A token that is bound to a user reaches only its own.
+         */
+        get: operations["deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{id}/webhook/deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One delivery, with its body
+         * @description One delivery, and the body that is sent. Needs the role `viewer`. A token that is bound to a user reaches only its own.
+         */
+        get: operations["delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{id}/webhook/deliveries/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver once more all that failed
+         * @description How many deliveries wait once more, from their first try on. Needs the role `operator`. A token that is bound to a user reaches only its own.
+         */
+        post: operations["redeliver_failed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{id}/webhook/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver one delivery once more
+         * @description How many deliveries wait once more, from their first try on. Needs the role `operator`. A token that is bound to a user reaches only its own.
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{id}/webhook/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The secret that signs the webhook
+         * @description What signs the webhook of an instance; receivers verify with it. Needs the role `admin`. A token that is bound to a user reaches only its own. Who does it is recorded.
+         */
+        get: operations["webhook_secret"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{id}/webhook/secret/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the secret that signs the webhook
+         * @description What signs the webhook of an instance; receivers verify with it. Needs the role `admin`. A token that is bound to a user reaches only its own. Who does it is recorded.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/providers": {
         parameters: {
             query?: never;
@@ -1627,6 +1747,10 @@ export interface components {
             lastMessage: string;
             /** Format: date-time */
             lastMessageAt: string;
+            /** @default false */
+            lastFromMe: boolean;
+            /** @default 0 */
+            unread: number;
             messageCount: number;
         };
         /**
@@ -1816,6 +1940,69 @@ export interface components {
             qr_code: string;
             data: components["schemas"]["QrData"];
         };
+        /**
+         * Delivery
+         * @description One event on its way to the webhook of an instance. `id` is what the target sees as `webhook-id`.
+         *
+         *     `status_code`, `error`, `response` (the beginning of a refusal) and `duration_ms` are those of the last try.
+         */
+        Delivery: {
+            id: string;
+            instance_id: string;
+            event_id: string;
+            event: string;
+            status: components["schemas"]["DeliveryStatus"];
+            tries: number;
+            next_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            tried_at: string | null;
+            done_at: string | null;
+            status_code: number | null;
+            error: string | null;
+            response: string | null;
+            duration_ms: number | null;
+        };
+        /**
+         * DeliveryAnswer
+         * @description One delivery, and the body that is sent.
+         */
+        DeliveryAnswer: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            delivery: components["schemas"]["Delivery"];
+            body: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * DeliveryList
+         * @description Deliveries to the webhook of an instance, the newest first. `total` is how many fit, `counts` how many there are
+         *     by status.
+         */
+        DeliveryList: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            deliveries: components["schemas"]["Delivery"][];
+            total: number;
+            counts: {
+                [key: string]: number;
+            };
+            limit: number;
+            offset: number;
+        };
+        /**
+         * DeliveryStatus
+         * @description Where a delivery stands.
+         * @enum {string}
+         */
+        DeliveryStatus: "pending" | "delivered" | "failed";
         /**
          * Desired
          * @description What the owner asked for; `Status` is what is observed.
@@ -2672,6 +2859,19 @@ export interface components {
             since: string;
         };
         /**
+         * Redelivered
+         * @description How many deliveries wait once more, from their first try on.
+         */
+        Redelivered: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            message: string;
+            redelivered: number;
+        };
+        /**
          * ResourcesAnswer
          * @description The machine that the gateway runs on, and the system's processes. `containers` is null without an engine.
          */
@@ -2857,11 +3057,24 @@ export interface components {
             limit: number;
         };
         /**
+         * StoredMedia
+         * @description The file of a message.
+         */
+        StoredMedia: {
+            kind: components["schemas"]["MediaKind"];
+            mimeType: string | null;
+            fileName: string | null;
+            sizeBytes: number | null;
+        };
+        /**
          * StoredMessage
-         * @description A message that came in or went out.
+         * @description A message that came in or went out, as it is now. `messageId` is our id of what was sent through us, `reactions`
+         *     are by contact; the account's own is under `me`.
          */
         StoredMessage: {
             id: string;
+            /** @default null */
+            messageId: string | null;
             chatId: string;
             fromMe: boolean;
             body: string;
@@ -2870,6 +3083,27 @@ export interface components {
             /** Format: date-time */
             timestamp: string;
             contact: string | null;
+            /** @default null */
+            contactId: string | null;
+            /**
+             * @default received
+             * @enum {string}
+             */
+            status: "received" | "sent" | "delivered" | "read";
+            /** @default null */
+            replyTo: string | null;
+            /** @default false */
+            forwarded: boolean;
+            /** @default false */
+            edited: boolean;
+            /** @default false */
+            deleted: boolean;
+            /** @default null */
+            media: components["schemas"]["StoredMedia"] | null;
+            /** @default {} */
+            reactions: {
+                [key: string]: string;
+            };
         };
         /**
          * StoredMessages
@@ -3137,6 +3371,18 @@ export interface components {
             allowGroups: boolean;
             /** @default true */
             allowPrivate: boolean;
+        };
+        /**
+         * WebhookSecret
+         * @description What signs the webhook of an instance; receivers verify with it.
+         */
+        WebhookSecret: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            secret: string;
         };
         /**
          * WebhookTest
@@ -3591,7 +3837,7 @@ export interface operations {
                 company_id?: string;
                 /** @description Only instances of this provider. */
                 provider?: components["schemas"]["Provider"];
-                /** @description Only instances that stand here. */
+                /** @description Only what stands here. */
                 status?: components["schemas"]["Status"];
                 /** @description Only instances that have this text in their id, name, user or account. */
                 search?: string;
@@ -4841,6 +5087,239 @@ export interface operations {
             504: components["responses"]["Error504"];
         };
     };
+    deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only what stands here. */
+                status?: components["schemas"]["DeliveryStatus"];
+                /** @description How many at most. */
+                limit?: number;
+                /** @description How many to leave out at the beginning. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the instance. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deliveries to the webhook of an instance, the newest first. `total` is how many fit, `counts` how many there are by status. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the instance. */
+                id: string;
+                /** @description Id of the delivery. */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One delivery, and the body that is sent. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryAnswer"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    redeliver_failed: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the instance. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many deliveries wait once more, from their first try on. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redelivered"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-2"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the instance. */
+                id: string;
+                /** @description Id of the delivery. */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many deliveries wait once more, from their first try on. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redelivered"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-2"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the instance. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What signs the webhook of an instance; receivers verify with it. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the instance. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What signs the webhook of an instance; receivers verify with it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-2"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
     providers: {
         parameters: {
             query?: never;
@@ -6052,6 +6531,10 @@ export interface operations {
             query?: {
                 /** @description How many at most. */
                 limit?: number;
+                /** @description How many to leave out at the beginning. */
+                offset?: number;
+                /** @description Only instances that have this text in their id, name, user or account. */
+                search?: string;
             };
             header?: never;
             path: {
@@ -6088,6 +6571,10 @@ export interface operations {
             query?: {
                 /** @description How many at most. */
                 limit?: number;
+                /** @description How many to leave out at the beginning. */
+                offset?: number;
+                /** @description Only instances that have this text in their id, name, user or account. */
+                search?: string;
             };
             header?: never;
             path: {
@@ -6124,6 +6611,10 @@ export interface operations {
             query?: {
                 /** @description How many at most. */
                 limit?: number;
+                /** @description How many to leave out at the beginning. */
+                offset?: number;
+                /** @description Only instances that have this text in their id, name, user or account. */
+                search?: string;
             };
             header?: never;
             path: {
@@ -6162,6 +6653,10 @@ export interface operations {
             query?: {
                 /** @description How many at most. */
                 limit?: number;
+                /** @description How many to leave out at the beginning. */
+                offset?: number;
+                /** @description Only instances that have this text in their id, name, user or account. */
+                search?: string;
             };
             header?: never;
             path: {
@@ -6200,6 +6695,8 @@ export interface operations {
                 limit?: number;
                 /** @description How many to leave out at the beginning. */
                 offset?: number;
+                /** @description Only instances that have this text in their id, name, user or account. */
+                search?: string;
                 /** @description Only messages of this chat. Also accepted as `chat_id`. */
                 chatId?: string;
                 /** @description Only messages of groups, or only others. Also accepted as `is_group`. */

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mim.contracts.content import MediaKind
 from mim.contracts.errors import ErrorCode
 from mim.contracts.fields import Time
 from mim.contracts.providers import ProviderDescription
@@ -871,10 +872,21 @@ class WhatsAppSent(Answer):
     provider: Literal["whatsappweb"] = "whatsappweb"
 
 
+class StoredMedia(Shape):
+    """The file of a message."""
+
+    kind: MediaKind
+    mimeType: str | None
+    fileName: str | None
+    sizeBytes: int | None
+
+
 class StoredMessage(Shape):
-    """A message that came in or went out."""
+    """A message that came in or went out, as it is now. `messageId` is our id of what was sent through us, `reactions`
+    are by contact; the account's own is under `me`."""
 
     id: str
+    messageId: str | None = None
     chatId: str
     fromMe: bool
     body: str
@@ -882,6 +894,14 @@ class StoredMessage(Shape):
     isGroup: bool
     timestamp: Time
     contact: str | None
+    contactId: str | None = None
+    status: Literal["received", "sent", "delivered", "read"] = "received"
+    replyTo: str | None = None
+    forwarded: bool = False
+    edited: bool = False
+    deleted: bool = False
+    media: StoredMedia | None = None
+    reactions: dict[str, str] = {}
 
 
 class Chat(Shape):
@@ -892,6 +912,8 @@ class Chat(Shape):
     isGroup: bool
     lastMessage: str
     lastMessageAt: Time
+    lastFromMe: bool = False
+    unread: int = 0
     messageCount: int
 
 

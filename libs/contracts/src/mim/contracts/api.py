@@ -319,15 +319,16 @@ class EventsQuery(Query):
 
 
 class PageQuery(Query):
-    """Which part of a list."""
+    """Which part of a list, and what it has to say: `search` is looked for in texts and names."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    search: Annotated[str, Field(max_length=200)] | None = None
 
 
 class StoredQuery(PageQuery):
     """Which stored messages."""
 
-    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     chat_id: Annotated[str, Field(max_length=128)] | None = Field(
         default=None, validation_alias=AliasChoices("chatId", "chat_id")
     )

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
-from mim.contracts import deliveries, messages, records, subjects
+from mim.contracts import deliveries, messages, records, stored, subjects
 from mim.contracts.fields import UUID_PATTERN
 from mim.contracts.messages import INSTANCE_EVENTS, MESSAGE_EVENTS, Event, Verb, envelope_of, event_type
 from mim.contracts.reports import ServiceReport
@@ -204,6 +204,16 @@ def _requests() -> Iterator[Channel]:
     for verb in deliveries.DeliveryVerb:
         subject = address(subjects.webhooks_call, str(verb))
         yield Channel(f"webhooks.{verb}", subject, model=call, answer=reply, summary=prose(call), **common)
+    for asked in stored.StoredVerb:
+        subject, call_model = address(subjects.messages_call, str(asked)), stored.StoredCall
+        yield Channel(
+            f"messages.{asked}",
+            subject,
+            model=call_model,
+            answer=stored.StoredReply,
+            summary=prose(call_model),
+            **common,
+        )
 
 
 def channels() -> tuple[Channel, ...]:

@@ -40,6 +40,8 @@ ALLOCATOR_QUEUE = "allocator"
 LIFECYCLE_DURABLE = "lifecycle"
 WEBHOOKS_DURABLE = "webhooks"
 WEBHOOKS_INBOX = "mim.deliver.webhooks"
+MESSAGE_STORE_DURABLE = "message-store"
+MESSAGE_STORE_INBOX = "mim.deliver.message-store"
 HEALTH = "mim.rpc.health"
 
 _TOKEN = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -100,6 +102,11 @@ def message_event(instance_id: str, name: str) -> str:
     return f"mim.evt.message.{token(instance_id)}.{token(name)}"
 
 
+def all_of(name: str) -> str:
+    """One kind of status event of all instances, such as `deleted`."""
+    return f"mim.evt.instance.*.{token(name)}"
+
+
 def message_events(instance_id: str) -> str:
     """All message events of one instance."""
     return f"mim.evt.message.{token(instance_id)}.*"
@@ -128,6 +135,11 @@ def session_call(worker: str) -> str:
 def webhooks_call(question: str) -> str:
     """Where the service of webhooks is asked something; `question` is a word, such as `list`."""
     return f"mim.rpc.webhooks.{token(question)}"
+
+
+def messages_call(question: str) -> str:
+    """Where the message store is asked something; `question` is a word, such as `chats`."""
+    return f"mim.rpc.messages.{token(question)}"
 
 
 def log_line(instance_id: str) -> str:

@@ -15,6 +15,7 @@ import orjson
 import structlog
 from aiohttp import web
 
+from mim.contracts import subjects
 from mim.contracts.answers import (
     AccountInfo,
     Answer,
@@ -39,8 +40,9 @@ from mim.contracts.providers import check_supported
 from mim.contracts.records import InstanceRecord, SessionOrder
 from mim.contracts.routes import PORT_ROUTES, Route, Scope
 from mim.contracts.states import Provider, Role
+from mim.contracts.stored import StoredCall, StoredReply, StoredVerb
 from mim.contracts.values import Webhook
-from mim.runtime import http, stored
+from mim.runtime import http
 from mim.runtime.activity import Activity
 from mim.runtime.bus import Bus
 from mim.runtime.commands import Commands
@@ -56,6 +58,8 @@ from mim.runtime.traffic import Traffic
 
 log = structlog.get_logger()
 SEND_DEADLINE_S = 15.0
+STORE_S = 3.0
+STORE_AWAY = "the message store does not answer; try again in a moment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,38 +233,45 @@ class InstancePorts:
     # ---------------------------------------------------------------------------------------- what is stored
 
     async def _chats(self, call: Call, runner: Runner) -> web.StreamResponse:
-        found = stored.chats(await self._read(runner))
-        return http.answer(ChatList(chats=found[: _limit(call)], total=len(found)))
+        found = await self._stored_of(runner, StoredVerb.CHATS, http.read_query(call.request, PageQuery))
+        return http.answer(ChatList(chats=list(found.chats), total=found.total))
 
     async def _groups(self, call: Call, runner: Runner) -> web.StreamResponse:
-        found = [chat for chat in stored.chats(await self._read(runner)) if chat.isGroup]
-        return http.answer(GroupList(groups=found[: _limit(call)], total=len(found)))
+        query = http.read_query(call.request, PageQuery)
+        found = await self._stored_of(runner, StoredVerb.CHATS, query, is_group=True)
+        return http.answer(GroupList(groups=list(found.chats), total=found.total))
 
     async def _contacts(self, call: Call, runner: Runner) -> web.StreamResponse:
-        found = stored.contacts(await self._read(runner))
-        return http.answer(ContactList(contacts=found[: _limit(call)], total=len(found)))
+        found = await self._stored_of(runner, StoredVerb.CONTACTS, http.read_query(call.request, PageQuery))
+        return http.answer(ContactList(contacts=list(found.contacts), total=found.total))
 
     async def _messages(self, call: Call, runner: Runner) -> web.StreamResponse:
-        chat, limit = call.request.match_info["chat"], _limit(call)
-        found = [message for message, _ in await self._read(runner) if message.chatId == chat][::-1]
-        return http.answer(MessageList(messages=found[:limit], chatId=chat, total=len(found)))
+        chat, query = call.request.match_info["chat"], http.read_query(call.request, PageQuery)
+        found = await self._stored_of(runner, StoredVerb.MESSAGES, query, chat_id=chat)
+        return http.answer(MessageList(messages=list(found.messages), chatId=chat, total=found.total))
 
     async def _stored(self, call: Call, runner: Runner) -> web.StreamResponse:
         query = http.read_query(call.request, StoredQuery)
-        found = [
-            message
-            for message, _ in await self._read(runner)
-            if query.chat_id in (None, message.chatId) and query.is_group in (None, message.isGroup)
-        ][::-1]
-        page = found[query.offset : query.offset + query.limit]
-        answer = StoredMessages(messages=page, total=len(found), limit=query.limit, offset=query.offset)
-        return http.answer(answer)
+        found = await self._stored_of(runner, StoredVerb.MESSAGES, query)
+        page = {"limit": query.limit, "offset": query.offset}
+        return http.answer(StoredMessages(messages=list(found.messages), total=found.total, **page))
 
     async def _stored_stats(self, _call: Call, runner: Runner) -> web.StreamResponse:
-        return http.answer(StoredStatsAnswer(stats=stored.stats(await self._read(runner))))
+        found = await self._stored_of(runner, StoredVerb.STATS, PageQuery())
+        if found.stats is None:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, STORE_AWAY)
+        return http.answer(StoredStatsAnswer(stats=found.stats))
 
-    async def _read(self, runner: Runner) -> list[stored.Stored]:
-        return await stored.read(self._means.bus, runner.order.instance_id)
+    async def _stored_of(self, runner: Runner, verb: StoredVerb, query: PageQuery, **more: Any) -> StoredReply:
+        asked = StoredCall(instance_id=runner.order.instance_id, **query.model_dump(by_alias=False) | more)
+        try:
+            raw = await self._means.bus.request(subjects.messages_call(verb), asked.model_dump_json().encode(), STORE_S)
+        except Unavailable:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, STORE_AWAY) from None
+        reply = StoredReply.model_validate_json(raw)
+        if reply.code is not None:
+            raise Unavailable(ErrorCode(reply.code), reply.message or STORE_AWAY)
+        return reply
 
     # ------------------------------------------------------------------------------------------------ webhook
 
@@ -289,10 +300,6 @@ class InstancePorts:
         plain = orjson.dumps(body.headers).decode()
         name = "webhook_headers"
         return {name: self._means.secrets.seal(order.user_id, order.instance_id, name, plain)}
-
-
-def _limit(call: Call) -> int:
-    return http.read_query(call.request, PageQuery).limit
 
 
 async def _queue(runner: Runner) -> QueueFigures | None:

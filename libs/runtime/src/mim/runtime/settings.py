@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     webhook_private: bool = False
     """Whether webhooks may go to private addresses."""
 
+    messages_days: Annotated[float, Field(gt=0)] = 90.0
+    """How long stored messages are kept."""
+    messages_most: Annotated[int, Field(ge=1)] = 100_000
+    """How many of the newest messages of each instance are kept."""
+
     rate_limit: Annotated[int, Field(ge=0)] = 6000
     """Requests a minute for one token or one instance's API key; 0 for no limit."""
     docker_host: str = ""

@@ -10,13 +10,16 @@ Migrations run when it is opened, under a lock, so services may start at the sam
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
@@ -30,8 +33,13 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from mim.contracts.errors import Unavailable
+from mim.runtime.backoff import BUS_RETRY
 from mim.runtime.settings import Settings
 from mim.storage.tables import REVISION
+
+log = structlog.get_logger()
+Answer = TypeVar("Answer")
 
 FILE = "mim.db"
 BUSY_S = 10.0
@@ -52,6 +60,21 @@ def passes(error: Exception) -> bool:
     if isinstance(error, IntegrityError | ProgrammingError | DataError | NotSupportedError):
         return False
     return isinstance(error, DBAPIError | PoolTimeout | OSError)
+
+
+async def surely(act: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Repeat an act that is harmless to repeat until database and bus take it."""
+    attempt = 0
+    while True:
+        try:
+            return await act()
+        except Exception as error:
+            if not (isinstance(error, Unavailable) or passes(error)):
+                raise
+            attempt += 1
+            if attempt == 1:
+                log.warning("waits", error=type(error).__name__, reason=getattr(error, "message", None))
+            await asyncio.sleep(BUS_RETRY.wait_s(attempt, 0, random.random()) or 2.0)  # noqa: S311
 
 
 class Database:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -20,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision: a database that is there already is not even looked at by Alembic."""
 
 metadata = MetaData(
@@ -82,3 +84,62 @@ deliveries = Table(
     Index(None, "status", "done_at"),
 )
 """One row for each event and instance that a webhook asked for: status pending, delivered or failed."""
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("instance_id", String(36), primary_key=True),
+    Column("chat_id", String(255), primary_key=True),
+    Column("messenger_id", String(255), primary_key=True),
+    Column("message_id", String(64), nullable=True),  # ours, of what was sent through us
+    Column("seq", BigInteger, nullable=False),  # of the event in its stream: the order within a second
+    Column("timestamp", Moment, nullable=False),
+    Column("from_me", Boolean, nullable=False),
+    Column("is_group", Boolean, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("search", Text, nullable=False),  # the body as it is searched: neither engine folds the case of all scripts
+    Column("status", String(16), nullable=False),
+    Column("contact_id", String(255), nullable=True),
+    Column("contact_name", Text, nullable=True),
+    Column("reply_to", String(255), nullable=True),
+    Column("forwarded", Boolean, nullable=False),
+    Column("media", JSON(none_as_null=True), nullable=True),
+    Column("reactions", JSON(none_as_null=True), nullable=True),
+    Column("edited_at", Moment, nullable=True),
+    Column("deleted_at", Moment, nullable=True),
+    Index(None, "instance_id", "timestamp", "seq"),
+    Index(None, "instance_id", "chat_id", "timestamp", "seq"),
+    Index(None, "instance_id", "messenger_id"),
+    Index(None, "timestamp"),
+)
+"""Every message that came in or went out, as it is now."""
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("instance_id", String(36), primary_key=True),
+    Column("chat_id", String(255), primary_key=True),
+    Column("name", Text, nullable=True),
+    Column("is_group", Boolean, nullable=False),
+    Column("last_message", Text, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("last_from_me", Boolean, nullable=False),
+    Column("unread", Integer, nullable=False),
+    Index(None, "instance_id", "last_at"),
+)
+"""Where messages came from or went to."""
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("instance_id", String(36), primary_key=True),
+    Column("contact_id", String(255), primary_key=True),
+    Column("name", Text, nullable=True),
+    Column("username", Text, nullable=True),
+    Column("phone_number", Text, nullable=True),
+    Column("lid", Text, nullable=True),
+    Column("last_seen", Moment, nullable=False),
+    Index(None, "instance_id", "last_seen"),
+)
+"""Everybody who wrote."""

@@ -12,6 +12,7 @@ SERVICES: dict[str, str] = {
     "allocator": "mim.allocator.app:allocator",
     "lifecycle": "mim.lifecycle.app:lifecycle",
     "gateway": "mim.gateway.app:gateway",
+    "message-store": "mim.message_store.app:message_store",
     "telegram-adapter": "mim.telegram_adapter.app:telegram_adapter",
     "webhooks": "mim.webhooks.app:webhooks",
     "whatsapp-adapter": "mim.whatsapp_adapter.app:whatsapp_adapter",

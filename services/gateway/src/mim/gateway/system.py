@@ -33,7 +33,7 @@ from mim.runtime.store import Store
 from mim.runtime.traffic import Traffic
 
 MB = 1_000_000
-SERVICES = ("allocator", "lifecycle", "telegram-adapter", "webhooks", "whatsapp-adapter")
+SERVICES = ("allocator", "lifecycle", "message-store", "telegram-adapter", "webhooks", "whatsapp-adapter")
 ASK_S = 1.0
 SILENT_S = 3.0
 METRICS_S = 2.0

@@ -1,0 +1,1 @@
+"""Stores messages, chats and contacts. Read: `app.py`, `changes.py`, `store.py`."""
