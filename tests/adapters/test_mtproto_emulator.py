@@ -8,12 +8,14 @@ import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from telethon import TelegramClient, errors
+from telethon import TelegramClient, errors, events
+from telethon.crypto import AuthKey as TelethonKey
 from telethon.crypto import rsa as telethon_rsa
 from telethon.extensions import BinaryReader
 from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
@@ -23,6 +25,7 @@ from telethon.tl import functions, types
 from mim.emulators.mtproto import Fault, MTProtoEmulator, World, serve, session_at, trust
 from mim.emulators.mtproto.crypto import AuthKey, CryptoError, G, P, Plain, rsa_pad, rsa_unpad, sha1, sha256
 from mim.emulators.mtproto.handshake import Handshake, HandshakeError, ServerKey
+from mim.emulators.mtproto.mail import Draft
 from mim.emulators.mtproto.people import Device, Person
 from mim.emulators.mtproto.session import BadMessage, Session
 
@@ -62,28 +65,61 @@ def anna(telegram: MTProtoEmulator) -> Person:
 
 @pytest.fixture
 def boris(telegram: MTProtoEmulator) -> Person:
-    return telegram.world.people.add(phone=BORIS, name="Boris")
+    return telegram.world.people.add(phone=BORIS, name="Boris", username="boris_b")
 
 
 @pytest.fixture
 async def connect(telegram: MTProtoEmulator) -> AsyncIterator[Connect]:
-    """Makes connected clients; with a person, logged in by phone code."""
+    """Makes connected clients; with a person, logged in as them."""
     clients = []
 
     async def connected(person: Person | None = None, saved: str | None = None, **options: Any) -> Any:
         options = {"flood_sleep_threshold": 0, "retry_delay": 0, "connection_retries": 2} | options
-        client = TelegramClient(session_at(telegram.port, saved), 1, "any", **options)
+        session = session_at(telegram.port, saved or (logged_in(telegram, person) if person else None))
+        client = TelegramClient(session, 1, "any", **options)
         clients.append(client)
         await client.connect()
-        if person is not None:
-            await client.send_code_request(person.phone)
-            await client.sign_in(person.phone, telegram.world.logins.code(person.phone).digits)
         return client
 
     yield connected
     for client in clients:
         with suppress(ConnectionError, errors.RPCError):
             await client.disconnect()
+
+
+def logged_in(telegram: MTProtoEmulator, person: Person) -> str:
+    """A saved session whose key somebody is logged in with already."""
+    key = AuthKey(os.urandom(256))
+    device = Device.of(key, telegram.world.number(), telegram.world.number(), time.time())
+    telegram.world.add_device(device)
+    device.log_in(person)
+    session = session_at(telegram.port)
+    session.auth_key = TelethonKey(key.raw)
+    return str(session.save())
+
+
+class Heard:
+    """What a client is told, in order."""
+
+    def __init__(self, client: Any) -> None:
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        client.add_event_handler(self._queue.put, events.Raw)
+
+    async def next(self, kind: Any) -> Any:
+        """The next update of a kind; others before it are passed over."""
+        async with asyncio.timeout(WITHIN_S):
+            while not isinstance(update := await self._queue.get(), kind):
+                pass
+        return update
+
+    async def text(self) -> str:
+        """The text of the next new message."""
+        update = await self.next((types.UpdateNewMessage, types.UpdateNewChannelMessage))
+        return str(update.message.message)
+
+    def rest(self) -> list[str]:
+        """The names of what came since."""
+        return [type(self._queue.get_nowait()).__name__ for _ in range(self._queue.qsize())]
 
 
 async def qr_login(telegram: MTProtoEmulator, client: Any, person: Person, **options: Any) -> Any:
@@ -675,3 +711,244 @@ async def test_connections_that_break_before_and_after_a_request_is_carried_out(
     telegram.world.faults.add(Fault(phone=ANNA, method=method, lose=True))
     await client(functions.account.GetAuthorizationsRequest())  # asked three times by the client, carried out twice
     assert [name for _, name, _ in telegram.world.calls].count(method) == 2
+
+
+# -- messages
+
+
+async def test_text_reaches_the_other_and_one_s_own_other_devices(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    one, two, other = await connect(anna), await connect(anna), await connect(boris)
+    at_two, at_other, at_one = Heard(two), Heard(other), Heard(one)
+    sent = await one.send_message(await one.get_input_entity("@boris_b"), "hello **bold** [link](https://example.com)")
+    assert (sent.message, sent.out) == ("hello bold link", True)
+    got = (await at_other.next(types.UpdateNewMessage)).message
+    assert (got.message, got.out, got.peer_id) == ("hello bold link", False, types.PeerUser(anna.id))
+    assert got.entities == [types.MessageEntityBold(6, 4), types.MessageEntityTextUrl(11, 4, "https://example.com")]
+    mirrored = (await at_two.next(types.UpdateNewMessage)).message
+    assert (mirrored.id, mirrored.out, mirrored.from_id) == (sent.id, True, types.PeerUser(anna.id))
+    answer = await other.send_message(anna.id, "back", reply_to=got.id)
+    assert answer.reply_to.reply_to_msg_id == got.id
+    update = await at_one.next(types.UpdateNewMessage)
+    assert update.message.reply_to.reply_to_msg_id == sent.id
+    assert (await at_two.next(types.UpdateNewMessage)).pts == update.pts == anna.box.pts
+
+
+async def test_saved_messages_and_what_cannot_be_sent(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna)
+    note = await client.send_message("me", "note")
+    assert (note.message, note.peer_id) == ("note", types.PeerUser(anna.id))
+    boris_peer = types.InputPeerUser(boris.id, boris.access_hash)
+    for peer, text, reply, error in (
+        (types.InputPeerUser(boris.id, 1), "x", None, errors.PeerIdInvalidError),
+        (types.InputPeerUser(99, 1), "x", None, errors.PeerIdInvalidError),
+        (types.InputPeerChat(99), "x", None, errors.ChatIdInvalidError),
+        (types.InputPeerChannel(99, 1), "x", None, errors.ChannelInvalidError),
+        (boris_peer, " ", None, errors.MessageEmptyError),
+        (boris_peer, "x" * 4097, None, errors.MessageTooLongError),
+        (boris_peer, "x", types.InputReplyToMessage(99), errors.BadRequestError),
+    ):
+        with pytest.raises(error):
+            await client(functions.messages.SendMessageRequest(peer, text, random_id=7, reply_to=reply))
+    assert len(anna.box.copies) == 1
+
+
+async def test_a_random_id_sends_once(telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person) -> None:
+    client = await connect(anna)
+    peer = types.InputPeerUser(boris.id, boris.access_hash)
+    request = functions.messages.SendMessageRequest(peer, "once", random_id=7)
+    first, again = await client(request), await client(request)
+    assert isinstance(again.updates[0], types.UpdateMessageID)
+    assert (again.updates[0].id, again.updates[1].message.message) == (first.id, "once")
+    # The answer is lost with the connection, so the client asks again by itself.
+    telegram.world.faults.add(Fault(phone=ANNA, method="messages.sendMessage", lose=True))
+    sent = await client.send_message(boris.id, "twice?")
+    assert sent.message == "twice?"
+    assert [copy.message.message for copy in boris.box.copies.values()] == ["once", "twice?"]
+
+
+async def test_messages_are_edited_deleted_and_reacted_to(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    one, two = await connect(anna), await connect(boris)
+    await two.get_input_entity("@anna_a")
+    await one.get_input_entity("@boris_b")
+    at_one, at_two = Heard(one), Heard(two)
+    sent = await one.send_message(boris.id, "first")
+    got = (await at_two.next(types.UpdateNewMessage)).message
+    edited = await one.edit_message(boris.id, sent.id, "second")
+    assert (edited.message, bool(edited.edit_date)) == ("second", True)
+    assert (await at_two.next(types.UpdateEditMessage)).message.message == "second"
+    with pytest.raises(errors.MessageNotModifiedError):
+        await one.edit_message(boris.id, sent.id, "second")
+    with pytest.raises(errors.MessageAuthorRequiredError):
+        await two.edit_message(anna.id, got.id, "mine now")
+    with pytest.raises(errors.MessageIdInvalidError):
+        await one.edit_message(boris.id, 99, "x")
+    heart = [types.ReactionEmoji("❤")]
+    await two(functions.messages.SendReactionRequest(await two.get_input_entity(anna.id), got.id, reaction=heart))
+    reacted = await at_one.next(types.UpdateMessageReactions)
+    assert (reacted.msg_id, reacted.reactions.results[0].count) == (sent.id, 1)
+    assert reacted.reactions.recent_reactions[0].peer_id == types.PeerUser(boris.id)
+    assert (await one.get_messages(boris.id, ids=sent.id)).reactions.results[0].reaction == heart[0]
+    await two(functions.messages.SendReactionRequest(await two.get_input_entity(anna.id), got.id, reaction=[]))
+    assert (await at_one.next(types.UpdateMessageReactions)).reactions.results == []
+    affected = await one.delete_messages(boris.id, [sent.id])
+    assert affected[0].pts_count == 1
+    assert (await at_two.next(types.UpdateDeleteMessages)).messages == [got.id]
+    assert await one.get_messages(boris.id, ids=sent.id) is None
+    kept = await one.send_message(boris.id, "kept by the other")
+    await one.delete_messages(boris.id, [kept.id], revoke=False)
+    assert [copy.message.message for copy in boris.box.copies.values()] == ["kept by the other"]
+    assert not anna.box.copies
+
+
+async def test_reading_and_typing_are_told(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    one, other_one, two = await connect(anna), await connect(anna), await connect(boris)
+    at_one, at_other, at_two = Heard(one), Heard(other_one), Heard(two)
+    await one.get_input_entity("@boris_b")
+    await two.get_input_entity("@anna_a")
+    sent = [await one.send_message(boris.id, text) for text in ("a", "b", "c")]
+    dialog = (await two.get_dialogs())[0]
+    assert (dialog.unread_count, dialog.message.message) == (3, "c")
+    got = await two.get_messages(anna.id)
+    await two.send_read_acknowledge(anna.id, max_id=got[0].id - 1)
+    assert (await at_one.next(types.UpdateReadHistoryOutbox)).max_id == sent[1].id
+    assert (await two.get_dialogs())[0].unread_count == 1
+    await two.send_read_acknowledge(anna.id)
+    assert (await at_other.next(types.UpdateReadHistoryOutbox)).max_id == sent[1].id
+    assert (await at_other.next(types.UpdateReadHistoryOutbox)).max_id == sent[2].id
+    await two.send_message(anna.id, "answer")
+    await one.send_read_acknowledge(boris.id)
+    inbox = await at_other.next(types.UpdateReadHistoryInbox)
+    assert (inbox.peer, inbox.still_unread_count) == (types.PeerUser(boris.id), 0)
+    async with two.action(anna.id, "typing"):
+        assert isinstance((await at_one.next(types.UpdateUserTyping)).action, types.SendMessageTypingAction)
+    assert (await at_two.next(types.UpdateReadHistoryOutbox)).peer == types.PeerUser(anna.id)
+
+
+async def test_forwarding_keeps_the_author_unless_told_otherwise(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna)
+    await client.get_input_entity("@boris_b")
+    telegram.world.mail.send(boris, anna.id, Draft("original"))
+    (original,) = await client.get_messages(boris.id)
+    named, bare = [await client.forward_messages("me", original, drop_author=drop) for drop in (False, True)]
+    assert (named.message, named.fwd_from.from_id) == ("original", types.PeerUser(boris.id))
+    assert (bare.message, bare.fwd_from) == ("original", None)
+    with pytest.raises(errors.MessageIdInvalidError):
+        await client.forward_messages("me", 99, from_peer=boris.id)
+
+
+async def test_history_and_dialogs_come_in_pages(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna)
+    for number in range(230):
+        telegram.world.mail.send(boris, anna.id, Draft(f"message {number}"))
+    people = [telegram.world.people.add(phone=f"1555100{number:04}") for number in range(120)]
+    for person in people:
+        telegram.world.mail.send(person, anna.id, Draft("hello"))
+    dialogs = await client.get_dialogs()
+    assert len(dialogs) == 121
+    assert {dialog.id for dialog in dialogs} == {boris.id, *(person.id for person in people)}
+    texts = [message.message async for message in client.iter_messages(boris.id, wait_time=0)]
+    assert texts == [f"message {number}" for number in reversed(range(230))]
+    oldest = [message.message async for message in client.iter_messages(boris.id, reverse=True, limit=3)]
+    assert oldest == ["message 0", "message 1", "message 2"]
+    newer = [message.message async for message in client.iter_messages(boris.id, min_id=228)]
+    assert newer == ["message 229", "message 228"]
+    found = [message.message async for message in client.iter_messages(boris.id, search="message 22")]
+    assert found == [f"message {number}" for number in (*range(229, 219, -1), 22)]
+    (one,) = await client.get_messages(boris.id, ids=[1])
+    assert one.message == "message 0"
+
+
+async def test_contacts(telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person) -> None:
+    client = await connect(anna)
+    imported = await client(
+        functions.contacts.ImportContactsRequest([types.InputPhoneContact(1, "+" + BORIS, "B", "")])
+    )
+    assert [(user.first_name, user.phone, user.contact) for user in imported.users] == [("Boris", BORIS, True)]
+    listed = await client(functions.contacts.GetContactsRequest(0))
+    assert [contact.user_id for contact in listed.contacts] == [boris.id]
+    found = await client(functions.contacts.SearchRequest("bor", 5))
+    assert [user.id for user in found.users] == [boris.id]
+    await client(functions.contacts.DeleteContactsRequest([types.InputUser(boris.id, boris.access_hash)]))
+    assert (await client.get_entity(boris.id)).phone is None
+    with pytest.raises(ValueError, match="nobody"):
+        await client.get_entity("@nobody_here")
+    with pytest.raises(errors.PhoneNotOccupiedError):
+        await client(functions.contacts.ResolvePhoneRequest("15550009999"))
+
+
+# -- what was missed
+
+
+async def test_who_was_away_gets_what_was_missed(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna)
+    state = await client(functions.updates.GetStateRequest())
+    mail = telegram.world.mail
+    kept, _ = mail.send(boris, anna.id, Draft("kept"))
+    gone, _ = mail.send(boris, anna.id, Draft("gone"))
+    mail.edit(boris, anna.id, kept.message.id, Draft("kept, edited"))
+    mail.delete(boris, anna.id, [gone.message.id], revoke=True, origin=None)
+    mail.react(boris, anna.id, kept.message.id, ["👍"])
+    missed = await client(functions.updates.GetDifferenceRequest(state.pts, state.date, state.qts))
+    assert isinstance(missed, types.updates.Difference)
+    assert [message.message for message in missed.new_messages] == ["kept, edited"]
+    assert [type(update) for update in missed.other_updates] == [
+        *(types.UpdateEditMessage, types.UpdateDeleteMessages, types.UpdateMessageReactions)
+    ]
+    assert {user.id for user in missed.users} == {anna.id, boris.id}
+    assert missed.state.pts == state.pts + 4 == anna.box.pts
+    later = missed.state.date + timedelta(seconds=1)
+    nothing = await client(functions.updates.GetDifferenceRequest(missed.state.pts, later, 0))
+    assert isinstance(nothing, types.updates.DifferenceEmpty)
+    too_long = await client(functions.updates.GetDifferenceRequest(-1, missed.state.date, 0))
+    assert too_long == types.updates.DifferenceTooLong(anna.box.pts)
+
+
+async def test_a_client_that_comes_back_catches_up_in_slices(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna)
+    session = client.session
+    await client.disconnect()
+    for number in range(250):
+        telegram.world.mail.send(boris, anna.id, Draft(str(number)))
+    back = TelegramClient(session, 1, "any", catch_up=True, flood_sleep_threshold=0)
+    heard = Heard(back)
+    await back.connect()
+    assert [await heard.text() for _ in range(250)] == [str(number) for number in range(250)]
+    telegram.world.mail.send(boris, anna.id, Draft("live"))
+    assert await heard.text() == "live"
+    await back.disconnect()
+
+
+async def test_updates_that_are_lost_late_or_double_come_once(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna)
+    heard, world = Heard(client), telegram.world
+    world.faults.add(Fault(phone=ANNA, method="update", drop=True))
+    world.mail.send(boris, anna.id, Draft("lost"))
+    world.mail.send(boris, anna.id, Draft("told"))
+    # The client sees a gap in the sequence, waits half a second for the rest, and asks for the difference.
+    assert [await heard.text() for _ in range(2)] == ["lost", "told"]
+    world.faults.add(Fault(phone=ANNA, method="update", duplicate=True))
+    world.faults.add(Fault(phone=ANNA, method="update", delay_s=0.05))
+    for text in ("double", "late", "last"):
+        world.mail.send(boris, anna.id, Draft(text))
+    assert [await heard.text() for _ in range(3)] == ["double", "late", "last"]
+    assert heard.rest() == []
+    with pytest.raises(ValueError, match="delayed, dropped or duplicated"):
+        Fault(method="update", error="FLOOD_WAIT_1")

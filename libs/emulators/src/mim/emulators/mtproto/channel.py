@@ -133,7 +133,9 @@ class Channel:
 
     def _handle(self, msg_id: int, content: Any) -> None:
         if content is None:
-            self._send(wire.rpc_result(msg_id, types.RpcError(400, "INPUT_FETCH_ERROR")), content=True, answer=True)
+            self._send(
+                wire.rpc_result(msg_id, bytes(types.RpcError(400, "INPUT_FETCH_ERROR"))), content=True, answer=True
+            )
             return
         if isinstance(content, functions.PingDelayDisconnectRequest):
             self.idle_s = min(max(content.disconnect_delay, 1), IDLE_S)

@@ -14,7 +14,7 @@ from mim.emulators.mtproto.people import Person
 
 _FIRST_CHAT, _FIRST_CHANNEL = 4_000_000_001, 2_000_000_001
 _CHANNEL_MARK = -1_000_000_000_000
-_ALL_RIGHTS = types.ChatAdminRights(
+ALL_RIGHTS = types.ChatAdminRights(
     change_info=True, delete_messages=True, ban_users=True, invite_users=True, pin_messages=True, add_admins=True
 )
 _NO_BANS = {"until_date": datetime.fromtimestamp(0).astimezone()}
@@ -62,7 +62,7 @@ class Group:
     def seen_by(self, viewer: Person) -> Any:
         """The group as a `Chat` or `Channel`."""
         creator, left = (viewer is self.creator) or None, (viewer.id not in self.members) or None
-        rights = _ALL_RIGHTS if creator else None
+        rights = ALL_RIGHTS if creator else None
         photo, bans = types.ChatPhotoEmpty(), types.ChatBannedRights(**_NO_BANS)
         if self.box is None:
             count = len(self.members)

@@ -232,12 +232,12 @@ def get_channel_messages(call: Call, q: Any) -> Any:
 
 
 def _by_id(call: Call, box: Box, ids: list[Any], chat: int) -> Any:
-    messages, known = [], []
-    for wanted in ids[:_MAX_LIMIT]:
-        copy = box.copies.get(getattr(wanted, "id", 0))
-        messages.append(call.world.mail.view(copy, call.me) if copy else types.MessageEmpty(getattr(wanted, "id", 0)))
-        known += [messages[-1]] if copy else []
-    mentioned = call.world.mail.about(call.me, known, [chat])
+    found = [(wanted, box.copies.get(getattr(wanted, "id", 0))) for wanted in ids[:_MAX_LIMIT]]
+    known = {copy.message.id: call.world.mail.view(copy, call.me) for _, copy in found if copy}
+    messages = [
+        known[copy.message.id] if copy else types.MessageEmpty(getattr(wanted, "id", 0), None) for wanted, copy in found
+    ]
+    mentioned = call.world.mail.about(call.me, known.values(), [chat])
     if chat:
         return types.messages.ChannelMessages(box.pts, len(messages), messages, [], **mentioned)
     return types.messages.Messages(messages, [], **mentioned)

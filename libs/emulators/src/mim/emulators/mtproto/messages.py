@@ -92,14 +92,6 @@ def reply_of(reply: Any) -> int | None:
     return int(reply.reply_to_msg_id)
 
 
-def edit_message(call: Call, q: Any) -> Any:
-    """Change one's own message."""
-    chat = chat_of(call, q.peer)
-    draft = Draft(checked_text(q.message or "", MAX_TEXT), entities_of(call, q.entities))
-    update = call.world.mail.edit(call.me, chat, q.id, draft, call.device)
-    return call.world.mail.updates(call.me, [update], [update.message], [chat])
-
-
 def delete_messages(call: Call, q: Any) -> Any:
     """Delete messages of private chats and basic groups."""
     before = call.me.box.pts
@@ -179,7 +171,6 @@ def _forward_of(original: Copy, *, nameless: bool, silent: bool) -> Draft:
 
 METHODS = {
     functions.messages.SendMessageRequest: send_message,
-    functions.messages.EditMessageRequest: edit_message,
     functions.messages.DeleteMessagesRequest: delete_messages,
     functions.messages.ReadHistoryRequest: read_history,
     functions.messages.SetTypingRequest: set_typing,

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from telethon.tl import functions, types
 
-from mim.emulators.mtproto import account, contacts, history, messages
+from mim.emulators.mtproto import account, chats, contacts, history, media, messages, wire
 from mim.emulators.mtproto.faults import Fault
 from mim.emulators.mtproto.people import RpcError
 from mim.emulators.mtproto.world import Call
 
+log = structlog.get_logger(__name__)
+
 Method = Callable[[Call, Any], Any]
 
-METHODS: dict[Any, Method] = {**account.METHODS, **contacts.METHODS, **history.METHODS, **messages.METHODS}
+_HOMES = (account, chats, contacts, history, media, messages)
+METHODS: dict[Any, Method] = {request: method for home in _HOMES for request, method in home.METHODS.items()}
 
 _WRAPPERS = (
     functions.InvokeWithLayerRequest,
@@ -46,15 +50,20 @@ def unwrap(call: Call, request: Any) -> Any:
     return request
 
 
-def carry_out(call: Call, request: Any, fault: Fault | None) -> Any:
-    """The answer to a request: its result, or an `RpcError` object."""
+def carry_out(call: Call, request: Any, fault: Fault | None) -> bytes:
+    """The answer to a request as bytes: its result, or an `RpcError`."""
     name, person = name_of(request), call.device.person
     try:
-        result = _result(call, request, fault)
+        result = wire.write(_result(call, request, fault))
         error = ""
     except RpcError as refused:
-        result = types.RpcError(refused.code, refused.message)
+        result = bytes(types.RpcError(refused.code, refused.message))
         error = refused.message
+    except Exception as defect:
+        # Without an answer the client would ask for ever, and nobody would see why.
+        log.exception("method_failed", method=name)
+        error = f"EMULATOR_FAILED_{type(defect).__name__}"
+        result = bytes(types.RpcError(400, error))
     person = person or call.device.person
     call.world.calls.append((person.phone if person else "", name, error))
     return result

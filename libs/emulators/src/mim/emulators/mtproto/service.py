@@ -52,7 +52,7 @@ def answer(world: World, device: Device, session: Session, msg_id: int, message:
             world.devices.pop(device.key.id, None)
             return types.DestroyAuthKeyOk()
         case functions.RpcDropAnswerRequest():
-            return wire.rpc_result(msg_id, types.RpcAnswerUnknown())
+            return wire.rpc_result(msg_id, bytes(types.RpcAnswerUnknown()))
         case types.MsgsStateReq():
             states = (_SEEN if session.has_seen(asked) else _NOT_SEEN for asked in message.msg_ids)
             return types.MsgsStateInfo(msg_id, bytes(states))

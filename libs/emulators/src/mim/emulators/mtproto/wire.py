@@ -75,9 +75,9 @@ def write(value: Any) -> bytes:
     return bytes(value)
 
 
-def rpc_result(msg_id: int, result: Any) -> bytes:
+def rpc_result(msg_id: int, result: bytes) -> bytes:
     """The answer to the request with this identifier."""
-    return struct.pack("<Iq", _RPC_RESULT, msg_id) + write(result)
+    return struct.pack("<Iq", _RPC_RESULT, msg_id) + result
 
 
 def _constructor(body: bytes) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,12 +13,14 @@ from typing import Any
 from telethon.tl import types
 
 from mim.emulators.mtproto.faults import Faults
+from mim.emulators.mtproto.files import Files
 from mim.emulators.mtproto.groups import Groups
 from mim.emulators.mtproto.logins import Logins, unauthorized
 from mim.emulators.mtproto.mail import Mail
 from mim.emulators.mtproto.people import Device, Link, People, Person, RpcError
 
 _KEPT_CALLS = 10_000
+_KEPT_MEDIA = 10_000
 _MAX_DEVICES = 100_000
 
 
@@ -40,6 +42,8 @@ class World:
         self.faults = Faults()
         self.groups = Groups(self.number, self.now, lambda: noise(8).hex())
         self.mail = Mail(self.people, self.groups, self.now, clock)
+        self.files = Files(noise)
+        self._media: OrderedDict[int, Any] = OrderedDict()
         self.devices: dict[int, Device] = {}
         self.calls: deque[tuple[str, str, str]] = deque(maxlen=_KEPT_CALLS)
         """The latest requests as (phone or "", method, error or "")."""
@@ -54,6 +58,19 @@ class World:
     def number(self) -> int:
         """A random 64-bit number."""
         return int.from_bytes(self.noise(8), "little", signed=True)
+
+    def keep_media(self, file_id: int, media: Any) -> Any:
+        """Know what a file was sent as, so that it can be sent again by its id. Returns the media."""
+        self._media[file_id] = media
+        if len(self._media) > _KEPT_MEDIA:
+            self._media.popitem(last=False)
+        return media
+
+    def media(self, file_id: int) -> Any:
+        """What a file was sent as. Raises: RpcError."""
+        if file_id not in self._media:
+            raise RpcError(400, "MEDIA_EMPTY")
+        return self._media[file_id]
 
     def note(self, event: str, person: Person | None) -> None:
         """Remember an incident."""
