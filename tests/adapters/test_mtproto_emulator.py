@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import io
+import json
 import os
+import signal
 import struct
+import sys
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +33,8 @@ from telethon.tl import functions, types
 
 from mim.emulators.mtproto import Fault, MTProtoEmulator, World, serve, session_at, trust
 from mim.emulators.mtproto.crypto import AuthKey, CryptoError, G, P, Plain, rsa_pad, rsa_unpad, sha1, sha256
+from mim.emulators.mtproto.describe import messages_of
+from mim.emulators.mtproto.files import Files, picture_size
 from mim.emulators.mtproto.handshake import Handshake, HandshakeError, ServerKey
 from mim.emulators.mtproto.mail import Draft
 from mim.emulators.mtproto.people import Device, Person
@@ -115,7 +126,7 @@ class Heard:
     async def text(self) -> str:
         """The text of the next new message."""
         update = await self.next((types.UpdateNewMessage, types.UpdateNewChannelMessage))
-        return str(update.message.message)
+        return str(update.message.message or "")
 
     def rest(self) -> list[str]:
         """The names of what came since."""
@@ -952,3 +963,465 @@ async def test_updates_that_are_lost_late_or_double_come_once(
     assert heard.rest() == []
     with pytest.raises(ValueError, match="delayed, dropped or duplicated"):
         Fault(method="update", error="FLOOD_WAIT_1")
+
+
+# -- groups
+
+
+async def test_a_basic_group_from_its_making_to_its_leaving(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    one, two = await connect(anna), await connect(boris)
+    at_one, at_two = Heard(one), Heard(two)
+    made = await one(functions.messages.CreateChatRequest([await one.get_input_entity("@boris_b")], "Friends"))
+    chat_id = made.updates.chats[0].id
+    created = (await at_two.next(types.UpdateNewMessage)).message
+    assert isinstance(created.action, types.MessageActionChatCreate)
+    assert created.action.users == [anna.id, boris.id]
+    sent = await one.send_message(-chat_id, "hello group")
+    got = (await at_two.next(types.UpdateNewMessage)).message
+    assert (got.message, got.from_id, got.peer_id) == ("hello group", types.PeerUser(anna.id), types.PeerChat(chat_id))
+    answer = await two.send_message(-chat_id, "hello back", reply_to=got.id)
+    assert answer.reply_to.reply_to_msg_id == got.id
+    assert (await at_one.next(types.UpdateNewMessage)).message.reply_to.reply_to_msg_id == sent.id
+    await two.send_read_acknowledge(-chat_id)
+    read = await at_one.next(types.UpdateReadHistoryOutbox)
+    assert (read.peer, read.max_id) == (types.PeerChat(chat_id), sent.id)
+    await two(functions.messages.SetTypingRequest(types.InputPeerChat(chat_id), types.SendMessageTypingAction()))
+    assert (await at_one.next(types.UpdateChatUserTyping)).from_id == types.PeerUser(boris.id)
+    full = (await one(functions.messages.GetFullChatRequest(chat_id))).full_chat
+    assert [type(one_).__name__ for one_ in full.participants.participants] == [
+        *("ChatParticipantCreator", "ChatParticipant")
+    ]
+    assert {user.id for user in await one.get_participants(-chat_id)} == {anna.id, boris.id}
+    await one(functions.messages.EditChatTitleRequest(chat_id, "Old friends"))
+    assert (await two.get_entity(-chat_id)).title == "Old friends"
+    with pytest.raises(errors.MessageDeleteForbiddenError):
+        await two.delete_messages(-chat_id, [got.id])
+    with pytest.raises(errors.ChatAdminRequiredError):
+        await two.kick_participant(-chat_id, anna.id)
+    await two.delete_dialog(-chat_id)
+    left = (await at_one.next(types.UpdateNewMessage)).message.action
+    assert left.user_id == boris.id
+    with pytest.raises(errors.ChatIdInvalidError):
+        await two.send_message(-chat_id, "still here?")
+
+
+async def test_an_invite_link_leads_into_a_supergroup(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    one, two = await connect(anna), await connect(boris)
+    made = await one(functions.channels.CreateChannelRequest("Club", "about us", megagroup=True))
+    channel = await one.get_input_entity(made.chats[0])
+    link = (await one(functions.messages.ExportChatInviteRequest(channel))).link
+    assert link.startswith("https://t.me/+")
+    preview = await two(functions.messages.CheckChatInviteRequest(link.rpartition("+")[2]))
+    assert (preview.title, preview.participants_count) == ("Club", 1)
+    await two(functions.messages.ImportChatInviteRequest(link.rpartition("+")[2]))
+    assert isinstance(
+        await two(functions.messages.CheckChatInviteRequest(link.rpartition("+")[2])), types.ChatInviteAlready
+    )
+    with pytest.raises(errors.UserAlreadyParticipantError):
+        await two(functions.messages.ImportChatInviteRequest(link.rpartition("+")[2]))
+    with pytest.raises(errors.InviteHashExpiredError):
+        await two(functions.messages.CheckChatInviteRequest("nothing"))
+    full = (await two(functions.channels.GetFullChannelRequest(await two.get_input_entity(channel)))).full_chat
+    assert (full.about, full.participants_count, full.exported_invite) == ("about us", 2, None)
+    people = await one.get_participants(channel)
+    assert {type(person.participant) for person in people} == {
+        *(types.ChannelParticipantCreator, types.ChannelParticipant)
+    }
+    assert [user.id for user in await one.get_participants(channel, search="bor")] == [boris.id]
+
+
+async def test_a_supergroup_has_one_box_for_all(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    group = telegram.world.groups.add("Club", anna, channel=True)
+    telegram.world.groups.join(group, boris, anna)
+    telegram.world.mail.send(anna, group.chat, Draft("begin"))
+    one, two = await connect(anna), await connect(boris)
+    dialogs = [await client.get_dialogs() for client in (one, two)]
+    assert [(dialog[0].title, dialog[0].unread_count) for dialog in dialogs] == [("Club", 0), ("Club", 1)]
+    at_one, at_two = Heard(one), Heard(two)
+    sent = await one.send_message(group.chat, "hello")
+    got = (await at_two.next(types.UpdateNewChannelMessage)).message
+    assert (got.id, got.out, sent.out) == (sent.id, False, True)
+    await one.edit_message(group.chat, sent.id, "hello all")
+    assert (await at_two.next(types.UpdateEditChannelMessage)).message.message == "hello all"
+    await two(
+        functions.messages.SendReactionRequest(
+            await two.get_input_entity(group.chat), sent.id, reaction=[types.ReactionEmoji("👍")]
+        )
+    )
+    assert (await at_one.next(types.UpdateMessageReactions)).peer == types.PeerChannel(group.id)
+    mine, theirs = [(await client.get_messages(group.chat, ids=sent.id)).reactions for client in (one, two)]
+    assert (mine.results[0].chosen_order, theirs.results[0].chosen_order) == (None, 0)
+    await two.send_read_acknowledge(group.chat)
+    assert (await at_one.next(types.UpdateReadChannelOutbox)).max_id == sent.id
+    with pytest.raises(errors.MessageDeleteForbiddenError):
+        await two.delete_messages(group.chat, [sent.id])
+    await one.delete_messages(group.chat, [sent.id])
+    assert (await at_two.next(types.UpdateDeleteChannelMessages)).messages == [sent.id]
+    await two.delete_dialog(group.chat)
+    with pytest.raises(errors.ChannelPrivateError):
+        await two.send_message(group.chat, "gone")
+
+
+async def test_only_its_maker_writes_into_a_channel(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    one, two = await connect(anna), await connect(boris)
+    made = await one(functions.channels.CreateChannelRequest("News", "", broadcast=True))
+    channel = await one.get_input_entity(made.chats[0])
+    await one(functions.channels.InviteToChannelRequest(channel, [await one.get_input_entity("@boris_b")]))
+    await one.send_message(channel, "news")
+    assert [dialog.message.message for dialog in await two.get_dialogs()] == ["news"]
+    with pytest.raises(errors.ChatWriteForbiddenError):
+        await two.send_message(-1_000_000_000_000 - channel.channel_id, "me too")
+
+
+async def test_what_was_missed_in_a_supergroup(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    world = telegram.world
+    group = world.groups.add("Club", anna, channel=True)
+    world.groups.join(group, boris, anna)
+    world.mail.send(anna, group.chat, Draft("begin"))
+    client = await connect(boris)
+    await client.get_dialogs()  # from here on it knows the group and its sequence
+    session = client.session
+    await client.disconnect()
+    world.mail.send(anna, group.chat, Draft("while away"))
+    back = TelegramClient(session, 1, "any", catch_up=True, flood_sleep_threshold=0)
+    heard = Heard(back)
+    await back.connect()
+    assert await heard.text() == "while away"
+    world.faults.add(Fault(phone=BORIS, method="update", drop=True))
+    for text in ("lost", "told"):
+        world.mail.send(anna, group.chat, Draft(text))
+    assert [await heard.text() for _ in range(2)] == ["lost", "told"]
+    channel = await back.get_input_entity(group.chat)
+    request = functions.updates.GetChannelDifferenceRequest(channel, types.ChannelMessagesFilterEmpty(), 1, 2)
+    first = await back(request)
+    assert ([message.message for message in first.new_messages], first.final) == (["begin", "while away"], False)
+    assert group.box
+    request.pts = group.box.pts
+    assert isinstance(await back(request), types.updates.ChannelDifferenceEmpty)
+    await back.disconnect()
+
+
+# -- media
+
+
+def png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress((b"\0" + os.urandom(width * 3)) * height)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def named(content: bytes, name: str) -> io.BytesIO:
+    file = io.BytesIO(content)
+    file.name = name
+    return file
+
+
+async def test_a_photo_goes_there_and_back(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    one, two = await connect(anna), await connect(boris)
+    at_two = Heard(two)
+    uploaded = await one.upload_file(png(40, 30), file_name="p.png")
+    sent = await one.send_file(
+        await one.get_input_entity("@boris_b"), types.InputMediaUploadedPhoto(uploaded), caption="**look**"
+    )
+    assert (sent.photo.sizes[0].w, sent.photo.sizes[0].h) == (40, 30)
+    got = (await at_two.next(types.UpdateNewMessage)).message
+    assert (got.message, got.entities) == ("look", [types.MessageEntityBold(0, 4)])
+    stored = telegram.world.files.get(sent.photo.id)
+    assert stored
+    assert await two.download_media(got, bytes) == stored.content
+    with pytest.raises(errors.ImageProcessFailedError):
+        await one.send_file("me", types.InputMediaUploadedPhoto(await one.upload_file(b"text", file_name="p.png")))
+
+
+async def test_documents_of_every_kind(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna)
+    audio = types.DocumentAttributeAudio(3, title="t", performer="p")
+    video = types.DocumentAttributeVideo(4, 320, 240, supports_streaming=True)
+    sticker = types.DocumentAttributeSticker("🙂", types.InputStickerSetEmpty())
+    sent = [
+        await client.send_file("me", named(b"data" * 100, "отчёт.txt"), force_document=True, caption="file"),
+        await client.send_file("me", named(b"data", "a.mp3"), attributes=[audio]),
+        await client.send_file("me", named(b"data", "v.ogg"), voice_note=True),
+        await client.send_file("me", named(b"data", "v.mp4"), attributes=[video]),
+        await client.send_file("me", named(b"data", "s.webp"), attributes=[sticker], force_document=True),
+    ]
+    kinds = [entry["media"]["kind"] for entry in messages_of(telegram.world, anna, sent=True)]
+    assert kinds == ["document", "audio", "voice", "video", "sticker"]
+    document, _, voice, clip, _ = sent
+    assert (document.file.name, document.file.size, document.message) == ("отчёт.txt", 400, "file")
+    assert (bool(voice.voice), bool(clip.video)) == (True, True)
+    assert await document.download_media(bytes) == b"data" * 100
+    again = await client.send_file("me", document.document)
+    assert again.document.id == document.document.id
+    edited = await client.edit_message("me", document.id, "another caption")
+    assert (edited.message, edited.document.id) == ("another caption", document.document.id)
+    replaced = await client.edit_message("me", document.id, file=named(b"new", "new.txt"), force_document=True)
+    assert replaced.file.name == "new.txt"
+
+
+async def test_a_big_file_goes_in_parts_both_ways(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    one, two = await connect(anna), await connect(boris)
+    content = os.urandom(11 * 1024 * 1024 + 5)
+    at_two = Heard(two)
+    await one.send_file(await one.get_input_entity("@boris_b"), named(content, "big.bin"), force_document=True)
+    got = (await at_two.next(types.UpdateNewMessage)).message
+    assert sum("saveBigFilePart" in name for _, name, _ in telegram.world.calls) > 20
+    digest = hashlib.sha256()
+    async for chunk in two.iter_download(got.media, request_size=512 * 1024):
+        digest.update(chunk)
+    assert digest.hexdigest() == hashlib.sha256(content).hexdigest()
+    stored = telegram.world.files.get(got.document.id)
+    assert stored
+    assert stored.sha256 == digest.hexdigest()
+
+
+async def test_uploads_and_downloads_that_are_wrong(telegram: MTProtoEmulator, connect: Connect, anna: Person) -> None:
+    client = await connect(anna)
+    save, media = functions.upload.SaveFilePartRequest, types.InputMediaUploadedDocument
+    sent = await client.send_file("me", named(b"data" * 5000, "f.bin"), force_document=True)
+    place = {"id": sent.document.id, "access_hash": sent.document.access_hash, "thumb_size": ""}
+    good = types.InputDocumentFileLocation(**place, file_reference=sent.document.file_reference)
+    old = types.InputDocumentFileLocation(**place, file_reference=b"old")
+    other = types.InputDocumentFileLocation(**place | {"access_hash": 1}, file_reference=b"")
+    get = functions.upload.GetFileRequest
+    await client(save(1, 0, b"x" * 1024))
+    await client(save(1, 2, b"x"))
+    for request, word in (
+        (save(1, 1, b""), "FILE_PART_EMPTY"),
+        (save(1, 1, b"x" * (512 * 1024 + 1)), "FILE_PART_TOO_BIG"),
+        (save(1, 4000, b"x"), "FILE_PART_INVALID"),
+        (functions.upload.SaveBigFilePartRequest(1, 0, 3, b"x"), "FILE_PART_SIZE_INVALID"),
+        (get(good, 1, 4096), "OFFSET_INVALID"),
+        (get(good, 0, 1), "LIMIT_INVALID"),
+        (get(good, 4096, 1 << 20), "LIMIT_INVALID"),
+        (get(old, 0, 4096), "FILE_REFERENCE_EXPIRED"),
+        (get(other, 0, 4096), "FILE_ID_INVALID"),
+    ):
+        await refused(telegram, client, request, word)
+    for parts, checksum, word in (
+        (3, "", "FILE_PART_1_MISSING"),
+        (0, "", "FILE_PARTS_INVALID"),
+        (1, "0" * 32, "MD5_CHECKSUM_INVALID"),
+    ):
+        made = media(types.InputFile(1, parts, "f", checksum), "text/plain", [])
+        await refused(
+            telegram, client, functions.messages.SendMediaRequest(types.InputPeerSelf(), made, "", random_id=1), word
+        )
+    end = await client(get(good, 16384, 8192))
+    assert end.bytes == (b"data" * 5000)[16384:]
+    assert (await client(get(good, 1024, 1024, precise=True))).bytes == b"data" * 256
+
+
+async def refused(telegram: MTProtoEmulator, client: Any, request: Any, word: str) -> None:
+    """Assert that a request is refused with this word, whatever the client makes of it."""
+    with pytest.raises(errors.RPCError):
+        await client(request)
+    assert telegram.world.calls[-1][2] == word
+
+
+async def test_places_contacts_and_polls(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna)
+    await client.send_file("me", types.InputMediaGeoPoint(types.InputGeoPoint(52.5, 13.4)))
+    await client.send_file("me", types.InputMediaContact("+" + BORIS, "Boris", "B", ""))
+    answers = [types.InputPollAnswer(types.TextWithEntities(text, [])) for text in ("yes", "no")]
+    poll = types.Poll(0, types.TextWithEntities("well?", []), answers, 0)
+    asked = await client.send_file("me", types.InputMediaPoll(poll))
+    location, contact, question = [entry["media"] for entry in messages_of(telegram.world, anna, sent=True)]
+    assert location == {"kind": "location", "latitude": 52.5, "longitude": 13.4}
+    assert contact == {"kind": "contact", "phone": "+" + BORIS, "first_name": "Boris", "last_name": "B"}
+    assert question == {"kind": "poll", "question": "well?", "options": ["yes", "no"]}
+    assert [answer.option for answer in asked.poll.poll.answers] == [b"0", b"1"]
+    with pytest.raises(errors.RPCError):
+        await client.send_file("me", types.InputMediaGeoPoint(types.InputGeoPoint(91, 0)))
+    with pytest.raises(errors.RPCError):
+        await client.send_file("me", types.InputMediaDice("x"))
+
+
+async def test_an_album(telegram: MTProtoEmulator, connect: Connect, anna: Person) -> None:
+    client = await connect(anna)
+    files = [named(b"one", "1.txt"), named(b"two", "2.txt")]
+    sent = await client.send_file("me", files, caption=["first", "second"], force_document=True)
+    assert [message.message for message in sent] == ["first", "second"]
+    assert len({message.grouped_id for message in sent}) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.binary(min_size=1, max_size=3)), max_size=12))
+def test_parts_of_a_file_are_put_together_in_their_order(parts: list[tuple[int, bytes]]) -> None:
+    files, last = Files(os.urandom), {}
+    for number, part in parts:
+        files.save_part(1, 9, number, part * 1024)
+        last[number] = part * 1024
+    whole = [number for number in range(4) if all(before in last for before in range(number + 1))]
+    for count in range(1, 5):
+        if count <= len(whole):
+            content = files.assemble(1, types.InputFile(9, count, "f", ""))
+            assert content == b"".join(last[number] for number in range(count))
+            return
+
+
+@given(st.binary(max_size=60))
+def test_a_picture_s_size_is_read_from_anything(content: bytes) -> None:
+    for head in (b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"GIF89a"):
+        size = picture_size(head + content)
+        assert size is None or len(size) == 2
+
+
+def test_the_size_of_a_jpeg_is_in_its_frame_header() -> None:
+    app0 = b"\xff\xe0" + struct.pack(">H", 16) + bytes(14)
+    frame = b"\xff\xc2" + struct.pack(">HBHH", 11, 8, 30, 40) + bytes(4)
+    assert picture_size(b"\xff\xd8" + app0 + frame) == (40, 30)
+
+
+# -- the program
+
+
+class Program:
+    """The emulator as a process, and its control port."""
+
+    def __init__(self, folder: Path, http: aiohttp.ClientSession) -> None:
+        self.folder, self.http = folder, http
+        self.ports: dict[str, int] = {}
+
+    async def __call__(self, verb: str, **fields: Any) -> Any:
+        status, body = await self.answer(verb, **fields)
+        assert status == 200, body
+        return body
+
+    async def answer(self, verb: str, **fields: Any) -> tuple[int, Any]:
+        fields = {key.removesuffix("_"): value for key, value in fields.items()}
+        async with self.http.post(f"http://127.0.0.1:{self.ports['control']}/{verb}", json=fields) as answer:
+            return answer.status, await answer.json()
+
+
+@asynccontextmanager
+async def program(folder: Path) -> AsyncIterator[Program]:
+    command = (sys.executable, "-m", "mim.emulators.mtproto", str(folder))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+            running = Program(folder, http)
+            running.ports = json.loads(await process.stdout.readline())
+            assert json.loads((folder / "ports.json").read_text()) == running.ports
+            yield running
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_as_a_process_it_is_driven_over_its_control_port(tmp_path: Path) -> None:
+    async with program(tmp_path) as control:
+        trust((tmp_path / "server.pub").read_text())
+        key = (tmp_path / "server.pub").read_bytes()
+        client = TelegramClient(session_at(control.ports["dc"]), 1, "any", flood_sleep_threshold=0)
+        heard = Heard(client)
+        await client.connect()
+        anna = await control("person", phone="+1 555 000 1111", name="Anna Alpha", password="secret")
+        boris = await control("person", phone=BORIS, name="Boris", username="boris_b")
+        qr = await client.qr_login()
+        waiting = asyncio.create_task(qr.wait(WITHIN_S))
+        await asyncio.sleep(0)
+        await control("scan", qr=qr.url, phone=ANNA)
+        with pytest.raises(errors.SessionPasswordNeededError):
+            await waiting
+        await client.sign_in(password="secret")
+        await drive_messages(control, client, heard, anna, boris)
+        await drive_groups(control, heard)
+        await drive_faults(control, client, anna)
+        await drive_logins(control, boris)
+        assert await control("revoke", phone=ANNA, error="SESSION_REVOKED") == {"revoked": 1}
+        with pytest.raises(errors.SessionRevokedError):
+            await asyncio.wait_for(client.run_until_disconnected(), WITHIN_S)
+        ports = control.ports
+    async with program(tmp_path) as again:
+        assert (again.ports, (tmp_path / "server.pub").read_bytes()) == (ports, key)
+
+
+async def drive_messages(control: Program, client: Any, heard: Heard, anna: Any, boris: Any) -> None:
+    said = await control(
+        "say", from_="@boris_b", to=ANNA, text="hello", entities=[{"type": "bold", "offset": 0, "length": 5}]
+    )
+    message = (await heard.next(types.UpdateNewMessage)).message
+    assert (message.message, message.entities) == ("hello", [types.MessageEntityBold(0, 5)])
+    assert said["ids"] == {str(anna["id"]): message.id, str(boris["id"]): said["id"]}
+    content = base64.b64encode(b"voice").decode()
+    file = {"name": "v.ogg", "content": content, "as": "voice", "mime_type": "audio/ogg"}
+    await control("say", from_=BORIS, to=ANNA, reply_to=message.id, of=ANNA, file=file)
+    voice = (await heard.next(types.UpdateNewMessage)).message
+    assert (voice.reply_to.reply_to_msg_id, bool(voice.voice)) == (message.id, True)
+    assert await client.download_media(voice, bytes) == b"voice"
+    await control("edit", from_=BORIS, to=ANNA, id=said["id"], text="changed")
+    assert (await heard.next(types.UpdateEditMessage)).message.message == "changed"
+    sent = await client.send_message(boris["id"], "to Boris", reply_to=message.id)
+    (record,) = (await control("sent", phone=ANNA))["messages"]
+    assert record.items() >= {"id": sent.id, "chat": boris["id"], "text": "to Boris", "reply_to": message.id}.items()
+    assert [entry["text"] for entry in (await control("inbox", phone="@boris_b"))["messages"]] == ["to Boris"]
+    await control("typing", from_=BORIS, to=ANNA)
+    await heard.next(types.UpdateUserTyping)
+    assert await control("read", from_=BORIS, to=ANNA) == {"read": 1}
+    assert (await heard.next(types.UpdateReadHistoryOutbox)).max_id == sent.id
+    await control("react", from_=BORIS, to=ANNA, id=sent.id, of=ANNA, emoji="👍")
+    assert (await heard.next(types.UpdateMessageReactions)).msg_id == sent.id
+    await control("delete", from_=BORIS, to=ANNA, ids=[said["id"]])
+    assert (await heard.next(types.UpdateDeleteMessages)).messages == [message.id]
+
+
+async def drive_groups(control: Program, heard: Heard) -> None:
+    group = await control("group", title="Club", creator=BORIS, members=[ANNA], kind="supergroup")
+    await control("say", from_=BORIS, to=group["chat"], text="hello all")
+    assert [await heard.text() for _ in range(2)] == ["", "hello all"]
+    await control("leave", chat=group["chat"], who=ANNA)
+    await control("join", chat=group["chat"], who=ANNA)
+
+
+async def drive_faults(control: Program, client: Any, anna: Any) -> None:
+    await control("fault", phone=ANNA, method="messages.sendMessage", error="FLOOD_WAIT_30")
+    with pytest.raises(errors.FloodWaitError):
+        await client.send_message("me", "x")
+    await control("fault", phone=ANNA, method="users.getUsers", drop=True)
+    await control("mend")
+    assert await control("drop", phone=ANNA) == {"dropped": 1}
+    assert (await client.get_me()).id == anna["id"]
+    (device,) = (await control("devices", phone=ANNA))["devices"]
+    assert device["connections"] == 1
+    calls = (await control("calls", phone=ANNA))["calls"]
+    assert {"phone": ANNA, "method": "messages.sendMessage", "error": "FLOOD_WAIT_30"} in calls
+    kinds = [incident["type"] for incident in (await control("incidents"))["incidents"]]
+    assert (kinds.count("connected"), kinds.count("auth_key_duplicated")) == (2, 0)
+
+
+async def drive_logins(control: Program, boris: Any) -> None:
+    other = TelegramClient(session_at(control.ports["dc"]), 1, "any")
+    await other.connect()
+    await other.send_code_request(BORIS)
+    code = await control("code", phone=BORIS)
+    assert (await other.sign_in(BORIS, code["code"])).id == boris["id"]
+    await other.disconnect()
+    for verb, fields, status in (
+        *(("scan", {"qr": "x", "phone": ANNA}, 400), ("scan", {"phone": ANNA}, 400), ("sing", {}, 404)),
+        *(("person", {"phone": "x"}, 400), ("say", {"from": "@nobody", "to": ANNA, "text": "x"}, 400)),
+        *(("say", {"from": BORIS, "to": -5, "text": "x"}, 400), ("fault", {"wrong": 1}, 400), ("_person", {}, 404)),
+    ):
+        answered, body = await control.answer(verb, **fields)
+        assert (answered, list(body)) == (status, ["error"])

@@ -207,6 +207,17 @@ class Mail:
                 del box.copies[message_id]
             self._push(places[box], box.record(_deletion(places[box], gone), self._seconds(), len(gone)), origin)
 
+    def clear(self, person: Person, chat: int, origin: Device | None) -> int:
+        """Forget a private chat or basic group for oneself. Returns how many messages that were."""
+        gone = [copy.message.id for copy in person.box.chat(chat)]
+        for message_id in gone:
+            del person.box.copies[message_id]
+        person.dialogs.pop(chat, None)
+        if gone:
+            place = Place(person.box, chat, person)
+            self._push_to(person, place, person.box.record(_deletion(place, gone), self._seconds(), len(gone)), origin)
+        return len(gone)
+
     def read(self, reader: Person, chat: int, max_id: int, origin: Device | None = None) -> int:
         """Read a chat up to a message (0: all). Returns how many messages became read. Raises: RpcError."""
         own = self.places(reader, chat)[0]

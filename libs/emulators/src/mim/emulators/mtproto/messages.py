@@ -99,6 +99,18 @@ def delete_messages(call: Call, q: Any) -> Any:
     return types.messages.AffectedMessages(call.me.box.pts, call.me.box.pts - before)
 
 
+def delete_history(call: Call, q: Any) -> Any:
+    """Clear a private chat or basic group, also one that was left; with `revoke` the other's half of the chat too."""
+    left = isinstance(q.peer, types.InputPeerChat)
+    chat = -q.peer.chat_id if left else chat_of(call, q.peer)
+    if q.revoke and not left:
+        ids = [copy.message.id for copy in call.me.box.chat(chat)]
+        call.world.mail.delete(call.me, chat, ids, revoke=True, origin=call.device)
+        return types.messages.AffectedHistory(call.me.box.pts, len(ids), 0)
+    count = call.world.mail.clear(call.me, chat, call.device)
+    return types.messages.AffectedHistory(call.me.box.pts, count, 0)
+
+
 def delete_channel_messages(call: Call, q: Any) -> Any:
     """Delete messages of a channel, which is for all."""
     group = group_of(call, q.channel)
@@ -172,6 +184,7 @@ def _forward_of(original: Copy, *, nameless: bool, silent: bool) -> Draft:
 METHODS = {
     functions.messages.SendMessageRequest: send_message,
     functions.messages.DeleteMessagesRequest: delete_messages,
+    functions.messages.DeleteHistoryRequest: delete_history,
     functions.messages.ReadHistoryRequest: read_history,
     functions.messages.SetTypingRequest: set_typing,
     functions.messages.SendReactionRequest: send_reaction,
