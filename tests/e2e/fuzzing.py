@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 from typing import Any, Self
+from uuid import UUID
 
 import requests
 import schemathesis
@@ -164,10 +165,17 @@ class Caller:
             "chat": lambda: self._random.choice(self._world.chats),
             "service": lambda: self._random.choice(self._world.services),
             "token_id": self._create_token,
+            "delivery_id": lambda: self._delivery(instance["instance_id"]),
         }
         case.path_parameters = {part: known[part]() for part in parts}
         if "port" in parts:
             case.headers["Authorization"] = f"Bearer {instance['api_key']}"
+
+    def _delivery(self, instance_id: str) -> str:
+        """A delivery of an instance, or one that does not exist."""
+        path = f"{self._world.url}/api/v1/instances/{instance_id}/webhook/deliveries"
+        found = self._session.get(path, timeout=ANSWER_S).json().get("deliveries", [])
+        return str(self._random.choice(found)["id"]) if found else str(UUID(int=self._random.getrandbits(128)))
 
     def _fill(self, body: Any) -> bool:
         """Give a body what its form alone does not tell, at any depth. Whether there was something to give."""

@@ -38,20 +38,28 @@ SEND_S = 20.0
 SEND_THROUGH_GATEWAY_S = 23.0
 LOGIN_S = 24.0
 HEAL_S = 30.0
-SENDS = {"send_message", "send_media", "telegram_send", "telegram_send_message", "telegram_send_media", "whatsapp_send"}
+SENDS = {
+    *("send", "port_send", "send_message", "send_media", "telegram_send", "telegram_send_message"),
+    *("telegram_send_media", "whatsapp_send"),
+}
 CHANGES = {"start", "stop", "restart", "logout", "delete", "update", "rotate_api_key", "clear_errors"}
 LOGINS = {"qr", "current_qr", "login_step", "login", "pairing_code"}
 FROM_MEMORY = {"get", "list", "auth_status", "memory", "activity_stats", "memory_stats", "active_providers", "ports"}
+NO_DELIVERY = "the instance has no delivery"
 NOWHERE = "MEDIA_UNREACHABLE"  # the file of `calls.NOWHERE`, told as always where the worker gets so far
 
 # What an answer names while a dependency is silent. On a busy machine the bus may be late beside it.
-BUS = re.compile(r"the message bus does not answer|the message bus is away|no answer on \S*metrics")
+BUS = re.compile(
+    r"the message bus does not answer|the message bus is away|no answer on \S*metrics"
+    r"|the service of webhooks does not answer|the message store does not answer"
+)
 NAMED = {
     "bus": r"the worker \S+ did not answer|no answer on \S*metrics",
     "allocator": r"port and key are still being assigned|no answer on \S*metrics.allocator",
     "lifecycle": r"will be done, but not within|port and key are still being assigned",
     "workers": r"queued|the worker of the instance|not (stopped|logged out) yet|the worker \S+ did not answer",
     "messengers": r"queued|WhatsApp did not answer",
+    "webhooks": r"the service of webhooks does not answer|no answer on \S*metrics.webhooks",
 }
 
 
@@ -214,7 +222,7 @@ def judge(seen: Seen, dependency: str, busy_s: float) -> str | None:
         # Through the gateway the gateway itself may have to say that nobody answers.
         if code not in {*route.codes, *(("TIMEOUT", "NO_WORKER") if seen.job.way == "through" else ())}:
             return "no documented code"
-        ordinary = code == NOWHERE
+        ordinary = code == NOWHERE or NO_DELIVERY in seen.told
     if ordinary or seen.job.route.operation == "health":
         return None
     if BUS.search(seen.told) or re.search(NAMED[dependency], seen.told):
@@ -306,4 +314,6 @@ async def test_whatever_falls_silent_every_route_answers_in_time_and_nothing_acc
             await world.fill(f"1555111{number}{turn}77")
             await healed(world, await unheard(world.system, dependency, world))
 
-    await asyncio.gather(play(1, "bus", "allocator"), play(2, "messengers", "lifecycle"), play(3, "workers"))
+    await asyncio.gather(
+        play(1, "bus", "allocator"), play(2, "messengers", "lifecycle"), play(3, "workers", "webhooks")
+    )

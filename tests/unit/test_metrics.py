@@ -184,7 +184,7 @@ def test_the_dashboard_has_its_rows_and_asks_the_source_that_is_chosen() -> None
     assert board["schemaVersion"] >= 39
     assert {variable["name"] for variable in board["templating"]["list"]} == {"datasource", "service"}
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"]
-    assert rows == ["Traffic", "Commands, events and lag", "Sessions", "Sends and queues", "Processes"]
+    assert rows == ["Traffic", "Commands, events and lag", "Sessions", "Sends and queues", "Webhooks", "Processes"]
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
     for panel in panels():
         assert panel["datasource"]["uid"] == "${datasource}"

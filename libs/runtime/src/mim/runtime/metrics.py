@@ -83,6 +83,26 @@ _send_seconds = Histogram(
     registry=REGISTRY,
 )
 
+# ----------------------------------------------------------------------------------------------- webhooks
+
+_webhook_pending = Gauge("mim_webhook_deliveries_pending", "Deliveries that wait for a try.", registry=REGISTRY)
+_webhook_oldest = Gauge("mim_webhook_oldest_age_seconds", "Age of the delivery that waits longest.", registry=REGISTRY)
+_webhook_events = Gauge(
+    "mim_webhook_events_waiting", "Events of the stream that were not looked at for webhooks yet.", registry=REGISTRY
+)
+_webhook_tries = Counter(
+    "mim_webhook_tries_total",
+    "Requests to webhooks by what came of them: delivered, retry, or never.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+_webhook_seconds = Histogram(
+    "mim_webhook_seconds",
+    "Time that a target took for one request, failures included.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0),
+    registry=REGISTRY,
+)
+
 # ------------------------------------------------------------------------------------------------ process
 
 _tree_memory = Gauge(
@@ -186,6 +206,23 @@ def send_done(provider: str, outcome: str, seconds: float) -> None:
     """A messenger took a message (`outcome` is `sent`) or it failed (the code); `seconds` is what that took."""
     _sends.labels(provider, outcome).inc()
     _send_seconds.labels(provider).observe(seconds)
+
+
+def webhook_tried(outcome: str, seconds: float) -> None:
+    """A request to a webhook is over; `seconds` is what the target took."""
+    _webhook_tries.labels(outcome).inc()
+    _webhook_seconds.observe(seconds)
+
+
+def webhook_queue(depth: int, oldest_s: float) -> None:
+    """How many deliveries wait, and for how long the oldest has."""
+    _webhook_pending.set(depth)
+    _webhook_oldest.set(oldest_s)
+
+
+def webhook_lag(events: int) -> None:
+    """How many events of the stream wait to be looked at."""
+    _webhook_events.set(events)
 
 
 def process_tree(memory_bytes: int, cpu_ratio: float) -> None:

@@ -95,6 +95,8 @@ class Deliveries:
         record = self.access.find(call)
         if record.webhook is None:
             raise MimError(ErrorCode.NOT_READY, "the instance has no webhook yet; set api_webhook_schema first")
+        # A short question first: who is silent is found out at once, not when the target would have been given up.
+        await self._ask(DeliveryVerb.SECRET, record, instance_seq=record.instance_seq)
         given = {"instance_seq": record.instance_seq, "test_id": call.seed.id("message")}
         reply = await self._ask(DeliveryVerb.TEST, record, TEST_S, **given)
         if reply.test is None:

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from mim.contracts import subjects
 from mim.contracts.deliveries import DeliveryCall, DeliveryReply
 from mim.contracts.reports import Figure
+from mim.runtime import metrics
 from mim.runtime.bus import Bus
 from mim.runtime.secrets import load_vault
 from mim.runtime.service import Tasks
 from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets
 from mim.storage.database import open_database
-from mim.webhooks import figures
 from mim.webhooks.hooks import Hooks
 from mim.webhooks.intake import Intake
 from mim.webhooks.lanes import Clock, Lanes, WallClock
@@ -73,7 +73,7 @@ async def _measure(bus: Bus, ledger: Ledger, lanes: Lanes, clock: Clock) -> None
     while True:
         depth, oldest = await surely(ledger.depth)
         age_s = 0.0 if oldest is None else max(0.0, (clock.now() - oldest).total_seconds())
-        figures.queue(depth, age_s)
+        metrics.webhook_queue(depth, age_s)
         told.update(pending=depth, oldest_s=round(age_s, 3), lanes=len(lanes))
         await asyncio.sleep(MEASURE_S)
 

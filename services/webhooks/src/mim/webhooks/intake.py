@@ -20,9 +20,9 @@ from nats.js.errors import APIError, NotFoundError
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Unavailable
 from mim.contracts.messages import CloudEvent, Event, InstanceCreated, InstanceDeleted, InstanceUpdated, unwrap
+from mim.runtime import metrics
 from mim.runtime.bus import Bus
 from mim.runtime.service import park
-from mim.webhooks import figures
 from mim.webhooks.hooks import Hooks
 from mim.webhooks.lanes import Lanes
 from mim.webhooks.ledger import Ledger, Recorded, surely
@@ -84,7 +84,7 @@ class Intake:
                 info = await self._bus.js.add_consumer(subjects.EVENTS, config)
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the event stream cannot be followed") from error
-        figures.lag((info.num_pending or 0) + (info.num_ack_pending or 0))
+        metrics.webhook_lag((info.num_pending or 0) + (info.num_ack_pending or 0))
 
     async def keep(self) -> None:
         """See to it that the consumer stays, for ever."""

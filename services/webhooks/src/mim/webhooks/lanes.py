@@ -17,8 +17,8 @@ from yarl import URL
 
 from mim.contracts.deliveries import DeliveryStatus
 from mim.contracts.values import Webhook
+from mim.runtime import metrics
 from mim.runtime.secrets import SecretsUnreadable
-from mim.webhooks import figures
 from mim.webhooks.breaker import Breaker
 from mim.webhooks.hooks import Hook, Hooks, Sealed
 from mim.webhooks.ledger import Ledger, Result, Taken, surely
@@ -178,7 +178,7 @@ class Lane:
             attempt = await self._lanes.target.post(
                 webhook.url, taken.body.encode(), message_id=taken.id, secret=sealed.secret, headers=sealed.headers
             )
-        figures.tried(attempt.verdict, attempt.duration_ms / 1000)
+        metrics.webhook_tried(attempt.verdict, attempt.duration_ms / 1000)
         await surely(lambda: self._settle(taken, attempt))
         if attempt.status_code == GONE:
             self._breaker = self._breaker.asked_to_wait(self._lanes.clock.now() + timedelta(seconds=LOOK_AGAIN_S))
