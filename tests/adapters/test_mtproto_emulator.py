@@ -16,6 +16,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from telethon.password import compute_check
 from telethon.tl import functions, types
 
 from mim.emulators.mtproto import Fault, MTProtoEmulator, World, serve, session_at, trust
+from mim.emulators.mtproto.boxes import Box
 from mim.emulators.mtproto.crypto import AuthKey, CryptoError, G, P, Plain, rsa_pad, rsa_unpad, sha1, sha256
 from mim.emulators.mtproto.describe import messages_of
 from mim.emulators.mtproto.files import Files, picture_size
@@ -189,12 +191,18 @@ async def test_one_key_in_two_places_is_destroyed(telegram: MTProtoEmulator, con
 
 
 async def test_a_client_that_lost_its_connection_comes_back_by_itself(
-    telegram: MTProtoEmulator, connect: Connect, anna: Person
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
 ) -> None:
     client = await connect(anna)
-    for _ in range(3):
+    heard = Heard(client)
+    for count in (3, 30, 0):
         anna.devices[0].abort()
+        for number in range(count):  # the server sends what came meanwhile, or says that it was too much
+            telegram.world.mail.send(boris, anna.id, Draft(str(number)))
         assert (await client.get_me()).id == anna.id
+        assert [await heard.text() for _ in range(count)] == [str(number) for number in range(count)]
+    telegram.world.mail.send(boris, anna.id, Draft("live"))
+    assert await heard.text() == "live"
     assert "auth_key_duplicated" not in {incident["type"] for incident in telegram.world.incidents}
 
 
@@ -912,7 +920,7 @@ async def test_who_was_away_gets_what_was_missed(
     gone, _ = mail.send(boris, anna.id, Draft("gone"))
     mail.edit(boris, anna.id, kept.message.id, Draft("kept, edited"))
     mail.delete(boris, anna.id, [gone.message.id], revoke=True, origin=None)
-    mail.react(boris, anna.id, kept.message.id, ["👍"])
+    telegram.world.attention.react(boris, anna.id, kept.message.id, ["👍"])
     missed = await client(functions.updates.GetDifferenceRequest(state.pts, state.date, state.qts))
     assert isinstance(missed, types.updates.Difference)
     assert [message.message for message in missed.new_messages] == ["kept, edited"]
@@ -963,6 +971,32 @@ async def test_updates_that_are_lost_late_or_double_come_once(
     assert heard.rest() == []
     with pytest.raises(ValueError, match="delayed, dropped or duplicated"):
         Fault(method="update", error="FLOOD_WAIT_1")
+
+
+async def test_a_client_that_wants_no_updates_gets_none(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person, boris: Person
+) -> None:
+    client = await connect(anna, receive_updates=False)
+    telegram.world.mail.send(boris, anna.id, Draft("unheard"))
+    assert len(anna.devices[0].unsent) == 1
+    assert [message.message for message in await client.get_messages("@boris_b")] == ["unheard"]
+
+
+@given(st.lists(st.integers(1, 3), max_size=30), st.integers(0, 40), st.integers(1, 7))
+def test_slices_of_what_was_missed_join_up(counts: list[int], since: int, limit: int) -> None:
+    box = Box(1)
+    for count in counts:
+        box.record(types.UpdateDeleteMessages([0] * count, 0, 0), 0, count)
+    seen, pts, final = [], min(since, box.pts), False
+    while not final:
+        missed = box.since(pts, limit)
+        if missed is None:
+            assert pts < 1
+            return
+        seen += [event.pts for event in missed.events]
+        pts, final = missed.pts, missed.final
+    ends = list(accumulate(counts, initial=1))[1:]
+    assert (seen, pts) == ([end for end in ends if end > min(since, box.pts)], box.pts)
 
 
 # -- groups

@@ -49,14 +49,18 @@ class Missed:
 
 
 class Box:
-    """Keeps the latest messages and events; `owner_id` is the account's, or the channel's marked id."""
+    """Keeps the latest messages and events; `owner_id` is the account's, or the channel's marked id.
 
-    def __init__(self, owner_id: int) -> None:
+    `first_id` is where message ids and `pts` begin.
+    """
+
+    def __init__(self, owner_id: int, first_id: int = 1) -> None:
         self.owner_id = owner_id
-        self.pts = 1
+        self.pts = first_id
         self.changed_at = 0.0
         self.copies: dict[int, Copy] = {}
-        self._last_id = 0
+        self._chats: dict[int, dict[int, Copy]] = {}
+        self._last_id = first_id - 1
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._notes: deque[tuple[float, Any]] = deque(maxlen=MAX_EVENTS)
 
@@ -68,9 +72,15 @@ class Box:
     def put(self, copy: Copy) -> None:
         """Keep a message; the oldest goes if there are too many."""
         self.copies[copy.message.id] = copy
+        self._chats.setdefault(copy.chat, {})[copy.message.id] = copy
         copy.post.copies[self.owner_id] = copy.message.id
         if len(self.copies) > MAX_MESSAGES:
-            del self.copies[next(iter(self.copies))]
+            self.drop(next(iter(self.copies)))
+
+    def drop(self, message_id: int) -> None:
+        """Keep a message no longer."""
+        copy = self.copies.pop(message_id)
+        del self._chats[copy.chat][message_id]
 
     def record(self, update: Any, now: float, count: int = 1) -> Any:
         """Count an event. Returns the update with its `pts`."""
@@ -100,4 +110,4 @@ class Box:
 
     def chat(self, chat: int) -> list[Copy]:
         """The messages of a chat, oldest first."""
-        return [copy for copy in self.copies.values() if copy.chat == chat]
+        return list(self._chats.get(chat, {}).values())

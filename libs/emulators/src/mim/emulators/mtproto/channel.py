@@ -73,7 +73,8 @@ class Channel:
         self._send_faulty(update, fault, answer=False)
 
     def abort(self) -> None:
-        """Cut the connection, as a lost network does."""
+        """Cut the connection, as a lost network does; from here on, updates wait for the next."""
+        self.receives_updates = False
         self._cut()
 
     def take(self, message: Plain) -> None:

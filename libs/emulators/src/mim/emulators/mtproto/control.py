@@ -37,13 +37,13 @@ from typing import Any
 from aiohttp import web
 from telethon.tl import types
 
-from mim.emulators.mtproto import media
 from mim.emulators.mtproto.boxes import Copy
 from mim.emulators.mtproto.describe import Json, messages_of
 from mim.emulators.mtproto.faults import Fault
 from mim.emulators.mtproto.groups import Group
 from mim.emulators.mtproto.logins import token_of
 from mim.emulators.mtproto.mail import Draft
+from mim.emulators.mtproto.methods import media
 from mim.emulators.mtproto.people import Device, Person, RpcError
 from mim.emulators.mtproto.world import World
 
@@ -181,17 +181,17 @@ class Control:
     def read(self, sender: Who, to: Who, up_to: int | None = None, of: Who | None = None) -> Json:
         """Read a chat."""
         person, chat = self._person(sender), self._chat(to)
-        return {"read": self._world.mail.read(person, chat, self._id(person, chat, up_to, of) if up_to else 0)}
+        return {"read": self._world.attention.read(person, chat, self._id(person, chat, up_to, of) if up_to else 0)}
 
     def react(self, sender: Who, to: Who, id: int, emoji: str = "", of: Who | None = None) -> Json:
         """React to a message."""
         person, chat = self._person(sender), self._chat(to)
-        self._world.mail.react(person, chat, self._id(person, chat, id, of), [emoji] if emoji else [])
+        self._world.attention.react(person, chat, self._id(person, chat, id, of), [emoji] if emoji else [])
         return {}
 
     def typing(self, sender: Who, to: Who) -> Json:
         """Begin to type."""
-        self._world.mail.type_(self._person(sender), self._chat(to), types.SendMessageTypingAction())
+        self._world.attention.typing(self._person(sender), self._chat(to), types.SendMessageTypingAction())
         return {}
 
     def sent(self, phone: Who) -> Json:
@@ -237,7 +237,7 @@ class Control:
         """A message's id as the person knows it, from the id that `of` knows it by."""
         owner = self._person(of) if of is not None else person
         there = person.id if chat > 0 and owner is not person else chat
-        copy = self._world.mail.find(owner, there, message_id)
+        copy = self._world.chats.find(owner, there, message_id)
         if copy is None:
             raise LookupError(f"{owner.name} has no message {message_id} in that chat")
         return _own_id(copy, person)

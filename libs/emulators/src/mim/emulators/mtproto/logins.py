@@ -18,6 +18,7 @@ MAX_CODES = 5
 _CODES_WITHIN_S = 3600.0
 _MAX_WRONG = 5
 _MAX_TOKENS = 10_000
+_MAX_PHONES = 10_000
 
 
 def unauthorized() -> RpcError:
@@ -130,6 +131,10 @@ class Logins:
     def send_code(self, phone: str) -> Code:
         """Send a code; an earlier one for the number is void. Raises: RpcError, PHONE_NUMBER_INVALID, FLOOD_WAIT_x."""
         number, now = _digits(phone), self._clock()
+        if len(self._sendings) >= _MAX_PHONES and number not in self._sendings:
+            oldest = next(iter(self._sendings))
+            del self._sendings[oldest]
+            self._codes.pop(oldest, None)
         sendings = self._sendings.setdefault(number, deque(maxlen=MAX_CODES))
         if len(sendings) == MAX_CODES and (wait_s := sendings[0] + _CODES_WITHIN_S - now) > 0:
             raise RpcError(420, f"FLOOD_WAIT_{int(wait_s) + 1}")

@@ -22,6 +22,7 @@ FIRST_ID = 7_000_000_001
 _VALID_SALTS = 2  # the present one, and the last for a while
 _MAX_SESSIONS = 16
 _KEPT_RANDOM_IDS = 1_000
+_KEPT_UPDATES = 20
 _PHONE = re.compile(r"\d{7,15}")
 _USERNAME = re.compile(r"[a-z][a-z0-9_]{3,31}", re.IGNORECASE)
 
@@ -144,6 +145,7 @@ class Device:
     app: dict[str, str] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list, repr=False)
     sessions: OrderedDict[int, Session] = field(default_factory=OrderedDict, repr=False)
+    unsent: deque[Any] = field(default_factory=lambda: deque(maxlen=_KEPT_UPDATES + 1), repr=False)
 
     @classmethod
     def of(cls, key: AuthKey, salt: int, number: int, created: float) -> Device:
@@ -170,13 +172,23 @@ class Device:
         if self.person is not None:
             self.person.devices.remove(self)
         self.person, self.pending, self.refusal = None, None, refusal
+        self.unsent.clear()
 
     def push(self, update: Any) -> None:
-        """Send an `Updates` object to the device's newest connection that wants updates."""
+        """Send an `Updates` object to the device's newest connection that wants updates, or keep it for the next."""
         for link in reversed(self.links):
             if link.receives_updates:
                 link.push(update)
                 return
+        self.unsent.append(update)
+
+    def begin_updates(self, link: Link) -> None:
+        """A connection wants updates from now on: send it what came meanwhile, or say that it was too much."""
+        link.receives_updates = True
+        waiting = list(self.unsent)
+        self.unsent.clear()
+        for update in waiting if len(waiting) <= _KEPT_UPDATES else [types.UpdatesTooLong()]:
+            link.push(update)
 
     def abort(self) -> None:
         """Cut all connections."""

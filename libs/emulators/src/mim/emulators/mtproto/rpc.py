@@ -8,8 +8,9 @@ from typing import Any
 import structlog
 from telethon.tl import functions, types
 
-from mim.emulators.mtproto import account, chats, contacts, history, media, messages, wire
+from mim.emulators.mtproto import wire
 from mim.emulators.mtproto.faults import Fault
+from mim.emulators.mtproto.methods import account, contacts, groups, history, media, messages
 from mim.emulators.mtproto.people import RpcError
 from mim.emulators.mtproto.world import Call
 
@@ -17,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 Method = Callable[[Call, Any], Any]
 
-_HOMES = (account, chats, contacts, history, media, messages)
+_HOMES = (account, contacts, groups, history, media, messages)
 METHODS: dict[Any, Method] = {request: method for home in _HOMES for request, method in home.METHODS.items()}
 
 _WRAPPERS = (
@@ -40,13 +41,17 @@ def name_of(request: Any) -> str:
 
 def unwrap(call: Call, request: Any) -> Any:
     """The request itself; what its wrappers say of device and connection is remembered."""
+    wants_updates = not call.link.receives_updates
     while isinstance(request, _WRAPPERS):
+        if isinstance(request, functions.InvokeWithoutUpdatesRequest):
+            wants_updates = False
         if isinstance(request, functions.InitConnectionRequest):
             call.device.initialised = True
-            call.link.receives_updates = True
             fields = ("device_model", "system_version", "app_version")
             call.device.app = {field: str(getattr(request, field))[:100] for field in fields}
         request = request.query
+    if wants_updates:
+        call.device.begin_updates(call.link)
     return request
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from telethon.tl import types
 
+from mim.emulators.mtproto.attention import Attention
+from mim.emulators.mtproto.chats import Chats
 from mim.emulators.mtproto.faults import Faults
 from mim.emulators.mtproto.files import Files
 from mim.emulators.mtproto.groups import Groups
@@ -41,7 +43,9 @@ class World:
         self.logins = Logins(self.people, noise, clock, token_ttl_s=token_ttl_s, code_ttl_s=code_ttl_s)
         self.faults = Faults()
         self.groups = Groups(self.number, self.now, lambda: noise(8).hex())
-        self.mail = Mail(self.people, self.groups, self.now, clock)
+        self.chats = Chats(self.people, self.groups, self.now)
+        self.mail = Mail(self.chats, self.now, clock)
+        self.attention = Attention(self.chats, self.now, clock)
         self.files = Files(noise)
         self._media: OrderedDict[int, Any] = OrderedDict()
         self.devices: dict[int, Device] = {}

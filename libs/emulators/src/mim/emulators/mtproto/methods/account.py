@@ -13,7 +13,7 @@ from telethon.tl import functions, types
 
 from mim.emulators.mtproto.crypto import KEY_BYTES, G, P
 from mim.emulators.mtproto.logins import Code, Token
-from mim.emulators.mtproto.peers import person_of
+from mim.emulators.mtproto.methods.peers import person_of
 from mim.emulators.mtproto.people import Device, Person, RpcError
 from mim.emulators.mtproto.srp import Verifier
 from mim.emulators.mtproto.world import Call

@@ -11,7 +11,7 @@ from telethon.tl import functions, types
 
 from mim.emulators.mtproto.boxes import Box, Copy, Event
 from mim.emulators.mtproto.groups import Group
-from mim.emulators.mtproto.peers import chat_of, group_of
+from mim.emulators.mtproto.methods.peers import chat_of, group_of
 from mim.emulators.mtproto.people import RpcError
 from mim.emulators.mtproto.world import Call
 
@@ -43,7 +43,7 @@ def get_difference(call: Call, q: Any) -> Any:
     updates += others
     messages = [copy.message for copy in copies]
     chats = [copy.chat for copy in copies] + [chat for update in updates for chat in _chats_of(update)]
-    mentioned = call.world.mail.about(call.me, messages, chats)
+    mentioned = call.world.chats.about(call.me, messages, chats)
     state = _state(call, missed.pts)
     kind = types.updates.Difference if missed.final else types.updates.DifferenceSlice
     return kind(messages, [], updates, mentioned["chats"], mentioned["users"], state)
@@ -84,15 +84,15 @@ def get_channel_difference(call: Call, q: Any) -> Any:
     missed = box.since(q.pts, min(q.limit, _MAX_LIMIT))
     if missed is None:
         latest = box.chat(group.chat)[-_MAX_LIMIT:]
-        messages = [call.world.mail.view(copy, call.me) for copy in latest]
-        mentioned = call.world.mail.about(call.me, messages, [group.chat])
+        messages = [call.world.chats.view(copy, call.me) for copy in latest]
+        mentioned = call.world.chats.about(call.me, messages, [group.chat])
         dialog = _dialog(call, group.chat, latest[-1] if latest else None)
         return types.updates.ChannelDifferenceTooLong(dialog, messages, **mentioned, final=True)
     if not missed.events:
         return types.updates.ChannelDifferenceEmpty(box.pts, final=True)
     copies, others = _sorted_out(box, missed.events, types.UpdateNewChannelMessage)
-    messages = [call.world.mail.view(copy, call.me) for copy in copies]
-    mentioned = call.world.mail.about(call.me, messages, [group.chat])
+    messages = [call.world.chats.view(copy, call.me) for copy in copies]
+    mentioned = call.world.chats.about(call.me, messages, [group.chat])
     return types.updates.ChannelDifference(missed.pts, messages, others, **mentioned, final=missed.final or None)
 
 
@@ -127,8 +127,8 @@ def get_peer_dialogs(call: Call, q: Any) -> Any:
 
 
 def _dialogs(call: Call, tops: list[tuple[int, Any]]) -> dict[str, Any]:
-    messages = [call.world.mail.view(top, call.me) for _, top in tops if top is not None]
-    mentioned = call.world.mail.about(call.me, messages, [chat for chat, _ in tops])
+    messages = [call.world.chats.view(top, call.me) for _, top in tops if top is not None]
+    mentioned = call.world.chats.about(call.me, messages, [chat for chat, _ in tops])
     return {"dialogs": [_dialog(call, chat, top) for chat, top in tops], "messages": messages, **mentioned}
 
 
@@ -203,7 +203,7 @@ def _page(call: Call, chat: int, q: Any, fits: Any) -> Any:
     begin += q.add_offset
     end = max(0, begin + min(q.limit, _MAX_LIMIT))
     shown = [
-        call.world.mail.view(copy, call.me)
+        call.world.chats.view(copy, call.me)
         for copy in latest[max(0, begin) : end]
         if (not q.max_id or copy.message.id < q.max_id) and copy.message.id > q.min_id
     ]
@@ -211,7 +211,7 @@ def _page(call: Call, chat: int, q: Any, fits: Any) -> Any:
 
 
 def _found(call: Call, chat: int, messages: list[Any], total: int) -> Any:
-    mentioned = call.world.mail.about(call.me, messages, [chat])
+    mentioned = call.world.chats.about(call.me, messages, [chat])
     group = call.world.groups.get(chat)
     if group is not None and group.box is not None:
         return types.messages.ChannelMessages(group.box.pts, total, messages, [], **mentioned)
@@ -233,11 +233,11 @@ def get_channel_messages(call: Call, q: Any) -> Any:
 
 def _by_id(call: Call, box: Box, ids: list[Any], chat: int) -> Any:
     found = [(wanted, box.copies.get(getattr(wanted, "id", 0))) for wanted in ids[:_MAX_LIMIT]]
-    known = {copy.message.id: call.world.mail.view(copy, call.me) for _, copy in found if copy}
+    known = {copy.message.id: call.world.chats.view(copy, call.me) for _, copy in found if copy}
     messages = [
         known[copy.message.id] if copy else types.MessageEmpty(getattr(wanted, "id", 0), None) for wanted, copy in found
     ]
-    mentioned = call.world.mail.about(call.me, known.values(), [chat])
+    mentioned = call.world.chats.about(call.me, known.values(), [chat])
     if chat:
         return types.messages.ChannelMessages(box.pts, len(messages), messages, [], **mentioned)
     return types.messages.Messages(messages, [], **mentioned)

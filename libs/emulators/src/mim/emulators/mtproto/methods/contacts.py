@@ -9,7 +9,7 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from mim.emulators.mtproto.peers import people_of
+from mim.emulators.mtproto.methods.peers import people_of
 from mim.emulators.mtproto.people import Person, RpcError, digits
 from mim.emulators.mtproto.world import Call
 
@@ -71,14 +71,14 @@ def add_contact(call: Call, q: Any) -> Any:
     (person,) = people_of(call, [q.id])
     call.me.contacts.add(person.id)
     settings = types.UpdatePeerSettings(types.PeerUser(person.id), types.PeerSettings())
-    return call.world.mail.updates(call.me, [settings], chats=[person.id])
+    return call.world.chats.updates(call.me, [settings], chats=[person.id])
 
 
 def delete_contacts(call: Call, q: Any) -> Any:
     """Make people contacts no more."""
     people = people_of(call, q.id)
     call.me.contacts -= {person.id for person in people}
-    return call.world.mail.updates(call.me, [], chats=[person.id for person in people])
+    return call.world.chats.updates(call.me, [], chats=[person.id for person in people])
 
 
 def _by_phone(call: Call, phone: str) -> Person | None:

@@ -11,7 +11,7 @@ from telethon.tl import functions, types
 
 from mim.emulators.mtproto.boxes import Copy
 from mim.emulators.mtproto.mail import Draft
-from mim.emulators.mtproto.peers import chat_of, group_of, people_of
+from mim.emulators.mtproto.methods.peers import chat_of, group_of, people_of
 from mim.emulators.mtproto.people import RpcError
 from mim.emulators.mtproto.world import Call
 
@@ -45,7 +45,7 @@ def sent(call: Call, outcomes: list[tuple[int, Copy, Any]]) -> Any:
     ids = [types.UpdateMessageID(copy.message.id, random_id) for random_id, copy, _ in outcomes]
     updates = [update for _, _, update in outcomes]
     messages = [copy.message for _, copy, _ in outcomes]
-    return call.world.mail.updates(call.me, ids + updates, messages, {copy.chat for _, copy, _ in outcomes})
+    return call.world.chats.updates(call.me, ids + updates, messages, {copy.chat for _, copy, _ in outcomes})
 
 
 def repeated(call: Call, random_id: int) -> Any:
@@ -55,7 +55,7 @@ def repeated(call: Call, random_id: int) -> Any:
     copy = call.me.sent.get(random_id)
     if copy is None:
         return None
-    message = call.world.mail.view(copy, call.me)
+    message = call.world.chats.view(copy, call.me)
     group = call.world.groups.get(copy.chat)
     if group is not None and group.box is not None:
         return sent(call, [(random_id, copy, types.UpdateNewChannelMessage(message, group.box.pts, 0))])
@@ -124,18 +124,18 @@ def delete_channel_messages(call: Call, q: Any) -> Any:
 def read_history(call: Call, q: Any) -> Any:
     """Read a private chat or basic group."""
     before = call.me.box.pts
-    call.world.mail.read(call.me, chat_of(call, q.peer), q.max_id, call.device)
+    call.world.attention.read(call.me, chat_of(call, q.peer), q.max_id, call.device)
     return types.messages.AffectedMessages(call.me.box.pts, call.me.box.pts - before)
 
 
 def read_channel_history(call: Call, q: Any) -> Any:
     """Read a channel."""
-    return bool(call.world.mail.read(call.me, group_of(call, q.channel).chat, q.max_id, call.device))
+    return bool(call.world.attention.read(call.me, group_of(call, q.channel).chat, q.max_id, call.device))
 
 
 def set_typing(call: Call, q: Any) -> Any:
     """Tell the others that one is typing."""
-    call.world.mail.type_(call.me, chat_of(call, q.peer), q.action)
+    call.world.attention.typing(call.me, chat_of(call, q.peer), q.action)
     return True
 
 
@@ -145,8 +145,8 @@ def send_reaction(call: Call, q: Any) -> Any:
     emoji = [reaction.emoticon for reaction in q.reaction or [] if isinstance(reaction, types.ReactionEmoji)]
     if len(emoji) < len([one for one in q.reaction or [] if not isinstance(one, types.ReactionEmpty)]):
         raise RpcError(400, "REACTION_INVALID")
-    update = call.world.mail.react(call.me, chat, q.msg_id, emoji, call.device)
-    return call.world.mail.updates(call.me, [update], chats=[chat])
+    update = call.world.attention.react(call.me, chat, q.msg_id, emoji, call.device)
+    return call.world.chats.updates(call.me, [update], chats=[chat])
 
 
 def forward_messages(call: Call, q: Any) -> Any:
@@ -154,7 +154,7 @@ def forward_messages(call: Call, q: Any) -> Any:
     source, chat = chat_of(call, q.from_peer), chat_of(call, q.to_peer)
     if len(q.id) != len(q.random_id) or len(q.id) > MAX_FORWARDED:
         raise RpcError(400, "RANDOM_ID_INVALID")
-    originals = [call.world.mail.find(call.me, source, message_id) for message_id in q.id]
+    originals = [call.world.chats.find(call.me, source, message_id) for message_id in q.id]
     if not originals or None in originals:
         raise RpcError(400, "MESSAGE_ID_INVALID")
     outcomes = []

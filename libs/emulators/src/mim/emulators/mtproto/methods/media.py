@@ -9,11 +9,11 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from mim.emulators.mtproto.account import DC
 from mim.emulators.mtproto.files import Stored, kind_of, picture_size
 from mim.emulators.mtproto.mail import Draft
-from mim.emulators.mtproto.messages import MAX_TEXT, checked_text, entities_of, repeated, reply_of, sent
-from mim.emulators.mtproto.peers import chat_of
+from mim.emulators.mtproto.methods.account import DC
+from mim.emulators.mtproto.methods.messages import MAX_TEXT, checked_text, entities_of, repeated, reply_of, sent
+from mim.emulators.mtproto.methods.peers import chat_of
 from mim.emulators.mtproto.people import RpcError
 from mim.emulators.mtproto.world import Call, World
 
@@ -92,14 +92,14 @@ def send_multi_media(call: Call, q: Any) -> Any:
 def edit_message(call: Call, q: Any) -> Any:
     """Change one's own message: its text or caption, or its media."""
     chat = chat_of(call, q.peer)
-    found = call.world.mail.find(call.me, chat, q.id)
+    found = call.world.chats.find(call.me, chat, q.id)
     media = media_of(call, q.media) if q.media is not None else None
     if media is None and (found is None or not getattr(found.message, "media", None)):
         text = checked_text(q.message or "", MAX_TEXT)
     else:
         text = _caption(q.message or "")
     update = call.world.mail.edit(call.me, chat, q.id, Draft(text, entities_of(call, q.entities), media), call.device)
-    return call.world.mail.updates(call.me, [update], [update.message], [chat])
+    return call.world.chats.updates(call.me, [update], [update.message], [chat])
 
 
 def _caption(text: str) -> str:
