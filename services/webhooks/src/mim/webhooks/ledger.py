@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mim.contracts.deliveries import Delivery, DeliveryStatus
@@ -32,6 +32,24 @@ CHUNK = 2000
 """So many rows are removed at a time: nobody waits long for a removal."""
 PENDING, DELIVERED, FAILED = DeliveryStatus.PENDING, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED
 _SHOWN = tuple(table.c[name] for name in Delivery.model_fields)
+
+
+# The statements of every delivery are made once: making one takes longer than running it.
+_WAITS = (table.c.instance_id == bindparam("instance"), table.c.status == PENDING)
+_DUE = (
+    select(table.c.id)
+    .where(*_WAITS, table.c.next_at <= bindparam("now"))
+    .order_by(table.c.next_at, table.c.seq)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(table)
+    .where(table.c.id == _DUE.scalar_subquery())
+    .values(tries=table.c.tries + 1, tried_at=bindparam("now"), next_at=bindparam("lease"))
+    .returning(table.c.id, table.c.instance_id, table.c.event, table.c.body, table.c.tries)
+)
+_NEXT_AT = select(func.min(table.c.next_at)).where(*_WAITS)
 
 
 def delivery_id(instance_id: str, event_id: str) -> str:
@@ -85,6 +103,13 @@ class Keeping:
     most_waiting: int = 50_000
 
 
+_SETTLE = (
+    update(table)
+    .where(table.c.id == bindparam("taken"), table.c.status == PENDING, table.c.tries == bindparam("taken_tries"))
+    .values({name: bindparam(name) for name in (*(each.name for each in fields(Result)), "done_at")})
+)
+
+
 class Ledger:
     """The table, and everything that is asked of it. Every call raises what `mim.storage.database.passes` knows if
     the database is away."""
@@ -110,35 +135,21 @@ class Ledger:
 
     async def take(self, instance_id: str, now: datetime) -> Taken | None:
         """The delivery of an instance that is due first, held from now on; None if none is due."""
-        due = (
-            select(table.c.id)
-            .where(table.c.instance_id == instance_id, table.c.status == PENDING, table.c.next_at <= now)
-            .order_by(table.c.next_at, table.c.seq)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        taking = (
-            update(table)
-            .where(table.c.id == due.scalar_subquery())
-            .values(tries=table.c.tries + 1, tried_at=now, next_at=now + timedelta(seconds=LEASE_S))
-            .returning(table.c.id, table.c.instance_id, table.c.event, table.c.body, table.c.tries)
-        )
+        values = {"instance": instance_id, "now": now, "lease": now + timedelta(seconds=LEASE_S)}
         async with self._database.write() as connection:
-            row = (await connection.execute(taking)).one_or_none()
+            row = (await connection.execute(_TAKE, values)).one_or_none()
         return None if row is None else Taken(*row)
 
     async def settle(self, taken: Taken, result: Result, now: datetime) -> None:
         """Write down what came of a try, unless somebody else has taken it since."""
-        done_at = None if result.next_at else now
-        change = update(table).where(table.c.id == taken.id, table.c.status == PENDING, table.c.tries == taken.tries)
+        values = {"taken": taken.id, "taken_tries": taken.tries, "done_at": None if result.next_at else now}
         async with self._database.write() as connection:
-            await connection.execute(change.values(**asdict(result), done_at=done_at))
+            await connection.execute(_SETTLE, values | asdict(result))
 
     async def next_at(self, instance_id: str) -> datetime | None:
         """When the next delivery of an instance is due; None if none waits."""
-        wanted = select(func.min(table.c.next_at)).where(table.c.instance_id == instance_id, table.c.status == PENDING)
         async with self._database.read() as connection:
-            found: datetime | None = (await connection.execute(wanted)).scalar()
+            found: datetime | None = (await connection.execute(_NEXT_AT, {"instance": instance_id})).scalar()
         return found
 
     async def waiting(self) -> list[str]:
