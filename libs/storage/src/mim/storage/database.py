@@ -11,7 +11,6 @@ Migrations run when it is opened, under a lock, so services may start at the sam
 from __future__ import annotations
 
 import asyncio
-import asyncio
 import logging
 import os
 import random

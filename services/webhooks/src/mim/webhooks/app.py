@@ -15,11 +15,11 @@ from mim.runtime.secrets import load_vault
 from mim.runtime.service import Tasks
 from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets
-from mim.storage.database import open_database
+from mim.storage.database import open_database, surely
 from mim.webhooks.hooks import Hooks
 from mim.webhooks.intake import Intake
 from mim.webhooks.lanes import Clock, Lanes, WallClock
-from mim.webhooks.ledger import Keeping, Ledger, surely
+from mim.webhooks.ledger import Keeping, Ledger
 from mim.webhooks.requests import Handler, Requests
 from mim.webhooks.target import Target
 

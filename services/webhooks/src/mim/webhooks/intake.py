@@ -23,9 +23,10 @@ from mim.contracts.messages import CloudEvent, Event, InstanceCreated, InstanceD
 from mim.runtime import metrics
 from mim.runtime.bus import Bus
 from mim.runtime.service import park
+from mim.storage.database import surely
 from mim.webhooks.hooks import Hooks
 from mim.webhooks.lanes import Lanes
-from mim.webhooks.ledger import Ledger, Recorded, surely
+from mim.webhooks.ledger import Ledger, Recorded
 from mim.webhooks.payload import body_of, event_name, wants
 
 log = structlog.get_logger()

@@ -19,9 +19,10 @@ from mim.contracts.deliveries import DeliveryStatus
 from mim.contracts.values import Webhook
 from mim.runtime import metrics
 from mim.runtime.secrets import SecretsUnreadable
+from mim.storage.database import surely
 from mim.webhooks.breaker import Breaker
 from mim.webhooks.hooks import Hook, Hooks, Sealed
-from mim.webhooks.ledger import Ledger, Result, Taken, surely
+from mim.webhooks.ledger import Ledger, Result, Taken
 from mim.webhooks.schedule import GONE, Verdict, wait_s
 from mim.webhooks.target import Attempt, Target
 

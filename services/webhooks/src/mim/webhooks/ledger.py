@@ -6,26 +6,19 @@ that is killed in between gives it back by doing nothing, and several processes 
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-import structlog
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mim.contracts.deliveries import Delivery, DeliveryStatus
-from mim.contracts.errors import Unavailable
-from mim.runtime.backoff import BUS_RETRY
-from mim.storage.database import Database, passes
+from mim.storage.database import Database
 from mim.storage.tables import deliveries as table
 
-log = structlog.get_logger()
-Answer = TypeVar("Answer")
 LEASE_S = 40.0
 """Longer than one try with everything around it."""
 CHUNK = 2000
@@ -241,21 +234,6 @@ class Ledger:
         while gone == CHUNK:
             async with self._database.write() as connection:
                 gone = (await connection.execute(delete(table).where(table.c.id.in_(some)))).rowcount
-
-
-async def surely(act: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Repeat an act that is harmless to repeat until database and bus take it."""
-    attempt = 0
-    while True:
-        try:
-            return await act()
-        except Exception as error:
-            if not (isinstance(error, Unavailable) or passes(error)):
-                raise
-            attempt += 1
-            if attempt == 1:
-                log.warning("waits", error=type(error).__name__, reason=getattr(error, "message", None))
-            await asyncio.sleep(BUS_RETRY.wait_s(attempt, 0, random.random()) or 2.0)  # noqa: S311
 
 
 def _shown(row: Any) -> Delivery:
