@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from aiohttp import web
+from sqlalchemy import text as sql
 from standardwebhooks import Webhook as Verifier
 from tests.services.conftest import DEADLINE_S, Story
 from tests.services.databases import ENGINES, fresh
@@ -492,6 +493,48 @@ async def test_what_was_being_sent_at_a_crash_is_sent_again(system: System, rece
         assert await receiver.texts(2) == ["a", "a"]
         (item,) = await system.until_status("delivered")
     assert item.tries == 2
+
+
+async def test_what_is_being_sent_when_the_service_stops_comes_to_its_end(
+    on_sqlite: System, receiver: Receiver
+) -> None:
+    asked, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await release.wait()
+        return web.Response(status=204)
+
+    system, receiver.script = on_sqlite, [slow]
+    await system.set_webhook(ONE, Webhook(url=receiver.url))
+
+    async def serve_until_asked() -> None:
+        async with system.running():
+            await system.receive("a")
+            await asked.wait()
+            asyncio.get_running_loop().call_later(0.05, release.set)
+
+    await asyncio.wait_for(serve_until_asked(), DEADLINE_S)
+    await system.until_status("delivered")
+
+
+async def test_it_goes_on_after_its_connections_to_the_database_were_cut(
+    receiver: Receiver, bus: Bus, connect_bus: ConnectBus, tmp_path: Path
+) -> None:
+    async with fresh("postgresql", tmp_path) as settings, open_database(settings) as database:
+        system = System(bus, connect_bus, database, settings)
+        await system.set_webhook(ONE, Webhook(url=receiver.url))
+        async with system.running():
+            for text in "abc":
+                await system.receive(text)
+                await receiver.texts(1)
+                async with open_database(settings) as other, other.read() as connection:
+                    await connection.execute(
+                        sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                              " WHERE datname = current_database() AND pid <> pg_backend_pid()")
+                    )  # fmt: skip
+            assert sorted(set(await receiver.texts(3))) == ["a", "b", "c"]
+            await system.until_status("delivered", "delivered", "delivered")
 
 
 async def test_a_consumer_that_was_deleted_is_made_anew_without_a_gap(

@@ -30,6 +30,7 @@ log = structlog.get_logger()
 MOST_AT_ONCE = 400
 """Requests in flight, of all lanes: each holds a socket."""
 LOOK_AGAIN_S = 60.0
+LAST_S = 0.8
 NO_WEBHOOK = "the instance has no webhook any more"
 UNREADABLE = "the secrets of the webhook do not open with the key of this system: set the webhook again"
 
@@ -74,6 +75,7 @@ class Lanes:
         self.clock = clock
         self.chance = chance
         self.room = asyncio.Semaphore(MOST_AT_ONCE)
+        self.stopping = False
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         self._crashed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -84,7 +86,18 @@ class Lanes:
                 self.open(instance_id)
             await self._crashed
         finally:
-            tasks = [task for _, task in self._lanes.values()]
+            await self._stop()
+
+    async def _stop(self) -> None:
+        """Let what is under way come to its end, if that does not take long."""
+        self.stopping = True
+        tasks = [task for _, task in self._lanes.values()]
+        for lane, _ in self._lanes.values():
+            lane.wake.set()
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=LAST_S)
+        finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -128,15 +141,16 @@ class Lane:
         self.wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Until nothing waits."""
-        while True:
+        """Until nothing waits, or the service stops."""
+        while not self._lanes.stopping:
             self.wake.clear()
             at = await surely(self._step)
             if at is not None:
                 if at > self._lanes.clock.now():
                     await self._lanes.clock.until(at, self.wake)
             elif not self.wake.is_set():
-                return self._lanes.close(self._id)
+                self._lanes.close(self._id)
+                return
 
     async def _step(self) -> datetime | None:
         """Deliver what is due, and say when to look again; None if nothing waits."""
