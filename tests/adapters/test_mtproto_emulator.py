@@ -41,6 +41,7 @@ from mim.emulators.mtproto.handshake import Handshake, HandshakeError, ServerKey
 from mim.emulators.mtproto.mail import Draft
 from mim.emulators.mtproto.people import Device, Person
 from mim.emulators.mtproto.session import BadMessage, Session
+from mim.emulators.mtproto.state import dump, load
 
 WITHIN_S = 5
 ANNA, BORIS = "15550001111", "15550002222"
@@ -1330,6 +1331,23 @@ def test_the_size_of_a_jpeg_is_in_its_frame_header() -> None:
 # -- the program
 
 
+async def test_what_outlives_the_emulator(telegram: MTProtoEmulator, anna: Person, boris: Person) -> None:
+    world = telegram.world
+    world.people.add(phone=BORIS, password="тайна")
+    anna.contacts.add(boris.id)
+    logged_in(telegram, anna)
+    for channel in (True, False):
+        world.groups.join(world.groups.add("Club", anna, channel=channel), boris, anna)
+    world.mail.send(boris, anna.id, Draft("not this"))
+    kept = json.dumps(dump(world, final=True))
+    after, killed = World(), World()
+    load(after, json.loads(kept))
+    assert json.dumps(dump(after, final=True)) == kept
+    load(killed, json.loads(json.dumps(dump(world, final=False))))
+    assert killed.people.get(ANNA).box.pts == anna.box.pts + 1000
+    assert killed.people.get(ANNA).devices[0].key == anna.devices[0].key
+
+
 class Program:
     """The emulator as a process, and its control port."""
 
@@ -1381,15 +1399,23 @@ async def test_as_a_process_it_is_driven_over_its_control_port(tmp_path: Path) -
             await waiting
         await client.sign_in(password="secret")
         await drive_messages(control, client, heard, anna, boris)
-        await drive_groups(control, heard)
+        group = await drive_groups(control, heard)
         await drive_faults(control, client, anna)
         await drive_logins(control, boris)
+        await client.disconnect()
+        ports = control.ports
+    async with program(tmp_path) as control:
+        assert (control.ports, (tmp_path / "server.pub").read_bytes()) == (ports, key)
+        await client.connect()
+        assert (await client.get_me()).id == anna["id"]
+        await client.send_message(boris["id"], "again")
+        assert [message["text"] for message in (await control("inbox", phone=BORIS))["messages"]] == ["again"]
+        await control("say", from_=BORIS, to=group["chat"], text="still here")
+        while await heard.text() != "still here":
+            pass
         assert await control("revoke", phone=ANNA, error="SESSION_REVOKED") == {"revoked": 1}
         with pytest.raises(errors.SessionRevokedError):
             await asyncio.wait_for(client.run_until_disconnected(), WITHIN_S)
-        ports = control.ports
-    async with program(tmp_path) as again:
-        assert (again.ports, (tmp_path / "server.pub").read_bytes()) == (ports, key)
 
 
 async def drive_messages(control: Program, client: Any, heard: Heard, anna: Any, boris: Any) -> None:
@@ -1421,18 +1447,19 @@ async def drive_messages(control: Program, client: Any, heard: Heard, anna: Any,
     assert (await heard.next(types.UpdateDeleteMessages)).messages == [message.id]
 
 
-async def drive_groups(control: Program, heard: Heard) -> None:
+async def drive_groups(control: Program, heard: Heard) -> Any:
     group = await control("group", title="Club", creator=BORIS, members=[ANNA], kind="supergroup")
     await control("say", from_=BORIS, to=group["chat"], text="hello all")
     assert [await heard.text() for _ in range(2)] == ["", "hello all"]
     await control("leave", chat=group["chat"], who=ANNA)
     await control("join", chat=group["chat"], who=ANNA)
+    return group
 
 
 async def drive_faults(control: Program, client: Any, anna: Any) -> None:
-    await control("fault", phone=ANNA, method="messages.sendMessage", error="FLOOD_WAIT_30")
+    await control("fault", phone=ANNA, method="users.getFullUser", error="FLOOD_WAIT_30")
     with pytest.raises(errors.FloodWaitError):
-        await client.send_message("me", "x")
+        await client(functions.users.GetFullUserRequest("me"))
     await control("fault", phone=ANNA, method="users.getUsers", drop=True)
     await control("mend")
     assert await control("drop", phone=ANNA) == {"dropped": 1}
@@ -1440,7 +1467,7 @@ async def drive_faults(control: Program, client: Any, anna: Any) -> None:
     (device,) = (await control("devices", phone=ANNA))["devices"]
     assert device["connections"] == 1
     calls = (await control("calls", phone=ANNA))["calls"]
-    assert {"phone": ANNA, "method": "messages.sendMessage", "error": "FLOOD_WAIT_30"} in calls
+    assert {"phone": ANNA, "method": "users.getFullUser", "error": "FLOOD_WAIT_30"} in calls
     kinds = [incident["type"] for incident in (await control("incidents"))["incidents"]]
     assert (kinds.count("connected"), kinds.count("auth_key_duplicated")) == (2, 0)
 

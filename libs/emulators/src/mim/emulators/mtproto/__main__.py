@@ -1,8 +1,9 @@
 """Run the emulator: `python -m mim.emulators.mtproto DIR [--port N] [--port-control N]`.
 
 Writes `DIR/server.pub`, the RSA key for `mim.emulators.mtproto.trust`, and then `DIR/ports.json`,
-`{"dc": port, "control": port}`, which it also prints. Serves until SIGTERM, SIGINT or its parent's end. Key and ports
-are the same in the next life if they can be. The control port's verbs are those of `mim.emulators.mtproto.control`.
+`{"dc": port, "control": port}`, which it also prints. Serves until SIGTERM, SIGINT or its parent's end. Key, people,
+groups and logins are the same in the next life, and so are the ports if they are free. The control port's verbs are
+those of `mim.emulators.mtproto.control`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mim.emulators.mtproto.control import control_application
 from mim.emulators.mtproto.handshake import ServerKey
 from mim.emulators.mtproto.server import MTProtoEmulator
+from mim.emulators.mtproto.state import dump, load
+from mim.emulators.mtproto.world import World
 
 _PR_SET_PDEATHSIG = 1
+_KEEP_EVERY_S = 0.5
 
 
 async def run(folder: Path, port: int, port_control: int) -> None:
@@ -35,8 +39,11 @@ async def run(folder: Path, port: int, port_control: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     _end_with_parent()
     last = _last_ports(folder)
-    emulator = MTProtoEmulator(server_key=_server_key(folder))
-    runner = web.AppRunner(control_application(emulator.world), access_log=None, shutdown_timeout=0.1)
+    world = World()
+    _load(world, folder)
+    emulator = MTProtoEmulator(world, _server_key(folder))
+    keeper = asyncio.create_task(_keep(world, folder))
+    runner = web.AppRunner(control_application(world), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await _listen(emulator, port, last.get("dc", 0))
@@ -45,8 +52,30 @@ async def run(folder: Path, port: int, port_control: int) -> None:
         _announce(folder, {"dc": emulator.port, "control": control})
         await stopped.wait()
     finally:
+        keeper.cancel()
         await runner.cleanup()
         await emulator.stop()
+        _save(world, folder, final=True)
+
+
+async def _keep(world: World, folder: Path) -> None:
+    """Write what has changed, every now and then; a kill loses what happened since."""
+    written = ""
+    while True:
+        await asyncio.sleep(_KEEP_EVERY_S)
+        written = _save(world, folder, written)
+
+
+def _save(world: World, folder: Path, written: str = "", *, final: bool = False) -> str:
+    text = json.dumps(dump(world, final=final))
+    if text != written:
+        _write(folder / "state.json", text)
+    return text
+
+
+def _load(world: World, folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        load(world, json.loads((folder / "state.json").read_text()))
 
 
 async def _listen(emulator: MTProtoEmulator, port: int, last: int) -> None:

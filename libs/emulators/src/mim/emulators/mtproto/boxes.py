@@ -51,23 +51,23 @@ class Missed:
 class Box:
     """Keeps the latest messages and events; `owner_id` is the account's, or the channel's marked id.
 
-    `first_id` is where message ids and `pts` begin.
+    `pts` is the number of the last event, `last_id` that of the last message.
     """
 
-    def __init__(self, owner_id: int, first_id: int = 1) -> None:
+    def __init__(self, owner_id: int, pts: int = 1, last_id: int = 0) -> None:
         self.owner_id = owner_id
-        self.pts = first_id
+        self.pts = pts
+        self.last_id = last_id
         self.changed_at = 0.0
         self.copies: dict[int, Copy] = {}
         self._chats: dict[int, dict[int, Copy]] = {}
-        self._last_id = first_id - 1
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._notes: deque[tuple[float, Any]] = deque(maxlen=MAX_EVENTS)
 
     def next_id(self) -> int:
         """The id of the next message."""
-        self._last_id += 1
-        return self._last_id
+        self.last_id += 1
+        return self.last_id
 
     def put(self, copy: Copy) -> None:
         """Keep a message; the oldest goes if there are too many."""

@@ -48,7 +48,12 @@ class Group:
     @property
     def chat(self) -> int:
         """The marked id."""
-        return -self.id if self.box is None else _CHANNEL_MARK - self.id
+        return -self.id if self.box is None else self.channel_mark
+
+    @property
+    def channel_mark(self) -> int:
+        """The marked id of a supergroup or channel with this id."""
+        return _CHANNEL_MARK - self.id
 
     @property
     def peer(self) -> Any:
@@ -120,10 +125,14 @@ class Groups:
         identity = (_FIRST_CHANNEL if channel else _FIRST_CHAT) + count
         group = Group(identity, self._number(), title, creator, self._now(), broadcast=broadcast)
         if channel:
-            group.box = Box(_CHANNEL_MARK - identity)
-        self._all[group.chat] = group
+            group.box = Box(group.channel_mark)
+        self.put(group)
         self.join(group, creator, creator)
         return group
+
+    def put(self, group: Group) -> None:
+        """Know a group."""
+        self._all[group.chat] = group
 
     def join(self, group: Group, person: Person, inviter: Person) -> None:
         """Put a person into a group."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,6 +59,7 @@ class Person:
     id: int
     access_hash: int
     first_name: str
+    box: Box = field(repr=False)
     last_name: str = ""
     username: str = ""
     phone: str = ""
@@ -67,9 +68,6 @@ class Person:
     sent: OrderedDict[int, Copy] = field(default_factory=OrderedDict, repr=False)
     devices: list[Device] = field(default_factory=list, repr=False)
     verifier: Verifier | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        self.box = Box(self.id)
 
     def dialog(self, chat: int) -> Dialog:
         """How far the chat with this marked id is read."""
@@ -205,7 +203,7 @@ class People:
         self._by_phone: dict[str, Person] = {}
         self._by_username: dict[str, Person] = {}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Person]:
         return iter(self._by_id.values())
 
     def add(self, phone: str = "", name: str = "", username: str = "", password: str | None = None) -> Person:
@@ -228,6 +226,11 @@ class People:
             salts = self._noise(8) + self._noise(32), self._noise(16)
             person.verifier = Verifier.of(password, *salts) if password else None
         return person
+
+    def put(self, person: Person) -> None:
+        """Know somebody from an earlier life."""
+        self._by_id[person.id] = person
+        self._index(person, person.phone, person.username)
 
     def get(self, who: int | str) -> Person:
         """The person with this id, phone number, or `@username`. Raises: LookupError."""
@@ -258,7 +261,7 @@ class People:
         first, _, last = name.partition(" ")
         identity = FIRST_ID + len(self._by_id)
         access_hash = int.from_bytes(self._noise(8), "little", signed=True)
-        person = Person(identity, access_hash, first, last)
+        person = Person(identity, access_hash, first, Box(identity), last)
         self._by_id[identity] = person
         return person
 
