@@ -25,23 +25,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from telethon import TelegramClient, errors, events
-from telethon.crypto import AuthKey as TelethonKey
 from telethon.crypto import rsa as telethon_rsa
 from telethon.extensions import BinaryReader
 from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
 from telethon.password import compute_check
 from telethon.tl import functions, types
+from telethon.tl.alltlobjects import tlobjects
+from telethon.tl.core import GzipPacked
 
-from mim.emulators.mtproto import Fault, MTProtoEmulator, World, serve, session_at, trust
+from mim.emulators.mtproto import Fault, MTProtoEmulator, World, serve, session_at, trust, wire
 from mim.emulators.mtproto.boxes import Box
 from mim.emulators.mtproto.crypto import AuthKey, CryptoError, G, P, Plain, rsa_pad, rsa_unpad, sha1, sha256
 from mim.emulators.mtproto.describe import messages_of
 from mim.emulators.mtproto.files import Files, picture_size
-from mim.emulators.mtproto.handshake import Handshake, HandshakeError, ServerKey
+from mim.emulators.mtproto.handshake import FACTORS, Handshake, HandshakeError, ServerKey
 from mim.emulators.mtproto.mail import Draft
 from mim.emulators.mtproto.people import Device, Person
 from mim.emulators.mtproto.session import BadMessage, Session
 from mim.emulators.mtproto.state import dump, load
+from mim.emulators.mtproto.transport import Abridged, Full, Intermediate
 
 WITHIN_S = 5
 ANNA, BORIS = "15550001111", "15550002222"
@@ -89,7 +91,7 @@ async def connect(telegram: MTProtoEmulator) -> AsyncIterator[Connect]:
 
     async def connected(person: Person | None = None, saved: str | None = None, **options: Any) -> Any:
         options = {"flood_sleep_threshold": 0, "retry_delay": 0, "connection_retries": 2} | options
-        session = session_at(telegram.port, saved or (logged_in(telegram, person) if person else None))
+        session = session_at(telegram.port, saved or (telegram.logged_in(person) if person else None))
         client = TelegramClient(session, 1, "any", **options)
         clients.append(client)
         await client.connect()
@@ -99,17 +101,6 @@ async def connect(telegram: MTProtoEmulator) -> AsyncIterator[Connect]:
     for client in clients:
         with suppress(ConnectionError, errors.RPCError):
             await client.disconnect()
-
-
-def logged_in(telegram: MTProtoEmulator, person: Person) -> str:
-    """A saved session whose key somebody is logged in with already."""
-    key = AuthKey(os.urandom(256))
-    device = Device.of(key, telegram.world.number(), telegram.world.number(), time.time())
-    telegram.world.add_device(device)
-    device.log_in(person)
-    session = session_at(telegram.port)
-    session.auth_key = TelethonKey(key.raw)
-    return str(session.save())
 
 
 class Heard:
@@ -348,7 +339,7 @@ class Exchange:
         self.server = Handshake(SERVER_KEY, os.urandom, time.time, self.taken.__contains__)
         self.nonce, self.new_nonce = 5, int.from_bytes(os.urandom(32), "little", signed=True)
         self.res = self.server.answer(functions.ReqPqMultiRequest(self.nonce))
-        self.p, self.q = (telethon_rsa.get_byte_array(number) for number in (1229739323, 1402015859))
+        self.p, self.q = (telethon_rsa.get_byte_array(number) for number in FACTORS)
 
     def inner(self, **changes: Any) -> bytes:
         fields = {"pq": self.res.pq, "p": self.p, "q": self.q, "nonce": self.nonce, "new_nonce": self.new_nonce}
@@ -465,6 +456,38 @@ def test_only_the_holder_of_the_key_can_seal(
         key.open(bytes(changed), direction)
     with pytest.raises(CryptoError):
         key.open(packet, 8 - direction)
+
+
+@given(
+    st.sampled_from([Full, Abridged, Intermediate]),
+    st.lists(st.integers(1, 200).map(lambda words: os.urandom(words * 4)), max_size=5),
+)
+def test_what_a_transport_writes_it_reads(kind: Any, payloads: list[bytes]) -> None:
+    async def exchange() -> list[bytes]:
+        reader, sender, receiver = asyncio.StreamReader(), kind(), kind()
+        reader.feed_data(b"".join(sender.encode(payload) for payload in payloads))
+        return [await receiver.read(reader) for _ in payloads]
+
+    assert asyncio.run(exchange()) == payloads
+
+
+@given(st.sampled_from(sorted(tlobjects)), st.binary(max_size=80))
+def test_bytes_of_others_are_an_object_or_malformed(constructor: int, rest: bytes) -> None:
+    body = struct.pack("<I", constructor) + rest
+    with suppress(wire.MalformedError):
+        wire.read(body)
+    with suppress(wire.MalformedError):
+        assert len(wire.items(struct.pack("<I", 0x73F1F8DC) + rest)) <= wire.MAX_ITEMS
+
+
+def test_what_is_zipped_is_opened_up_to_a_bound() -> None:
+    def zipped(data: bytes) -> bytes:
+        return bytes(GzipPacked(data))
+
+    assert wire.read(zipped(bytes(functions.PingRequest(7)))).ping_id == 7
+    for bad in (zipped(bytes(wire.MAX_INFLATED_BYTES + 1)), zipped(b"")[:-8], b"\xa1\xcf\x72\x30\x04nope\0\0\0"):
+        with pytest.raises(wire.MalformedError):
+            wire.read(bad)
 
 
 @given(st.binary(max_size=144), st.binary(min_size=32, max_size=32))
@@ -1340,7 +1363,7 @@ async def test_what_outlives_the_emulator(telegram: MTProtoEmulator, anna: Perso
     world = telegram.world
     world.people.add(phone=BORIS, password="тайна")
     anna.contacts.add(boris.id)
-    logged_in(telegram, anna)
+    telegram.logged_in(anna)
     for channel in (True, False):
         world.groups.join(world.groups.add("Club", anna, channel=channel), boris, anna)
     world.mail.send(boris, anna.id, Draft("not this"))
@@ -1482,6 +1505,11 @@ async def drive_logins(control: Program, boris: Any) -> None:
     await other.send_code_request(BORIS)
     code = await control("code", phone=BORIS)
     assert (await other.sign_in(BORIS, code["code"])).id == boris["id"]
+    await other.disconnect()
+    ready = await control("login", phone=BORIS)
+    other = TelegramClient(session_at(control.ports["dc"], ready["session"]), 1, "any")
+    await other.connect()
+    assert (await other.get_me()).id == boris["id"]
     await other.disconnect()
     for verb, fields, status in (
         *(("scan", {"qr": "x", "phone": ANNA}, 400), ("scan", {"phone": ANNA}, 400), ("sing", {}, 404)),

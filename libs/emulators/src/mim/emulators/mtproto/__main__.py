@@ -43,7 +43,7 @@ async def run(folder: Path, port: int, port_control: int) -> None:
     _load(world, folder)
     emulator = MTProtoEmulator(world, _server_key(folder))
     keeper = asyncio.create_task(_keep(world, folder))
-    runner = web.AppRunner(control_application(world), access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(control_application(emulator), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await _listen(emulator, port, last.get("dc", 0))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-from telethon.crypto import rsa
+from telethon.crypto import AuthKey, rsa
 from telethon.sessions import StringSession
 
 DC = 2
@@ -33,3 +33,10 @@ def session_at(port: int, saved: str | None = None) -> Any:
     session = StringSession(saved)
     session.set_dc(DC, "127.0.0.1", port)
     return session
+
+
+def saved_session(port: int, key: bytes) -> str:
+    """A session with an authorization key, as `StringSession.save()` gives it."""
+    session = session_at(port)
+    session.auth_key = AuthKey(key)
+    return str(session.save())

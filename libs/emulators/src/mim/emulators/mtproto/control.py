@@ -2,6 +2,7 @@
 
     person {phone?, username?, name?, password?}          make or change somebody -> {id, phone, username, name}
     scan {qr, phone, dc?}                                  scan a QR code -> {device}
+    login {phone}                                          a ready `StringSession` of theirs -> {session}
     code {phone}                                           the last code sent to a phone -> {code, expires_in_s}
     devices {phone}                                        where they are logged in -> {devices}
     revoke {phone, device?, error?, tell?}                 end logins from elsewhere -> {revoked}
@@ -45,15 +46,15 @@ from mim.emulators.mtproto.logins import token_of
 from mim.emulators.mtproto.mail import Draft
 from mim.emulators.mtproto.methods import media
 from mim.emulators.mtproto.people import Device, Person, RpcError
-from mim.emulators.mtproto.world import World
+from mim.emulators.mtproto.server import MTProtoEmulator
 
 Who = int | str
 _MAX_BODY_BYTES = 1 << 27
 
 
-def control_application(world: World) -> web.Application:
+def control_application(emulator: MTProtoEmulator) -> web.Application:
     """The control API of one emulator."""
-    control = Control(world)
+    control = Control(emulator)
 
     async def handle(request: web.Request) -> web.Response:
         verb: Callable[..., Json] | None = getattr(control, request.match_info["verb"], None)
@@ -76,8 +77,9 @@ def control_application(world: World) -> web.Application:
 class Control:
     """One method a verb."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, emulator: MTProtoEmulator) -> None:
+        self._emulator = emulator
+        self._world = emulator.world
 
     def person(self, phone: str = "", username: str = "", name: str = "", password: str | None = None) -> Json:
         """Make somebody, or change them."""
@@ -87,6 +89,10 @@ class Control:
     def scan(self, qr: str, phone: Who, dc: int | None = None) -> Json:
         """Scan a QR code's text."""
         return {"device": str(self._world.scan(token_of(qr), self._person(phone), dc_id=dc).hash)}
+
+    def login(self, phone: Who) -> Json:
+        """Log in without a client."""
+        return {"session": self._emulator.logged_in(self._person(phone))}
 
     def code(self, phone: str) -> Json:
         """Read the code on a phone."""

@@ -28,6 +28,8 @@ P = int(
 """The prime that Telegram's own servers use; clients know it to be safe, so none spends seconds on proving it."""
 
 KEY_BYTES = 256
+SECRET_BYTES = 64
+"""Of the server's random exponents: enough for the group's strength, and fast."""
 _SAFE = 1 << (2048 - 64)
 _FROM_CLIENT, _FROM_SERVER = 0, 8  # the `x` of the description
 _HEAD = struct.Struct("<qqqii")
@@ -145,10 +147,13 @@ class Opened:
 def rsa_open(private: rsa.RSAPrivateKey, block: bytes) -> Opened:
     """Decrypt what a client sealed for the server. Raises: CryptoError."""
     numbers = private.private_numbers()
-    modulus, value = numbers.public_numbers.n, int.from_bytes(block, "big")
-    if len(block) != KEY_BYTES or value >= modulus:
+    value = int.from_bytes(block, "big")
+    if len(block) != KEY_BYTES or value >= numbers.public_numbers.n:
         raise CryptoError("this is no block of the server's key")
-    return rsa_unpad(pow(value, numbers.d, modulus).to_bytes(KEY_BYTES, "big"))
+    # By the Chinese remainder theorem, which takes a quarter of the time.
+    one, other = pow(value, numbers.dmp1, numbers.p), pow(value, numbers.dmq1, numbers.q)
+    decrypted = other + numbers.q * (numbers.iqmp * (one - other) % numbers.p)
+    return rsa_unpad(decrypted.to_bytes(KEY_BYTES, "big"))
 
 
 def rsa_unpad(decrypted: bytes) -> Opened:

@@ -20,6 +20,7 @@ from telethon.tl.tlobject import TLObject
 
 from mim.emulators.mtproto.crypto import (
     KEY_BYTES,
+    SECRET_BYTES,
     AuthKey,
     CryptoError,
     G,
@@ -33,8 +34,9 @@ from mim.emulators.mtproto.crypto import (
     xor,
 )
 
-# Any two primes do: factoring their product is work that the protocol asks of clients, not a secret.
-_FACTORS = 1229739323, 1402015859
+FACTORS = 32749, 32771
+"""Any two primes do: to factor their product is work that the protocol asks of clients, not a secret. Some clients
+read the product as a signed number, so its highest bit is 0."""
 _MAX_TRIES = 5
 
 
@@ -108,11 +110,11 @@ class Handshake:
             raise HandshakeError("the client knows another server key")
         inner = self._inner_of(request.encrypted_data)
         self._check_nonces(inner)
-        factors = tuple(_short(factor) for factor in _FACTORS)
+        factors = tuple(_short(factor) for factor in FACTORS)
         if (request.p, request.q) != factors or (inner.p, inner.q, inner.pq) != (*factors, _short(_product())):
             raise HandshakeError("the client did not factor the product")
         self._new_nonce = _bytes(inner.new_nonce, 32)
-        self._secret = int.from_bytes(self._noise(KEY_BYTES), "big")
+        self._secret = int.from_bytes(self._noise(SECRET_BYTES), "big")
         share = pow(G, self._secret, P)
         if not is_safe_share(share):
             raise HandshakeError("the server's own random number is unsafe")
@@ -171,7 +173,7 @@ def _read(data: bytes) -> tuple[Any, int]:
 
 
 def _product() -> int:
-    return _FACTORS[0] * _FACTORS[1]
+    return FACTORS[0] * FACTORS[1]
 
 
 def _short(number: int) -> bytes:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mim.emulators.mtproto.crypto import SECRET_BYTES
 from mim.emulators.mtproto.people import Device, People, Person, RpcError, digits
 from mim.emulators.mtproto.srp import Challenge, WrongShareError
 
@@ -193,7 +194,7 @@ class Logins:
         if person.verifier is None:
             return None
         identity = int.from_bytes(self._noise(8), "little", signed=True)
-        device.challenge = Challenge(identity, person.verifier, int.from_bytes(self._noise(256), "big"))
+        device.challenge = Challenge(identity, person.verifier, int.from_bytes(self._noise(SECRET_BYTES), "big"))
         return device.challenge
 
     def check_password(self, device: Device, srp_id: int, share: bytes, proof: bytes) -> Person:

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from mim.emulators.mtproto.client import saved_session
 from mim.emulators.mtproto.connection import converse
+from mim.emulators.mtproto.crypto import KEY_BYTES, AuthKey
 from mim.emulators.mtproto.handshake import ServerKey
+from mim.emulators.mtproto.people import Device, Person
 from mim.emulators.mtproto.world import World
 
 _BACKLOG = 4096
@@ -31,6 +34,14 @@ class MTProtoEmulator:
     def public_pem(self) -> str:
         """The key for `mim.emulators.mtproto.trust`."""
         return self.server_key.public_pem
+
+    def logged_in(self, person: Person) -> str:
+        """A saved session (`StringSession`) that is logged in as somebody, without all that leads to it."""
+        world = self.world
+        device = Device.of(AuthKey(world.noise(KEY_BYTES)), world.number(), world.number(), world.clock())
+        world.add_device(device)
+        device.log_in(person)
+        return saved_session(self.port, device.key.raw)
 
     async def start(self, port: int = 0) -> None:
         """Listen; 0 is any free port. Raises: OSError if the port is taken."""
