@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import stat
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -26,7 +25,7 @@ from mim.storage.database import DatabaseUnusable, open_database
 from mim.storage.tables import REVISION, Moment, deliveries, metadata
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-STARTERS = 3
+STARTERS = 8
 
 
 @pytest.fixture(params=ENGINES)
@@ -59,21 +58,12 @@ def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
 
 
-async def test_processes_that_start_together_agree(stored: Settings) -> None:
-    program = (
-        "import asyncio, sys; from pathlib import Path; from mim.runtime.settings import Settings\n"
-        "from mim.storage.database import open_database\n"
-        "async def main():\n"
-        "    settings = Settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2] or None)\n"
-        "    async with open_database(settings): pass\n"
-        "asyncio.run(main())"
-    )
-    url = stored.database_url.get_secret_value() if stored.database_url else ""
-    arguments = (sys.executable, "-c", program, str(stored.data_dir), url)
-    starters = [await asyncio.create_subprocess_exec(*arguments) for _ in range(STARTERS)]
-    assert [await starter.wait() for starter in starters] == [0] * STARTERS
-    async with open_database(stored) as database, database.read() as connection:
-        assert (await connection.execute(select(func.count()).select_from(deliveries))).scalar() == 0
+async def test_who_starts_together_agrees(stored: Settings) -> None:
+    async def start() -> int:
+        async with open_database(stored) as database, database.read() as connection:
+            return (await connection.execute(select(func.count()).select_from(deliveries))).scalar() or 0
+
+    assert await asyncio.gather(*(start() for _ in range(STARTERS))) == [0] * STARTERS
 
 
 async def test_a_database_of_a_newer_program_is_left_alone(stored: Settings) -> None:

@@ -165,15 +165,16 @@ class Lane:
             if (rests := self._breaker.rests_until(now)) is not None:
                 return rests
         sealed = await self._open(hook)
-        taken = await self._lanes.ledger.take(self._id, now)
-        if taken is None:
-            return await self._lanes.ledger.next_at(self._id)
-        if hook is None or webhook is None:
-            await self._settle(taken, Attempt(Verdict.NEVER, error=NO_WEBHOOK, answered=True))
-        elif sealed is None:
-            await self._settle(taken, Attempt(Verdict.RETRY, error=UNREADABLE))
-        else:
-            await self._try(taken, hook, webhook, sealed)
+        async with self._lanes.room:  # before the delivery is taken: it is held for a limited time
+            taken = await self._lanes.ledger.take(self._id, now)
+            if taken is None:
+                return await self._lanes.ledger.next_at(self._id)
+            if hook is None or webhook is None:
+                await self._settle(taken, Attempt(Verdict.NEVER, error=NO_WEBHOOK, answered=True))
+            elif sealed is None:
+                await self._settle(taken, Attempt(Verdict.RETRY, error=UNREADABLE))
+            else:
+                await self._try(taken, webhook, sealed)
         return now
 
     async def _open(self, hook: Hook | None) -> Sealed | None:
@@ -188,27 +189,31 @@ class Lane:
         if place != self._place:
             self._place, self._breaker = place, Breaker()
 
-    async def _try(self, taken: Taken, hook: Hook, webhook: Webhook, sealed: Sealed) -> None:
-        async with self._lanes.room:
-            attempt = await self._lanes.target.post(
-                webhook.url, taken.body.encode(), message_id=taken.id, secret=sealed.secret, headers=sealed.headers
-            )
+    async def _try(self, taken: Taken, webhook: Webhook, sealed: Sealed) -> None:
+        attempt = await self._lanes.target.post(
+            webhook.url, taken.body.encode(), message_id=taken.id, secret=sealed.secret, headers=sealed.headers
+        )
         metrics.webhook_tried(attempt.verdict, attempt.duration_ms / 1000)
-        await surely(lambda: self._settle(taken, attempt))
+        await self._settle(taken, attempt)
         if attempt.status_code == GONE:
+            await self._switch_off(webhook, f"gone/{taken.id}/{taken.tries}")
+
+    async def _switch_off(self, webhook: Webhook, command_id: str) -> None:
+        hook = self._lanes.hooks.get(self._id)
+        if hook is not None and hook.webhook == webhook:  # it may have been changed meanwhile
             self._breaker = self._breaker.asked_to_wait(self._lanes.clock.now() + timedelta(seconds=LOOK_AGAIN_S))
             self._log.warning("webhook_switched_off", reason="the target answered 410")
-            await surely(lambda: self._lanes.hooks.switch_off(hook, f"gone/{taken.id}/{taken.tries}"))
+            await surely(lambda: self._lanes.hooks.switch_off(hook, command_id))
 
     async def _settle(self, taken: Taken, attempt: Attempt) -> None:
         now, chance = self._lanes.clock.now(), self._lanes.chance()
         self._breaker = self._breaker.succeeded() if attempt.answered else self._breaker.failed(now, chance)
         wait = wait_s(taken.tries, chance) if attempt.verdict is Verdict.RETRY else None
-        if wait is not None and attempt.retry_after_s is not None:
-            wait = max(wait, attempt.retry_after_s)
+        if attempt.retry_after_s is not None:
+            wait = None if wait is None else max(wait, attempt.retry_after_s)
             self._breaker = self._breaker.asked_to_wait(now + timedelta(seconds=attempt.retry_after_s))
         result = _result(attempt, None if wait is None else now + timedelta(seconds=wait))
-        await self._lanes.ledger.settle(taken, result, now)
+        await surely(lambda: self._lanes.ledger.settle(taken, result, now))
         if result.status is DeliveryStatus.FAILED:
             self._log.warning("delivery_failed", delivery_id=taken.id, tries=taken.tries, reason=attempt.error)
 
