@@ -1427,6 +1427,7 @@ async def test_as_a_process_it_is_driven_over_its_control_port(tmp_path: Path) -
             await waiting
         await client.sign_in(password="secret")
         await drive_messages(control, client, heard, anna, boris)
+        await drive_media(control, heard)
         group = await drive_groups(control, heard)
         await drive_faults(control, client, anna)
         await drive_logins(control, boris)
@@ -1453,8 +1454,8 @@ async def drive_messages(control: Program, client: Any, heard: Heard, anna: Any,
     assert (message.message, message.entities) == ("hello", [types.MessageEntityBold(0, 5)])
     assert said["ids"] == {str(anna["id"]): message.id, str(boris["id"]): said["id"]}
     content = base64.b64encode(b"voice").decode()
-    file = {"name": "v.ogg", "content": content, "as": "voice", "mime_type": "audio/ogg"}
-    await control("say", from_=BORIS, to=ANNA, reply_to=message.id, of=ANNA, file=file)
+    media = {"kind": "voice", "name": "v.ogg", "content": content, "mime_type": "audio/ogg"}
+    await control("say", from_=BORIS, to=ANNA, reply_to=message.id, of=ANNA, media=media)
     voice = (await heard.next(types.UpdateNewMessage)).message
     assert (voice.reply_to.reply_to_msg_id, bool(voice.voice)) == (message.id, True)
     assert await client.download_media(voice, bytes) == b"voice"
@@ -1472,6 +1473,26 @@ async def drive_messages(control: Program, client: Any, heard: Heard, anna: Any,
     assert (await heard.next(types.UpdateMessageReactions)).msg_id == sent.id
     await control("delete", from_=BORIS, to=ANNA, ids=[said["id"]])
     assert (await heard.next(types.UpdateDeleteMessages)).messages == [message.id]
+
+
+async def drive_media(control: Program, heard: Heard) -> None:
+    given: list[dict[str, Any]] = [
+        {"kind": "photo", "name": "p.png", "content": base64.b64encode(png(2, 3)).decode()},
+        *({"kind": kind, "name": "f", "content": "ZGF0YQ=="} for kind in ("document", "audio", "video", "sticker")),
+        {"kind": "location", "latitude": 52.5, "longitude": 13.4},
+        {"kind": "contact", "phone": BORIS, "first_name": "B", "last_name": "C"},
+        {"kind": "poll", "question": "well?", "options": ["yes", "no"]},
+    ]
+    for media in given:
+        await control("say", from_=BORIS, to=ANNA, media=media, forwarded_from=ANNA)
+        message = (await heard.next(types.UpdateNewMessage)).message
+        assert message.media
+        assert message.fwd_from.from_id == types.PeerUser(message.fwd_from.from_id.user_id)
+    records = (await control("inbox", phone=ANNA))["messages"][-len(given) :]
+    assert [record["media"]["kind"] for record in records] == [media["kind"] for media in given]
+    for key in ("latitude", "first_name", "question"):
+        (one,) = [media for media in given if key in media]
+        assert one in [record["media"] for record in records]
 
 
 async def drive_groups(control: Program, heard: Heard) -> Any:
@@ -1514,6 +1535,8 @@ async def drive_logins(control: Program, boris: Any) -> None:
     for verb, fields, status in (
         *(("scan", {"qr": "x", "phone": ANNA}, 400), ("scan", {"phone": ANNA}, 400), ("sing", {}, 404)),
         *(("person", {"phone": "x"}, 400), ("say", {"from": "@nobody", "to": ANNA, "text": "x"}, 400)),
+        *(("say", {"from": BORIS, "to": ANNA, "media": {"kind": "x", "content": ""}}, 400),),
+        *(("say", {"from": BORIS, "to": ANNA, "media": {"kind": "photo", "content": "?"}}, 400),),
         *(("say", {"from": BORIS, "to": -5, "text": "x"}, 400), ("fault", {"wrong": 1}, 400), ("_person", {}, 404)),
     ):
         answered, body = await control.answer(verb, **fields)

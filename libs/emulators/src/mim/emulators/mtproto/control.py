@@ -9,13 +9,13 @@
     drop {phone}                                           cut the connections -> {dropped}
     group {title, creator, members?, kind?, about?}        kind: basic, supergroup, channel -> {chat, invite}
     join {chat, who}, leave {chat, who}                    -> {}
-    say {from, to, text?, entities?, reply_to?, file?}     write, file: {name, content (base64), as?, mime_type?}
-                                                           -> {id, ids}: in the writer's box, and by person
+    say {from, to, text?, entities?, reply_to?, media?, forwarded_from?}
+                                                           write -> {id, ids}: in the writer's box, and by person
     edit {from, to, id, text}                              -> {}
     delete {from, to, ids, revoke?}                        -> {}
     read {from, to, up_to?}                                read a chat -> {read}
     react {from, to, id, emoji?}                           no emoji takes it back -> {}
-    typing {from, to}                                      -> {}
+    typing {from, to, action?}                             action: typing, cancel, record_voice … -> {}
     sent {phone}, inbox {phone}                            what they sent, what they got -> {messages}
     fault {phone?, method?, times?, error?, code?, delay_s?, drop?, duplicate?, cut?, lose?} -> {}
     mend {}                                                nothing goes wrong any more -> {}
@@ -23,14 +23,13 @@
     incidents {}                                           connected, disconnected, auth_key_duplicated -> {incidents}
 
 People are named by phone, `@username` or id; a chat in `to` by a person or by a group's marked id, which is negative.
-`id`, `ids`, `up_to` and `reply_to` are ids as `from` knows them, or as `of` does, if that is given. `as` of a file is
-photo, document (the default), audio, voice, video or sticker. An error is `{"error": "<sentence>"}` with status 400.
+`id`, `ids`, `up_to` and `reply_to` are ids as `from` knows them, or as `of` does, if that is given. `media` has a
+`kind`: photo, document, audio, voice, video, sticker (with `name`, `content` in base64, `mime_type`), location, contact
+or poll; `sent` and `inbox` describe messages by the same words. An error is `{"error": "<sentence>"}`, status 400.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from inspect import signature
 from typing import Any
@@ -39,12 +38,12 @@ from aiohttp import web
 from telethon.tl import types
 
 from mim.emulators.mtproto.boxes import Copy
+from mim.emulators.mtproto.compose import ACTIONS, entities_from, media_from
 from mim.emulators.mtproto.describe import Json, messages_of
 from mim.emulators.mtproto.faults import Fault
 from mim.emulators.mtproto.groups import Group
 from mim.emulators.mtproto.logins import token_of
 from mim.emulators.mtproto.mail import Draft
-from mim.emulators.mtproto.methods import media
 from mim.emulators.mtproto.people import Device, Person, RpcError
 from mim.emulators.mtproto.server import MTProtoEmulator
 
@@ -62,10 +61,12 @@ def control_application(emulator: MTProtoEmulator) -> web.Application:
             return web.json_response({"error": "no such verb; mim.emulators.mtproto.control lists them"}, status=404)
         try:
             fields = await request.json() if request.can_read_body else {}
-            # `from` and `as` are the words, but no names for Python's parameters.
+            # `from` is the word, but no name for a parameter of Python's.
             fields = {"sender" if key == "from" else key: value for key, value in fields.items()}
             signature(verb).bind(**fields)
             return web.json_response(verb(**fields))
+        except KeyError as error:
+            return web.json_response({"error": f"the field {error} is missing or unknown"}, status=400)
         except (LookupError, TypeError, ValueError, AttributeError, RpcError) as error:
             return web.json_response({"error": f"{request.match_info['verb']} cannot do that: {error}"}, status=400)
 
@@ -160,14 +161,17 @@ class Control:
         entities: list[Json] | None = None,
         reply_to: int | None = None,
         of: Who | None = None,
-        file: Json | None = None,
+        media: Json | None = None,
+        forwarded_from: Who | None = None,
     ) -> Json:
         """Write a message."""
         person, chat = self._person(sender), self._chat(to)
         answered = self._id(person, chat, reply_to, of) if reply_to else None
-        draft = Draft(text, _entities(entities), self._media(file) if file else None, answered)
-        if not (text or file):
-            raise ValueError("say something: text or file")
+        if not (text or media):
+            raise ValueError("say something: text or media")
+        made = media_from(self._world, media) if media else None
+        header = self._forwarded(forwarded_from) if forwarded_from is not None else None
+        draft = Draft(text, entities_from(entities), made, answered, header)
         copy, _ = self._world.mail.send(person, chat, draft)
         return {"id": copy.message.id, "ids": {str(owner): mine for owner, mine in copy.post.copies.items()}}
 
@@ -195,9 +199,9 @@ class Control:
         self._world.attention.react(person, chat, self._id(person, chat, id, of), [emoji] if emoji else [])
         return {}
 
-    def typing(self, sender: Who, to: Who) -> Json:
+    def typing(self, sender: Who, to: Who, action: str = "typing") -> Json:
         """Begin to type."""
-        self._world.attention.typing(self._person(sender), self._chat(to), types.SendMessageTypingAction())
+        self._world.attention.typing(self._person(sender), self._chat(to), ACTIONS[action]())
         return {}
 
     def sent(self, phone: Who) -> Json:
@@ -230,6 +234,9 @@ class Control:
     def _person(self, who: Who) -> Person:
         return self._world.people.get(who)
 
+    def _forwarded(self, author: Who) -> Any:
+        return types.MessageFwdHeader(self._world.now(), from_id=types.PeerUser(self._person(author).id))
+
     def _group(self, chat: int) -> Group:
         group = self._world.groups.get(chat)
         if group is None:
@@ -248,48 +255,10 @@ class Control:
             raise LookupError(f"{owner.name} has no message {message_id} in that chat")
         return _own_id(copy, person)
 
-    def _media(self, file: Json) -> Any:
-        try:
-            content = base64.b64decode(file["content"], validate=True)
-        except binascii.Error:
-            raise ValueError("a file's content is base64") from None
-        stored = self._world.files.store(str(file.get("name", "")), content)
-        kind, mime_type = file.get("as", "document"), str(file.get("mime_type", "application/octet-stream"))
-        if kind == "photo":
-            return media.photo(self._world, stored)
-        return media.document(self._world, stored, mime_type, _attributes(kind, file))
-
 
 def _own_id(copy: Copy, person: Person) -> int:
     ids = copy.post.copies
     return ids.get(person.id) or next(iter(ids.values()))
-
-
-def _attributes(kind: str, file: Json) -> list[Any]:
-    duration = int(file.get("duration_s", 1))
-    match kind:
-        case "document":
-            return []
-        case "audio" | "voice":
-            return [types.DocumentAttributeAudio(duration, voice=kind == "voice")]
-        case "video":
-            return [types.DocumentAttributeVideo(duration, 640, 480)]
-        case "sticker":
-            return [types.DocumentAttributeSticker(str(file.get("emoji", "")), types.InputStickerSetEmpty())]
-    raise ValueError(f"{kind!r} is no way to send a file: photo, document, audio, voice, video or sticker")
-
-
-def _entities(entities: list[Json] | None) -> list[Any] | None:
-    """Formatting, as `describe` gives it: `{type: "bold", offset, length}`."""
-    made = []
-    for entity in entities or []:
-        fields = dict(entity)
-        name = str(fields.pop("type"))
-        kind = getattr(types, f"MessageEntity{name[:1].upper()}{name[1:]}", None)
-        if kind is None:
-            raise ValueError(f"{name!r} is no kind of formatting")
-        made.append(kind(**fields))
-    return made or None
 
 
 def _device(device: Device) -> Json:
