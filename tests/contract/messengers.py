@@ -1,13 +1,16 @@
 """The messengers of the conformance suite: a real session of each adapter, its messenger emulated, and a person there.
 
-async with connected(Provider.TELEGRAM, folder) as messenger:
-sent = await messenger.send(text="hello")
-assert messenger.shown(sent).text == "hello"
+    async with connected(ACCOUNTS["telegram bot"], folder) as messenger:
+        sent = await messenger.send(text="hello")
+        assert messenger.shown(sent).text == "hello"
+
+What one of them cannot do, by its capabilities, is not asked of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import os
 from abc import ABC, abstractmethod
@@ -19,17 +22,25 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from telethon import TelegramClient, events
+from telethon.tl import functions, types
 
 from mim.contracts.content import MessageKind
 from mim.contracts.errors import ErrorCode, MimError
+from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.providers import PROVIDERS
 from mim.contracts.states import Provider
 from mim.contracts.values import Account, IncomingMessage, Restriction
-from mim.emulators import telegram, whatsapp
+from mim.emulators import mtproto, telegram, whatsapp
+from mim.emulators.mtproto import MTProtoEmulator
+from mim.emulators.mtproto.describe import messages_of
+from mim.emulators.mtproto.logins import token_of
+from mim.emulators.mtproto.people import Person
 from mim.emulators.whatsapp import WhatsAppEmulator
 from mim.runtime.session import SentMessage, Session
 from mim.telegram_adapter.session import TelegramSession
+from mim.telegram_adapter.user_session import UserSession
 from mim.whatsapp_adapter.session import WhatsAppSession
 
 WITHIN_S = 20.0
@@ -37,11 +48,33 @@ INSTANCE = "5f0c1d3e-0000-4000-8000-000000000042"
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of account."""
+
+    provider: Provider
+    login: LoginKind | None = None
+
+
+ACCOUNTS = {
+    "whatsapp": Kind(Provider.WHATSAPPWEB),
+    "telegram bot": Kind(Provider.TELEGRAM, LoginKind.BOT),
+    "telegram user": Kind(Provider.TELEGRAM, LoginKind.USER),
+}
+
+
 class Recorder:
     """A session context that keeps what is reported."""
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str], secrets: Mapping[str, str]) -> None:
-        self.instance_id = INSTANCE
+    def __init__(
+        self,
+        data_dir: Path,
+        settings: Mapping[str, str],
+        secrets: dict[str, str] | None = None,
+        login: LoginKind | None = None,
+    ) -> None:
+        self.instance_id, self.login = INSTANCE, login
+        secrets = {} if secrets is None else secrets
         self.settings, self.secrets, self.data_dir = settings, secrets, data_dir
         data_dir.mkdir(mode=0o700)
         self.log = structlog.wrap_logger(None, processors=[self._drop], wrapper_class=structlog.BoundLogger)
@@ -58,6 +91,14 @@ class Recorder:
 
     async def qr_ready(self, code: str, expires_at: datetime) -> None:
         self._reported.put_nowait(("qr_ready", (code, expires_at)))
+
+    async def login_step(self, step: LoginStep) -> None:
+        self._reported.put_nowait(("login_step", step))
+
+    async def keep_login(self, login: str | None) -> None:
+        self.secrets.pop("login", None)
+        if login is not None:
+            self.secrets["login"] = login
 
     async def authenticated(self, account: Account) -> None:
         self._reported.put_nowait(("authenticated", account))
@@ -108,7 +149,7 @@ class Shown:
 class Messenger(ABC):
     """One account that is connected, and the person it talks to, whose chat is `chat`."""
 
-    provider: Provider
+    kind: Kind
     recorder: Recorder
     session: Session
     chat: str
@@ -116,14 +157,14 @@ class Messenger(ABC):
 
     def can(self, word: str) -> bool:
         """Whether the provider says that it can do this."""
-        return word in {capability.value for capability in PROVIDERS[self.provider].capabilities}
+        return word in PROVIDERS[self.kind.provider].can(self.kind.login)
 
     async def send(self, **content: Any) -> SentMessage:
         """Let the account say or do something in the person's chat."""
         message = SendMessage(
             id=f"m-{next(self._ids)}",
             instance_id=INSTANCE,
-            provider=self.provider,
+            provider=self.kind.provider,
             to=self.chat,
             expires_at=datetime.now(UTC) + timedelta(minutes=1),
             **content,
@@ -145,6 +186,10 @@ class Messenger(ABC):
     @abstractmethod
     async def does(self, kind: str, target: str, text: str = "") -> None:
         """The person does something to a message: edit, delete or reaction."""
+
+    async def reads(self) -> tuple[str, ...]:
+        """The person reads the chat; which receipts there will be."""
+        return ("delivered", "read")
 
     @abstractmethod
     def saw(self, kind: MessageKind, target: str = "") -> bool:
@@ -247,10 +292,96 @@ class WhatsAppAccount(Messenger):
         return any(event.get("kind") == "read" and event.get("message_id") == target for event in events)
 
 
+@dataclass(kw_only=True)
+class TelegramUser(Messenger):
+    """A person's account, and another person at a real client of their own."""
+
+    emulator: MTProtoEmulator
+    own: Person
+    person: Person
+    client: Any
+    noticed: set[MessageKind] = field(default_factory=set)
+    theirs: dict[str, int] = field(default_factory=dict)
+
+    def shown(self, sent: SentMessage | str) -> Shown:
+        identity = sent if isinstance(sent, str) else sent.messenger_id
+        if identity not in self.theirs:
+            self.theirs[identity] = self._their_id(identity)
+        inbox = messages_of(self.emulator.world, self.person, sent=False)
+        found = next((each for each in inbox if each["id"] == self.theirs[identity]), None)
+        if found is None:
+            return Shown(text="", deleted=True)
+        media = found.get("media") or {}
+        kind = "image" if media.get("kind") == "photo" else media.get("kind")
+        return Shown(
+            text=found["text"],
+            media=media | {"kind": kind} if "sha256" in media else None,
+            location=(media["latitude"], media["longitude"]) if kind in ("location", "venue") else None,
+            contact=media.get("first_name"),
+            options=media.get("options"),
+            reply_to=self._own_id(found["reply_to"]) if "reply_to" in found else None,
+            forwarded="forwarded_from" in found,
+            edited="edited" in found,
+            reaction="".join("".join(emojis) for emojis in found.get("reactions", {}).values()),
+        )
+
+    def _their_id(self, identity: str) -> int:
+        """The person's own id of a message that the account knows by another: each box counts for itself."""
+        return int(self.own.box.copies[int(identity)].post.copies[self.person.id])
+
+    def _own_id(self, theirs: int) -> str:
+        return str(self.person.box.copies[theirs].post.copies[self.own.id])
+
+    async def says(self, **content: Any) -> str:
+        peer, text = await self.client.get_input_entity("own_account"), content.get("text", "")
+        if "media" in content:
+            said = await self.client.send_file(peer, **_telethon_file(content["media"]), caption=text)
+        elif "location" in content:
+            spot = types.InputGeoPoint(content["location"]["latitude"], content["location"]["longitude"])
+            said = await self.client.send_file(peer, types.InputMediaGeoPoint(spot))
+        elif "contact" in content:
+            card = content["contact"]
+            said = await self.client.send_file(peer, types.InputMediaContact(card["phone"], card["name"], "", ""))
+        elif "poll" in content:
+            said = await self.client.send_file(peer, _telethon_poll(content["poll"]))
+        else:
+            reply = self._their_id(content["reply_to"]) if "reply_to" in content else None
+            said = await self.client.send_message(peer, text, reply_to=reply)
+        return self._own_id(said.id)
+
+    async def does(self, kind: str, target: str, text: str = "") -> None:
+        peer, mine = await self.client.get_input_entity("own_account"), self._their_id(target)
+        if kind == "edit":
+            await self.client.edit_message(peer, mine, text)
+        elif kind == "delete":
+            await self.client.delete_messages(peer, [mine], revoke=True)
+        else:
+            reaction = [types.ReactionEmoji(text)]
+            await self.client(functions.messages.SendReactionRequest(peer, mine, reaction=reaction))
+
+    async def reads(self) -> tuple[str, ...]:
+        await self.client.send_read_acknowledge("own_account")
+        return ("read",)  # Telegram does not tell when a message arrived
+
+    def saw(self, kind: MessageKind, target: str = "") -> bool:
+        del target  # a chat is read up to a message
+        return kind in self.noticed
+
+    async def notice(self, update: Any) -> None:
+        """What the person's client is told."""
+        if isinstance(update, types.UpdateUserTyping):
+            self.noticed.add(MessageKind.TYPING)
+        if isinstance(update, types.UpdateReadHistoryOutbox):
+            self.noticed.add(MessageKind.READ)
+
+
 @asynccontextmanager
-async def connected(provider: Provider, folder: Path) -> AsyncIterator[Messenger]:
-    """An account of a provider that is ready."""
-    make = {Provider.TELEGRAM: _telegram_bot, Provider.WHATSAPPWEB: _whatsapp}[provider]
+async def connected(kind: Kind, folder: Path) -> AsyncIterator[Messenger]:
+    """An account that is ready."""
+    if kind.provider is Provider.WHATSAPPWEB:
+        make = _whatsapp
+    else:
+        make = _telegram_user if kind.login is LoginKind.USER else _telegram_bot
     async with make(folder) as messenger:
         yield messenger
 
@@ -264,8 +395,85 @@ async def _telegram_bot(folder: Path) -> AsyncIterator[Messenger]:
         async with _running(session):
             await recorder.next("client_ready")
             yield TelegramBot(
-                provider=Provider.TELEGRAM, recorder=recorder, session=session, chat="1001", emulator=emulator
+                kind=ACCOUNTS["telegram bot"], recorder=recorder, session=session, chat="1001", emulator=emulator
             )
+
+
+@asynccontextmanager
+async def _telegram_user(folder: Path) -> AsyncIterator[Messenger]:
+    async with mtproto.serve() as emulator:
+        own = emulator.world.people.add(phone="15550001111", name="Own Account", username="own_account")
+        person = emulator.world.people.add(phone="15550002222", name="Bob", username="bob_b")
+        recorder = Recorder(folder / "session", user_settings(emulator, folder), login=LoginKind.USER)
+        session = UserSession(recorder)
+        async with _client_of(emulator, person) as client, _running(session):
+            url, _ = await recorder.next("qr_ready")
+            emulator.world.scan(token_of(url), own)
+            await recorder.next("client_ready")
+            account = TelegramUser(
+                kind=ACCOUNTS["telegram user"],
+                recorder=recorder,
+                session=session,
+                chat="@bob_b",
+                emulator=emulator,
+                own=own,
+                person=person,
+                client=client,
+            )
+            client.add_event_handler(account.notice, events.Raw)
+            yield account
+
+
+def user_settings(emulator: MTProtoEmulator, folder: Path) -> dict[str, str]:
+    """The settings of a session of a person's account."""
+    (folder / "server.pub").write_text(emulator.public_pem)
+    return {
+        "telegram_api_id": "1",
+        "telegram_api_hash": "any",
+        "telegram_dc": f"127.0.0.1:{emulator.port}",
+        "telegram_dc_key_file": str(folder / "server.pub"),
+        "media_private": "true",
+    }
+
+
+@asynccontextmanager
+async def _client_of(emulator: MTProtoEmulator, person: Person) -> AsyncIterator[Any]:
+    """A client of somebody who is logged in."""
+    mtproto.trust(emulator.public_pem)
+    client = TelegramClient(mtproto.session_at(emulator.port), 1, "any", flood_sleep_threshold=0)
+    await client.connect()
+    qr = await client.qr_login()
+    waiting = asyncio.create_task(qr.wait(WITHIN_S))
+    await asyncio.sleep(0)
+    emulator.world.scan(qr.token, person)
+    await waiting
+    try:
+        yield client
+    finally:
+        await client.disconnect()
+
+
+def _telethon_file(media: Json) -> Json:
+    file = io.BytesIO(media["content"])
+    file.name = media.get("name") or "file"
+    attributes: list[Any] = []
+    kind = media["kind"]
+    if kind == "sticker":
+        attributes = [types.DocumentAttributeSticker("", types.InputStickerSetEmpty())]
+    elif kind == "video":
+        attributes = [types.DocumentAttributeVideo(0, 1, 1)]
+    elif kind in ("audio", "voice"):
+        attributes = [types.DocumentAttributeAudio(0, voice=kind == "voice")]
+    options = {"attributes": attributes, "mime_type": media["content_type"], "force_document": kind == "document"}
+    return {"file": file, "voice_note": kind == "voice", **options}
+
+
+def _telethon_poll(poll: Json) -> Any:
+    answers = [
+        types.PollAnswer(types.TextWithEntities(option, []), bytes([index]))
+        for index, option in enumerate(poll["options"])
+    ]
+    return types.InputMediaPoll(types.Poll(1, types.TextWithEntities(poll["question"], []), answers, 0))
 
 
 @asynccontextmanager
@@ -277,10 +485,10 @@ async def _whatsapp(folder: Path) -> AsyncIterator[Messenger]:
             "whatsapp_child_wrapper": f"-m mim.emulators.whatsapp.trust {emulator.root_file}",
             "media_private": "true",
         }
-        recorder = Recorder(folder / "session", settings, {})
+        recorder = Recorder(folder / "session", settings)
         session = WhatsAppSession(recorder)
         account = WhatsAppAccount(
-            provider=Provider.WHATSAPPWEB, recorder=recorder, session=session, chat="+1 555 000 2222", emulator=emulator
+            kind=ACCOUNTS["whatsapp"], recorder=recorder, session=session, chat="+1 555 000 2222", emulator=emulator
         )
         emulator.phones.get(account.other, "Bob")
         async with _running(session):

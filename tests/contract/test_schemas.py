@@ -22,6 +22,7 @@ from mim.contracts.content import ContactCard, Location, Media, MessageRef, Poll
 from mim.contracts.deliveries import Delivery, DeliveryCall, DeliveryReply, Trial
 from mim.contracts.errors import Invalid
 from mim.contracts.fields import Model
+from mim.contracts.login import LoginField, LoginStep
 from mim.contracts.messages import (
     EVENTS,
     ChangeInstance,
@@ -153,6 +154,13 @@ CONTACT = Contact(id="1", name="n", username="u", phone_number="+49170", lid="7@
 PORTS = Ports(api=3001, mcp=3002)
 MEDIA = Media(kind="image", source="https://example.com/a.png", file_name="a.png")
 REF = MessageRef(id="225", chat_id="1", from_me=True, sender="7")
+STEP = LoginStep(
+    type="input_password",
+    instructions="Введите пароль",
+    fields=(LoginField(name="password", label="l", required=True, secret=True),),
+    code="2@x",
+    expires_at=LATER,
+)
 SEALED = {"token": "v1.x", "proxy": "v1.y"}
 FIGURES = Figures(
     restart_count=1,
@@ -190,6 +198,9 @@ FIELDS: dict[str, Any] = COMMON | {
     "epoch": 3,
     "actor": "me",
     "reason": REASON,
+    "login": "user",
+    "step": STEP,
+    "login_step": STEP,
     "display_name": "Имя",
     "desired": "stopped",
     "webhook": HOOK,
@@ -239,7 +250,7 @@ REQUEST = AllocationRequest(**COMMON, worker="w", lost_ports=(3001,))
 ALLOCATION = Allocation(ports=PORTS, api_key_sha256="h", worker="w", boot="b")
 QR = QrCode(code="2@x", generated_at=NOW, expires_at=LATER)
 SAMPLES: tuple[Model, ...] = (
-    CreateInstance(**COMMON, actor="me", origin="o", reply_to="mim.reply.x", name="Имя", start=False, webhook=HOOK,
+    CreateInstance(**COMMON, login="bot", actor="me", origin="o", reply_to="mim.reply.x", name="Имя", start=False, webhook=HOOK,
                    sealed=SEALED, token_hint="abcd"),
     ChangeInstance(instance_id=ID, verb="stop", actor="me", origin="o", reply_to="mim.reply.x"),
     UpdateInstance(instance_id=ID, actor="me", origin="o", reply_to="mim.reply.x", name="Имя", webhook=HOOK,
@@ -251,7 +262,7 @@ SAMPLES: tuple[Model, ...] = (
                 kind="image", media=MEDIA, location=Location(latitude=1, longitude=2, name="n", address="a"),
                 contact=ContactCard(name="Anna", phone_number="+49 170 1234567"),
                 poll=Poll(question="q", options=("a", "b"), multiple=True), reply_to=REF, target=REF, emoji="👍🏽"),
-    SessionOrder(instance_id=ID, user_id="u", provider="telegram", action="hold", boot="b", epoch=3, ports=PORTS,
+    SessionOrder(instance_id=ID, user_id="u", provider="telegram", login="user", action="hold", boot="b", epoch=3, ports=PORTS,
                  api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON,
                  restriction=Restriction(kind="k", scope="s", until=NOW)),
     WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3, address="10.0.0.1",
@@ -264,7 +275,7 @@ SAMPLES: tuple[Model, ...] = (
     DeadLetter(service="s", subject="x", reason="r", code="X", time=NOW, payload="eA==", headers={"a": "b"}),
     FoldPosition(seq=7),
     LogLine(timestamp=NOW, level="error", message="m", source="s"),
-    SessionCall(instance_id=ID, phone_number="+49170", api_key_sha256="h"),
+    SessionCall(instance_id=ID, phone_number="+49170", login={"code": "v1.x"}, api_key_sha256="h"),
     SessionAnswer(pairing_code="ABCD", expires_at=LATER, code="X", message="m"),
     DeliveryCall(instance_id=ID, instance_seq=7, delivery_id=ID, test_id="t", status="failed", limit=3, offset=2),
     DeliveryReply(
@@ -333,7 +344,7 @@ def test_a_message_survives_the_bus_whole(sample: Model) -> None:
 def test_fields_of_a_later_version_are_ignored(sample: Model) -> None:
     doc = sample.model_dump(mode="json")
     maps = (
-        {"sealed", "headers", "figures", "counts", "body"} if not isinstance(sample, InstanceRecord) else set()
+        {"sealed", "headers", "figures", "counts", "body", "login"} if not isinstance(sample, InstanceRecord) else set()
     )  # maps from names to values: a new key there is data, not a field
     wider = {key: value if key in maps else with_unknown(value) for key, value in doc.items()} | {"later": [1]}
     assert type(sample).model_validate_json(json.dumps(wider)) == sample

@@ -1722,7 +1722,7 @@ export interface components {
          * @description Something that instances of a provider can do. Kinds of messages are called as in `MessageKind`.
          * @enum {string}
          */
-        Capability: "text" | "image" | "document" | "audio" | "voice" | "video" | "sticker" | "location" | "contact" | "poll" | "forward" | "edit" | "delete" | "reaction" | "read" | "typing" | "reply" | "formatting" | "receipts" | "groups" | "qr_login" | "pairing_code" | "token_login" | "proxy";
+        Capability: "text" | "image" | "document" | "audio" | "voice" | "video" | "sticker" | "location" | "contact" | "poll" | "forward" | "edit" | "delete" | "reaction" | "read" | "typing" | "reply" | "formatting" | "receipts" | "groups" | "qr_login" | "pairing_code" | "phone_login" | "token_login" | "proxy";
         /**
          * Changed
          * @description What became of a change, and where the instance stands now (null: it was deleted meanwhile).
@@ -1833,6 +1833,8 @@ export interface components {
             /** @description Also accepted as `company_id`. */
             user_id: string;
             provider: components["schemas"]["Provider"];
+            /** @default null */
+            login?: components["schemas"]["LoginKind"] | null;
             type_instance: components["schemas"]["Interface"][];
             /** @default null */
             name?: string | null;
@@ -2044,7 +2046,7 @@ export interface components {
          * @description The `code` of an error answer, a reason or a failed message.
          * @enum {string}
          */
-        ErrorCode: "BAD_JSON" | "INVALID_FIELDS" | "INVALID_ID" | "INVALID_MESSAGE" | "TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN_ORIGIN" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "QR_NOT_AVAILABLE" | "NOT_READY" | "ALREADY_EXISTS" | "IDEMPOTENCY_CONFLICT" | "PORTS_EXHAUSTED" | "PORT_TAKEN" | "NO_WORKER" | "WORKER_LOST" | "BUS_UNAVAILABLE" | "STORAGE_FULL" | "SHUTTING_DOWN" | "TIMEOUT" | "INTERNAL" | "FORBIDDEN" | "NOT_SUPPORTED" | "TOO_MANY_REQUESTS" | "MEDIA_UNREACHABLE" | "MEDIA_REFUSED" | "MESSENGER_UNREACHABLE" | "MESSENGER_REFUSED" | "RATE_LIMITED" | "RECIPIENT_UNKNOWN" | "RECIPIENT_BLOCKED" | "REACHOUT_LOCKED" | "TOKEN_MISSING" | "TOKEN_REJECTED" | "OTHER_POLLER" | "QR_EXPIRED" | "PASSKEY_REQUIRED" | "LOGGED_OUT" | "LOGIN_REPLACED" | "SESSION_CRASHED" | "GAVE_UP" | "UNCERTAIN" | "REQUESTED";
+        ErrorCode: "BAD_JSON" | "INVALID_FIELDS" | "INVALID_ID" | "INVALID_MESSAGE" | "TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN_ORIGIN" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "QR_NOT_AVAILABLE" | "NOT_READY" | "ALREADY_EXISTS" | "IDEMPOTENCY_CONFLICT" | "PORTS_EXHAUSTED" | "PORT_TAKEN" | "NO_WORKER" | "WORKER_LOST" | "BUS_UNAVAILABLE" | "STORAGE_FULL" | "SHUTTING_DOWN" | "TIMEOUT" | "INTERNAL" | "FORBIDDEN" | "NOT_SUPPORTED" | "TOO_MANY_REQUESTS" | "MEDIA_UNREACHABLE" | "MEDIA_REFUSED" | "MESSENGER_UNREACHABLE" | "MESSENGER_REFUSED" | "RATE_LIMITED" | "RECIPIENT_UNKNOWN" | "RECIPIENT_BLOCKED" | "REACHOUT_LOCKED" | "TOKEN_MISSING" | "TOKEN_REJECTED" | "OTHER_POLLER" | "QR_EXPIRED" | "PASSKEY_REQUIRED" | "CODE_REQUIRED" | "PASSWORD_REQUIRED" | "LOGGED_OUT" | "LOGIN_REPLACED" | "SESSION_CRASHED" | "GAVE_UP" | "UNCERTAIN" | "REQUESTED";
         /**
          * ErrorHistory
          * @description What went wrong since the errors were last cleared, newest first.
@@ -2119,6 +2121,7 @@ export interface components {
             company_id: string;
             name: string | null;
             provider: components["schemas"]["Provider"];
+            login: components["schemas"]["LoginKind"] | null;
             type_instance: components["schemas"]["Interface"][];
             status: components["schemas"]["Status"];
             auth_status: components["schemas"]["AuthStatus"];
@@ -2272,6 +2275,10 @@ export interface components {
             phone_number?: string | null;
             /** @default null */
             token?: string | null;
+            /** @default null */
+            code?: string | null;
+            /** @default null */
+            password?: string | null;
         };
         /**
          * LoginField
@@ -2279,12 +2286,18 @@ export interface components {
          */
         LoginField: {
             /** @enum {string} */
-            name: "phone_number" | "token";
+            name: "phone_number" | "token" | "code" | "password";
             label: string;
             required: boolean;
             /** @default false */
             secret: boolean;
         };
+        /**
+         * LoginKind
+         * @description As what an account of a provider logs in, where there is a choice.
+         * @enum {string}
+         */
+        LoginKind: "bot" | "user";
         /**
          * LoginStep
          * @description The one thing that is next for the login. `code` is the raw text of the QR code, or the code to be typed.
@@ -2668,28 +2681,40 @@ export interface components {
         };
         /**
          * ProviderDescription
-         * @description A provider as a form needs to know it.
+         * @description A provider as a form needs to know it. Where accounts log in in several ways, `logins` has what each can do;
+         *     `capabilities` is what the first of them can.
          */
         ProviderDescription: {
             id: components["schemas"]["Provider"];
             title: string;
             fields: components["schemas"]["ProviderField"][];
             capabilities: components["schemas"]["Capability"][];
+            /** @default {} */
+            logins: {
+                [key: string]: components["schemas"]["Capability"][];
+            };
         };
         /**
          * ProviderField
          * @description One field of the body that creates or changes an instance. `pattern` is a regular expression for the whole value;
-         *     secrets are never shown again.
+         *     secrets are never shown again. `choices`, if there are any, are all values, the first one when nothing is chosen;
+         *     `when` says with which values of other fields this one belongs to the form.
          */
         ProviderField: {
             /** @enum {string} */
-            name: "token" | "proxy";
+            name: "login" | "token" | "proxy";
             label: string;
             help: string;
             required: boolean;
             secret: boolean;
             pattern: string;
             example: string;
+            /** @default [] */
+            choices: string[];
+            /** @default {} */
+            when: {
+                [key: string]: string;
+            };
         };
         /**
          * ProviderInfo

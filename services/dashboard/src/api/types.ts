@@ -15,6 +15,7 @@ export type LoginStep = Schemas["LoginStep"];
 export type QrAnswer = Schemas["QrAnswer"];
 export type Created = Schemas["Created"];
 export type CreationPending = Schemas["CreationPending"];
+export type LoginKind = Schemas["LoginKind"];
 export type CreateBody = Schemas["CreateInstanceBody"];
 export type UpdateBody = Schemas["UpdateInstanceBody"];
 export type ProviderItem = Schemas["ProviderItem"];

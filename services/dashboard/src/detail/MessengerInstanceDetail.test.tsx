@@ -61,8 +61,8 @@ test("a step that asks for something shows its fields and what was wrong with th
 });
 
 test.each([
-  ["input_code", { name: "code", label: "Login code", required: true, secret: false }, "Login code"],
-  ["input_password", { name: "password", label: "Cloud password", required: true, secret: true }, "Cloud password"],
+  ["input_code", { name: "code", label: "Login code", required: true, secret: false }, "^Code"],
+  ["input_password", { name: "password", label: "Cloud password", required: true, secret: true }, "^Password"],
   ["input_phone", { name: "phone_number", label: "", required: true, secret: false }, "Phone number"],
 ])("the step %s asks for its fields, sends them, and goes on to the next step", async (type, field, label) => {
   const user = userEvent.setup();

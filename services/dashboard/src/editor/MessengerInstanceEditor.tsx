@@ -6,14 +6,14 @@ import { useTranslation } from "react-i18next";
 import { asProblem } from "../api/problem";
 import { instanceQuery, providersQuery } from "../api/queries";
 import { newKey } from "../api/send";
-import type { Instance, ProviderItem } from "../api/types";
+import type { Instance, ProviderField, ProviderItem } from "../api/types";
 import { useInstanceActions } from "../api/useInstanceActions";
 import { titleOf } from "../instances/view";
 import { Empty } from "../ui/Empty";
 import { ProblemAlert } from "../ui/ProblemAlert";
 import { useDenied, useSession } from "../ui/session";
 import { useMessengerProvider } from "../useMessengerProvider";
-import { createBody, draftOf, newDraft, updateBody, wrongs, type Draft } from "./draft";
+import { createBody, draftOf, newDraft, presentFields, updateBody, wrongs, type Draft } from "./draft";
 import { GeneralFields } from "./GeneralFields";
 import { ProviderChoice } from "./ProviderChoice";
 import { ProviderFields } from "./ProviderFields";
@@ -54,9 +54,9 @@ export function MessengerInstanceEditor({ providers, instance }: Props) {
     instance ? draftOf(instance) : { ...newDraft(first), userId: session?.user_id ?? "" },
   );
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
-  const { save, busy, error } = useSave(draft, instance);
   const provider = providers.find((each) => each.description.id === draft.provider);
-  const fields = provider?.description.fields ?? [];
+  const fields = presentFields(provider?.description.fields ?? [], draft, instance);
+  const { save, busy, error } = useSave(draft, fields, instance);
   const wrong = wrongs(draft, fields, isNew);
   const refused = new Map((error?.details ?? []).map((each) => [each.field.split(".").at(-1) ?? "", each.problem]));
 
@@ -118,7 +118,7 @@ export function MessengerInstanceEditor({ providers, instance }: Props) {
 }
 
 /** The same key as long as nothing was changed: to try again creates nothing twice. */
-function useSave(draft: Draft, instance: Instance | null) {
+function useSave(draft: Draft, fields: readonly ProviderField[], instance: Instance | null) {
   const navigate = useNavigate();
   const { createInstance } = useMessengerProvider();
   const { update } = useInstanceActions();
@@ -141,8 +141,8 @@ function useSave(draft: Draft, instance: Instance | null) {
   }
 
   async function run(): Promise<string> {
-    if (!instance) return (await createInstance({ body: createBody(draft), key: key.current.value })).instance_id;
-    const body = updateBody(draft, instance);
+    if (!instance) return (await createInstance({ body: createBody(draft, fields), key: key.current.value })).instance_id;
+    const body = updateBody(draft, instance, fields);
     if (Object.keys(body).length > 0) await update(instance.id, body);
     return instance.id;
   }

@@ -1,6 +1,6 @@
-import { Checkbox, PasswordInput, Stack, TextInput } from "@mantine/core";
+import { Checkbox, NativeSelect, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import type { Instance, ProviderField } from "../api/types";
+import type { Instance, LoginKind, ProviderField } from "../api/types";
 import type { Form } from "./form";
 
 type Props = Form & { fields: readonly ProviderField[]; instance: Instance | null };
@@ -10,30 +10,56 @@ export function ProviderFields({ fields, ...rest }: Props) {
   return fields.map((field) => <Field key={field.name} field={field} {...rest} />);
 }
 
-function Field({ field, instance, draft, change, message }: Omit<Props, "fields"> & { field: ProviderField }) {
+type FieldProps = Omit<Props, "fields"> & { field: ProviderField };
+
+function Field({ field, ...rest }: FieldProps) {
+  if (field.name === "login") return <Choice field={field} {...rest} />;
+  return <Value field={field} name={field.name} {...rest} />;
+}
+
+function Choice({ field, draft, change, message }: FieldProps) {
+  const { t, i18n } = useTranslation();
+  const data = field.choices.map((value) => {
+    const label = i18n.exists(`choice.${value}`) ? t(`choice.${value as LoginKind}`) : value;
+    return { value, label };
+  });
+  return (
+    <NativeSelect
+      label={t("field.login")}
+      description={t("fieldHelp.login")}
+      data={data}
+      value={draft.fields.login ?? field.choices[0] ?? ""}
+      onChange={(event) => change({ fields: { ...draft.fields, login: event.currentTarget.value } }, "login")}
+      error={message("login")}
+    />
+  );
+}
+
+/** A value that is typed. */
+function Value({ field, name, instance, draft, change, message }: FieldProps & { name: "token" | "proxy" }) {
   const { t, i18n } = useTranslation();
   const Input = field.secret ? PasswordInput : TextInput;
   const isNew = instance === null;
-  const isRemoved = draft.removed.includes(field.name);
-  const words = i18n.exists(`field.${field.name}`);
-  const stored = storedOf(field, instance);
+  const isRemoved = draft.removed.includes(name);
+  const words = i18n.exists(`field.${name}`);
+  const stored = storedOf(name, instance);
 
-  const said = stored === null ? "" : t(`editor.stored.${field.name}`, { hint: stored });
+  const said = stored === null ? "" : t(`editor.stored.${name}`, { hint: stored });
 
   function remove(yes: boolean): void {
-    const removed = draft.removed.filter((name) => name !== field.name);
-    change({ removed: yes ? [...removed, field.name] : removed, fields: { ...draft.fields, [field.name]: "" } }, field.name);
+    const removed = draft.removed.filter((name) => name !== name);
+    change({ removed: yes ? [...removed, name] : removed, fields: { ...draft.fields, [name]: "" } }, name);
   }
 
   return (
     <Stack gap={6}>
       <Input
-        label={words ? t(`field.${field.name}`) : field.label}
-        description={[words ? t(`fieldHelp.${field.name}`) : field.help, said].filter(Boolean).join(". ")}
+        label={words ? t(`field.${name}`) : field.label}
+        description={[words ? t(`fieldHelp.${name}`) : field.help, said].filter(Boolean).join(". ")}
         placeholder={field.example}
-        value={draft.fields[field.name] ?? ""}
-        onChange={(event) => change({ fields: { ...draft.fields, [field.name]: event.currentTarget.value } }, field.name)}
-        error={message(field.name)}
+        value={draft.fields[name] ?? ""}
+        onChange={(event) => change({ fields: { ...draft.fields, [name]: event.currentTarget.value } }, name)}
+        error={message(name)}
         required={field.required && isNew}
         disabled={isRemoved}
         autoComplete="off"
@@ -43,7 +69,7 @@ function Field({ field, instance, draft, change, message }: Omit<Props, "fields"
       {stored !== null && !field.required && (
         <Checkbox
           size="xs"
-          label={t(`editor.remove.${field.name}`)}
+          label={t(`editor.remove.${name}`)}
           checked={isRemoved}
           onChange={(event) => remove(event.currentTarget.checked)}
         />
@@ -53,7 +79,7 @@ function Field({ field, instance, draft, change, message }: Omit<Props, "fields"
 }
 
 /** What may be said of a stored value: the end of a token, nothing of a proxy; null if nothing is stored. */
-function storedOf(field: ProviderField, instance: Instance | null): string | null {
+function storedOf(name: string, instance: Instance | null): string | null {
   if (instance === null) return null;
-  return field.name === "token" ? instance.token_hint : instance.has_proxy ? "" : null;
+  return name === "token" ? instance.token_hint : instance.has_proxy ? "" : null;
 }

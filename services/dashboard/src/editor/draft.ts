@@ -1,5 +1,5 @@
 /** What is typed into the form, and what becomes of it. Pure. */
-import type { CreateBody, Instance, Interface, Provider, ProviderField, UpdateBody } from "../api/types";
+import type { CreateBody, Instance, Interface, LoginKind, Provider, ProviderField, UpdateBody } from "../api/types";
 import {
   problemWith,
   problemWithField,
@@ -64,6 +64,17 @@ export function draftOf(instance: Instance): Draft {
   };
 }
 
+/** The fields that belong to the form as it is filled in. What an account logs in as is chosen once. */
+export function presentFields(fields: readonly ProviderField[], draft: Draft, instance: Instance | null): ProviderField[] {
+  function valueOf(name: string): string | undefined {
+    const chosen = instance && name === "login" ? instance.login : draft.fields[name];
+    return chosen || fields.find((field) => field.name === name)?.choices[0];
+  }
+  return fields
+    .filter((field) => instance === null || field.choices.length === 0)
+    .filter((field) => Object.entries(field.when).every(([name, value]) => valueOf(name) === value));
+}
+
 export type Wrongs = Record<string, Wrong>;
 
 /** What is wrong, by field. `isNew`: an instance that exists has its secrets already. */
@@ -89,36 +100,34 @@ export function wrongs(draft: Draft, fields: readonly ProviderField[], isNew: bo
   return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, Wrong] => entry[1] !== null));
 }
 
-export function createBody(draft: Draft): CreateBody {
+export function createBody(draft: Draft, fields: readonly ProviderField[]): CreateBody {
   return {
     user_id: draft.userId.trim(),
     provider: draft.provider,
     type_instance: draft.interfaces,
     start: draft.start,
     ...(draft.name.trim() && { name: draft.name.trim() }),
-    ...given(draft),
+    ...given(draft, fields),
     ...(draft.hasWebhook && { api_webhook_schema: webhook(draft) }),
   };
 }
 
 /** Only what changed: what is left out stays as it is. */
-export function updateBody(draft: Draft, before: Instance): UpdateBody {
+export function updateBody(draft: Draft, before: Instance, fields: readonly ProviderField[]): UpdateBody {
   const name = draft.name.trim() || null;
   const removed = Object.fromEntries(draft.removed.map((field) => [field, null]));
   return {
     ...(name !== before.name && { name }),
-    ...given(draft),
+    ...given(draft, fields),
     ...removed,
     ...(!draft.hasWebhook && before.api_webhook_schema && { api_webhook_schema: null }),
     ...(draft.hasWebhook && webhookChanged(draft, before) && { api_webhook_schema: webhook(draft) }),
   };
 }
 
-function given(draft: Draft): { token?: string; proxy?: string } {
+function given(draft: Draft, fields: readonly ProviderField[]): { login?: LoginKind; token?: string; proxy?: string } {
   return Object.fromEntries(
-    Object.entries(draft.fields)
-      .map(([name, value]) => [name, value.trim()] as const)
-      .filter(([, value]) => value !== ""),
+    fields.map(({ name }) => [name, draft.fields[name]?.trim() ?? ""] as const).filter(([, value]) => value !== ""),
   );
 }
 

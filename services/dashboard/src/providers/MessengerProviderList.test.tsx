@@ -9,7 +9,7 @@ test("each provider says what it can do, how many instances it has, and how they
   expect(within(whatsapp).getByText("login by QR code")).toBeTruthy();
   const figure = (name: string) => within(whatsapp).getByText(name).nextElementSibling?.textContent;
   expect(["Workers", "Instances", "With a live session", "Ready for messages"].map(figure)).toEqual(["1", "2", "1", "1"]);
-  const telegram = screen.getByRole("region", { name: "Telegram bot" });
+  const telegram = screen.getByRole("region", { name: "Telegram" });
   expect(within(telegram).getByText("No worker runs")).toBeTruthy();
   expect(within(telegram).getByRole("link", { name: "Show its instances" }).getAttribute("href")).toBe("/?provider=telegram");
 });

@@ -11,6 +11,7 @@ export function instance(number: number, status: Status = "client_ready", more: 
     company_id: "acme",
     name: `Account ${number}`,
     provider: "whatsappweb",
+    login: null,
     type_instance: ["api"],
     status,
     auth_status: "authenticated",
@@ -48,11 +49,25 @@ const proxy = {
   secret: true,
   pattern: "(https?|socks5)://[^\\s/]+/?",
   example: "http://proxy.example.com:3128",
+  choices: [],
+  when: {},
+};
+
+const login = {
+  name: "login" as const,
+  label: "Account",
+  help: "A bot, or a person's account",
+  required: false,
+  secret: false,
+  pattern: "bot|user",
+  example: "bot",
+  choices: ["bot", "user"],
+  when: {},
 };
 
 export const providers: ProviderItem[] = [
   {
-    description: { id: "whatsappweb", title: "WhatsApp Web", fields: [proxy], capabilities: ["text", "qr_login"] },
+    description: { id: "whatsappweb", title: "WhatsApp Web", fields: [proxy], capabilities: ["text", "qr_login"], logins: {} },
     workers: 1,
     instances: 2,
     active: 1,
@@ -61,8 +76,9 @@ export const providers: ProviderItem[] = [
   {
     description: {
       id: "telegram",
-      title: "Telegram bot",
+      title: "Telegram",
       fields: [
+        login,
         {
           name: "token",
           label: "Bot token",
@@ -71,10 +87,13 @@ export const providers: ProviderItem[] = [
           secret: true,
           pattern: "\\d{5,20}:[A-Za-z0-9_-]{30,64}",
           example: "123456789:AAE…",
+          choices: [],
+          when: { login: "bot" },
         },
         proxy,
       ],
       capabilities: ["text", "token_login"],
+      logins: { bot: ["text", "token_login"], user: ["text", "qr_login", "phone_login"] },
     },
     workers: 0,
     instances: 0,

@@ -76,6 +76,7 @@ export const en = {
     qr_login: "login by QR code",
     pairing_code: "login by code",
     token_login: "login by token",
+    phone_login: "login by phone number",
     proxy: "proxy",
   },
   code: {
@@ -174,8 +175,10 @@ export const en = {
     webhook: "Webhook",
     worker: "Worker",
   },
-  field: { token: "Bot token", proxy: "Proxy", phone_number: "Phone number" },
+  choice: { bot: "Bot", user: "A person's account" },
+  field: { login: "Account", token: "Bot token", proxy: "Proxy", phone_number: "Phone number", code: "Code", password: "Password" },
   fieldHelp: {
+    login: "A bot logs in by its token, a person's account by QR code or phone number",
     token: "@BotFather gives it when a bot is made",
     proxy: "The session reaches its messenger through it; user and password may be part of the URL",
   },

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mim.contracts.content import MediaKind
 from mim.contracts.errors import ErrorCode
 from mim.contracts.fields import Time
+from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.providers import ProviderDescription
 from mim.contracts.records import InstanceRecord
 from mim.contracts.states import AuthStatus, Desired, Interface, Provider, Role, Status, auth_status
@@ -71,6 +72,7 @@ class Instance(Shape):
     company_id: str
     name: str | None
     provider: Provider
+    login: LoginKind | None
     type_instance: tuple[Interface, ...]
     status: Status
     auth_status: AuthStatus
@@ -108,6 +110,7 @@ def instance_of(record: InstanceRecord) -> Instance:
         company_id=record.user_id,
         name=record.display_name,
         provider=record.provider,
+        login=record.login,
         type_instance=record.type_instance,
         status=record.status,
         auth_status=auth_status(record.status, logged_in=record.logged_in),
@@ -237,30 +240,6 @@ class CurrentQr(Answer):
 
     qr_code: str
     data: QrData
-
-
-class LoginField(Shape):
-    """One thing that a login step asks for."""
-
-    name: Literal["phone_number", "token"]
-    label: str
-    required: bool
-    secret: bool = False
-
-
-LoginStepType = Literal[
-    "display_qr", "display_code", "input_phone", "input_code", "input_password", "passkey", "confirm", "done"
-]
-
-
-class LoginStep(Shape):
-    """The one thing that is next for the login. `code` is the raw text of the QR code, or the code to be typed."""
-
-    type: LoginStepType
-    instructions: str
-    fields: list[LoginField] = []
-    code: str | None = None
-    expires_at: Time | None = None
 
 
 class LoginAnswer(Answer):

@@ -22,6 +22,7 @@ from mim.contracts.fields import (
     UserId,
     clean_text,
 )
+from mim.contracts.login import LoginKind
 from mim.contracts.messages import MAX_SECRET
 from mim.contracts.states import Interface, Provider, Role, Status
 from mim.contracts.values import LogLevel, WebhookFilters
@@ -81,6 +82,7 @@ class CreateInstanceBody(Model):
 
     user_id: UserId = Field(validation_alias=AliasChoices("user_id", "company_id"))
     provider: Provider
+    login: LoginKind | None = Field(default=None, validate_default=True)
     type_instance: Annotated[tuple[Interface, ...], Field(min_length=1, max_length=4)]
     name: Name | None = None
     start: Bool = True
@@ -88,6 +90,15 @@ class CreateInstanceBody(Model):
     token: Annotated[SecretStr, Field(max_length=MAX_SECRET)] | None = Field(default=None, validate_default=True)
     proxy: Annotated[SecretStr, Field(max_length=MAX_SECRET)] | None = None
     api_webhook_schema: WebhookBody | None = None
+
+    @field_validator("login")
+    @classmethod
+    def _is_login(cls, value: LoginKind | None, info: ValidationInfo) -> LoginKind | None:
+        if info.data.get("provider") is Provider.TELEGRAM:
+            return value or LoginKind.BOT
+        if value is not None:
+            raise ValueError("there is a choice for telegram only")
+        return None
 
     @field_validator("proxy")
     @classmethod
@@ -101,8 +112,12 @@ class CreateInstanceBody(Model):
             return value
         older = info.data.get("config")
         given = value or (older.bot_token if older else None)
+        if info.data.get("login") is LoginKind.USER:
+            if given is not None:
+                raise ValueError("belongs to bots; with login: user the account logs in by QR code or phone number")
+            return value
         if given is None:
-            raise ValueError("is required for telegram; @BotFather gives it")
+            raise ValueError("is required for a telegram bot; @BotFather gives it")
         checked_token(given)
         return value
 
@@ -230,6 +245,8 @@ class LoginBody(Model):
 
     phone_number: PhoneNumber | None = None
     token: Annotated[SecretStr, Field(max_length=MAX_SECRET)] | None = None
+    code: Annotated[SecretStr, Field(max_length=32)] | None = None
+    password: Annotated[SecretStr, Field(max_length=1024)] | None = None
 
 
 class BatchBody(Model):

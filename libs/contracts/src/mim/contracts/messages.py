@@ -28,6 +28,7 @@ from mim.contracts.fields import (
     Time,
     UserId,
 )
+from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.states import Desired, Interface, Provider, Status
 from mim.contracts.values import Account, Contact, IncomingMessage, Ports, Reason, Restriction, Webhook
 
@@ -67,6 +68,7 @@ class CreateInstance(Command):
 
     user_id: UserId
     provider: Provider
+    login: LoginKind | None = None
     type_instance: Annotated[tuple[Interface, ...], Field(min_length=1)] = (Interface.API,)
     name: Name | None = None
     start: Bool = True
@@ -185,6 +187,7 @@ class InstanceCreated(InstanceEvent):
 
     user_id: UserId
     provider: Provider
+    login: LoginKind | None = None
     type_instance: tuple[Interface, ...]
     display_name: Name | None = None
     desired: Desired
@@ -224,10 +227,12 @@ class QrReady(InstanceEvent):
 
 
 class ActionRequired(InstanceEvent):
-    """A person must do one more thing."""
+    """A person must do one more thing; `step` says what, where the messenger's login asks for something."""
 
     name = "action_required"
     status = Status.ACTION_REQUIRED
+
+    step: LoginStep | None = None
 
 
 class Authenticated(InstanceEvent):

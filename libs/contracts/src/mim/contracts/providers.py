@@ -10,6 +10,7 @@ from mim.contracts.api import BOT_TOKEN
 from mim.contracts.content import Content, MessageKind
 from mim.contracts.errors import ErrorCode, Rejected
 from mim.contracts.fields import Model
+from mim.contracts.login import LoginKind
 from mim.contracts.states import Provider
 
 
@@ -38,30 +39,41 @@ class Capability(StrEnum):
     GROUPS = "groups"
     QR_LOGIN = "qr_login"
     PAIRING_CODE = "pairing_code"
+    PHONE_LOGIN = "phone_login"
     TOKEN_LOGIN = "token_login"  # noqa: S105 - a word, not a token
     PROXY = "proxy"
 
 
 class ProviderField(Model):
     """One field of the body that creates or changes an instance. `pattern` is a regular expression for the whole value;
-    secrets are never shown again."""
+    secrets are never shown again. `choices`, if there are any, are all values, the first one when nothing is chosen;
+    `when` says with which values of other fields this one belongs to the form."""
 
-    name: Literal["token", "proxy"]
+    name: Literal["login", "token", "proxy"]
     label: str
     help: str
     required: bool
     secret: bool
     pattern: str
     example: str
+    choices: tuple[str, ...] = ()
+    when: dict[str, str] = {}
 
 
 class ProviderDescription(Model):
-    """A provider as a form needs to know it."""
+    """A provider as a form needs to know it. Where accounts log in in several ways, `logins` has what each can do;
+    `capabilities` is what the first of them can."""
 
     id: Provider
     title: str
     fields: tuple[ProviderField, ...]
     capabilities: tuple[Capability, ...]
+    logins: dict[LoginKind, tuple[Capability, ...]] = {}
+
+    def can(self, login: LoginKind | None) -> frozenset[str]:
+        """What accounts that log in so can do, as words."""
+        found = self.logins.get(login, self.capabilities) if login else self.capabilities
+        return frozenset(capability.value for capability in found)
 
 
 _EVERYWHERE = (
@@ -82,6 +94,18 @@ _EVERYWHERE = (
     Capability.REPLY,
     Capability.GROUPS,
     Capability.PROXY,
+)
+
+
+_BOT = (*_EVERYWHERE, Capability.FORWARD, Capability.FORMATTING, Capability.TOKEN_LOGIN)
+_USER = (
+    *_EVERYWHERE,
+    Capability.FORWARD,
+    Capability.FORMATTING,
+    Capability.READ,
+    Capability.RECEIPTS,
+    Capability.QR_LOGIN,
+    Capability.PHONE_LOGIN,
 )
 
 
@@ -112,8 +136,18 @@ PROVIDERS: dict[Provider, ProviderDescription] = {
     ),
     Provider.TELEGRAM: ProviderDescription(
         id=Provider.TELEGRAM,
-        title="Telegram bot",
+        title="Telegram",
         fields=(
+            ProviderField(
+                name="login",
+                label="Account",
+                help="A bot logs in by its token, a person's account by QR code or phone number",
+                required=False,
+                secret=False,
+                pattern="bot|user",
+                example="bot",
+                choices=(LoginKind.BOT, LoginKind.USER),
+            ),
             ProviderField(
                 name="token",
                 label="Bot token",
@@ -122,22 +156,25 @@ PROVIDERS: dict[Provider, ProviderDescription] = {
                 secret=True,
                 pattern=BOT_TOKEN.pattern,
                 example="123456789:AAE…",
+                when={"login": LoginKind.BOT},
             ),
             _proxy(r"http://[^\s/]+/?"),
         ),
-        capabilities=(*_EVERYWHERE, Capability.FORWARD, Capability.FORMATTING, Capability.TOKEN_LOGIN),
+        capabilities=_BOT,
+        logins={LoginKind.BOT: _BOT, LoginKind.USER: _USER},
     ),
 }
 
 
-def check_supported(provider: Provider, content: Content) -> None:
-    """Raises: Rejected (NOT_SUPPORTED) if instances of the provider cannot say or do this."""
+def check_supported(provider: Provider, login: LoginKind | None, content: Content) -> None:
+    """Raises: Rejected (NOT_SUPPORTED) if accounts of the provider that log in so cannot say or do this."""
     description = PROVIDERS[provider]
     wanted = [content.kind.value]
     wanted += ["reply"] if content.reply_to else []
     wanted += ["formatting"] if content.parse_mode else []
-    can = {capability.value for capability in description.capabilities}
+    can = description.can(login)
     if lacking := [word for word in wanted if word not in can]:
         known = ", ".join(kind.value for kind in MessageKind if kind.value in can)
-        message = f"{description.title} cannot do this: {', '.join(lacking)}; what it can: {known}"
+        who = f"{description.title} {login}" if login else description.title
+        message = f"a {who} account cannot do this: {', '.join(lacking)}; what it can: {known}"
         raise Rejected(ErrorCode.NOT_SUPPORTED, message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from mim.contracts.fields import InstanceId, Model, Time
+from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
 from mim.contracts.states import Desired, Interface, Provider, Role, Status
 from mim.contracts.values import (
     Account,
@@ -38,6 +39,7 @@ class SessionOrder(Model):
     instance_id: InstanceId
     user_id: str
     provider: Provider
+    login: LoginKind | None = None
     action: OrderAction
     boot: str
     epoch: int
@@ -142,6 +144,7 @@ class InstanceRecord(Model):
     id: InstanceId
     user_id: str
     provider: Provider
+    login: LoginKind | None = None
     type_instance: tuple[Interface, ...]
     display_name: str | None = None
     desired: Desired
@@ -159,6 +162,7 @@ class InstanceRecord(Model):
     reason: Reason
     restriction: Restriction | None = None
     qr: QrCode | None = None
+    login_step: LoginStep | None = None
     account: Account | None = None
     message_stats: MessageStats = MessageStats()
     api_keys: tuple[ApiKeyUse, ...] = ()
@@ -178,11 +182,12 @@ class FoldPosition(Model):
 
 
 class SessionCall(Model):
-    """Subject `mim.rpc.worker.<worker>`: ask the worker that holds a session for a pairing code, or to answer when it
-    lets callers in with a new API key."""
+    """Subject `mim.rpc.worker.<worker>`: ask the worker that holds a session for a pairing code, to take the answer to
+    a login step (each field sealed), or to answer when it lets callers in with a new API key."""
 
     instance_id: InstanceId
     phone_number: str | None = None
+    login: dict[LoginFieldName, str] | None = None
     api_key_sha256: str | None = None
 
 

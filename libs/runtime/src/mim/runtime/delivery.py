@@ -57,7 +57,7 @@ class Delivery:
             if doubt:
                 text = "a crash left it open whether this message was sent; it was not sent again"
                 raise Refused(ErrorCode.UNCERTAIN, text)
-            check_supported(message.provider, message)
+            check_supported(message.provider, self._link.order.login, message)
             sent = await self._send(message)
         except MimError as error:
             await self._failed(message, error.code, error.message)

@@ -198,7 +198,7 @@ class InstancePorts:
                 since=runner.reason.since,
                 account=runner.account,
                 observed_at=runner.observed_at,
-                restriction=runner.restriction,
+                restriction=runner.restricted.present,
                 queue=await _queue(runner),
             )
         )
@@ -318,7 +318,7 @@ async def send_any(call: Call, stands: Runner | InstanceRecord, sender: Sender, 
     """
     body = await http.read_body(call.request, SendBody)
     known = stands if isinstance(stands, InstanceRecord) else stands.order
-    check_supported(known.provider, body)
+    check_supported(known.provider, known.login, body)
     if not (stands.status.is_ready or body.queue):
         raise not_ready(stands)
     message = SendMessage(

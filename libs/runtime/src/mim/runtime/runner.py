@@ -19,6 +19,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Rejected, SessionEnded
+from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
 from mim.contracts.messages import (
     ActionRequired,
     Authenticated,
@@ -41,10 +42,12 @@ from mim.contracts.states import Status, UserAction
 from mim.contracts.values import Account, IncomingMessage, Reason, Restriction
 from mim.runtime.backoff import RECONNECT
 from mim.runtime.bus import Bus
+from mim.runtime.context import RunnerContext
 from mim.runtime.delivery import Delivery
 from mim.runtime.outbox import Outbox
 from mim.runtime.recent import Recent
-from mim.runtime.secrets import SecretsUnreadable
+from mim.runtime.restriction import Restricted
+from mim.runtime.secrets import LOGIN, SecretsUnreadable, login_secret
 from mim.runtime.sending import Sender
 from mim.runtime.session import Session, SessionFactory
 from mim.runtime.store import Secrets
@@ -53,6 +56,10 @@ END_S = 5.0
 MEDIA = "media"
 STEADY_S = 60.0  # a session that was ready for so long starts its backoff afresh
 
+_ASKS: dict[str, tuple[ErrorCode, UserAction]] = {
+    "input_password": (ErrorCode.PASSWORD_REQUIRED, UserAction.ENTER_PASSWORD),
+    "confirm": (ErrorCode.CODE_REQUIRED, UserAction.CONFIRM_ON_PHONE),
+}
 _ENDINGS: dict[Status, type[InstanceEvent]] = {
     Status.LOGGED_OUT: LoggedOut,
     Status.ACTION_REQUIRED: ActionRequired,
@@ -92,8 +99,7 @@ class Runner:
         self._count_proof = proved
         self.session: Session | None = None
         self.recent = Recent(bus, order.instance_id)
-        self.restriction = order.restriction
-        self._lifting: asyncio.Task[None] | None = None
+        self.restricted = Restricted(order.restriction, self._tell_restriction, bus.now)
         self._delivery = Delivery(bus, sender, self)
         self._task: asyncio.Task[None] | None = None
         self._ran_epoch = 0
@@ -121,7 +127,7 @@ class Runner:
                     await self._say(self._event(InstanceStopped))
                 self.status, self.reason = order.status, order.reason
                 await self._outbox_open()  # what waits fails with the reason when its time is over
-                self._lift_in_time()
+                self.restricted.watch()
             case OrderAction.LOGOUT:
                 await self._logout()
                 message = "Logged out on request; start it to log in again"
@@ -138,8 +144,7 @@ class Runner:
     async def end(self) -> None:
         """Close the session, if there is one; after this nothing of it runs."""
         self.ready.clear()
-        if self._lifting is not None:
-            self._lifting.cancel()
+        self.restricted.leave()
         task, self._task = self._task, None
         await self._outbox.close(self.order.instance_id)
         if task is None:
@@ -161,7 +166,7 @@ class Runner:
             with suppress(Exception):
                 await asyncio.wait_for(session.logout(), END_S)
         await self.end()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await self._forget_login()
 
     # --------------------------------------------------------------------------------------------- session
 
@@ -179,7 +184,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         attempt, failing_since = 0, loop.time()
         await self._outbox_open()
-        self._lift_in_time()
+        self.restricted.watch()
         while True:
             began = loop.time()
             try:
@@ -202,7 +207,7 @@ class Runner:
                 self.ready.clear()
                 kind = _ENDINGS.get(error.status, InstanceFailed)
                 if error.status is Status.LOGGED_OUT:
-                    await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+                    await self._forget_login()
                 await self._say(self._event(kind, error.code, error.message, error.user_action))
                 return
             except Fatal as error:
@@ -212,7 +217,7 @@ class Runner:
 
     async def _run_once(self, order: SessionOrder) -> None:
         opened: dict[str, str] = {}
-        for name in order.secrets:
+        for name in (*order.secrets, LOGIN) if order.login is LoginKind.USER else order.secrets:
             try:
                 value = await self._bus.surely(
                     lambda name=name: self._secrets.open(order.user_id, order.provider, order.instance_id, name)  # type: ignore[misc]
@@ -222,7 +227,7 @@ class Runner:
             if value is not None:
                 opened[name] = value
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        session = self.session = self._factory(_Context(self, opened))
+        session = self.session = self._factory(RunnerContext(self, opened))
         try:
             await session.run()
         except SessionEnded:
@@ -233,6 +238,20 @@ class Runner:
         finally:
             self.session = None
         raise NotReady(ErrorCode.SESSION_CRASHED, "the session ended by itself; trying again")
+
+    async def _forget_login(self) -> None:
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        if self.order.login is LoginKind.USER:
+            await self.keep_login(None)
+
+    async def keep_login(self, login: str | None) -> None:
+        """Keep what resumes the login, sealed, wherever the session runs next; None forgets it."""
+        order = self.order
+        if login is None:
+            await self._bus.surely(lambda: self._secrets.remove_all(order.provider, order.instance_id, (LOGIN,)))
+            return
+        sealed = self._secrets.seal(order.user_id, order.instance_id, LOGIN, login)
+        await self._bus.surely(lambda: self._secrets.put(order.provider, order.instance_id, LOGIN, sealed))
 
     async def _outbox_open(self) -> None:
         await self._bus.surely(lambda: self._outbox.open(self.order.instance_id, self._delivery.deliver))
@@ -271,6 +290,11 @@ class Runner:
                 expires_at=expires_at,
             )
         )
+
+    async def login_step(self, step: LoginStep) -> None:
+        """A person must enter something."""
+        code, action = _ASKS.get(step.type, (ErrorCode.CODE_REQUIRED, UserAction.ENTER_CODE))
+        await self._say(self._event(ActionRequired, code, step.instructions, action, step=step))
 
     async def authenticated(self, account: Account) -> None:
         """The messenger accepted the login."""
@@ -320,24 +344,8 @@ class Runner:
         fingerprint = sha256(event.model_dump_json(exclude={"epoch", "ids"}).encode()).hexdigest()[:32]
         await self._bus.emit_surely(event, id=f"{order.instance_id}/{event.name}/{fingerprint}")
 
-    async def restricted(self, restriction: Restriction | None) -> None:
-        """The messenger put a limit on the account, or lifted it."""
-        if restriction == self.restriction:
-            return
-        self.restriction = restriction
+    async def _tell_restriction(self, restriction: Restriction | None) -> None:
         await self._bus.emit_surely(self._event(InstanceRestricted, restriction=restriction))
-        self._lift_in_time()
-
-    def _lift_in_time(self) -> None:
-        if self._lifting is not None:
-            self._lifting.cancel()
-        if self.restriction is not None and self.restriction.until is not None:
-            self._lifting = asyncio.create_task(self._lift(self.restriction.until))
-
-    async def _lift(self, until: datetime) -> None:
-        await asyncio.sleep(max(0.0, (until - self._bus.now()).total_seconds()))
-        self._lifting = None
-        await self.restricted(None)
 
     async def waiting(self) -> tuple[int, float]:
         """How many messages wait to be sent, and for how many seconds the oldest has. Raises: Unavailable."""
@@ -354,29 +362,14 @@ class Runner:
             raise Rejected(ErrorCode.NOT_READY, message)
         return await session.pairing_code(phone_number)
 
-
-class _Context:
-    """The session's view of its runner (`mim.runtime.session.SessionContext`)."""
-
-    # ruff: noqa: SLF001 - a friend: it shows sessions only what they may use
-
-    def __init__(self, runner: Runner, secrets: Mapping[str, str]) -> None:
-        self.instance_id = runner.order.instance_id
-        self.settings = runner._settings
-        self.secrets = secrets
-        self.data_dir = runner._folder
-        self.log = runner._log
-        self.now = runner._bus.now
-        self.qr_ready = runner.qr_ready
-        self.authenticated = runner.authenticated
-        self.client_ready = runner.client_ready
-        self.reconnecting = runner.reconnecting
-        self.received = runner.received
-        self.happened = runner.happened
-        self.restricted = runner.restricted
-        self._runner = runner
-
-    def proved(self) -> None:
-        """The messenger just answered a real round trip."""
-        self._runner.observed_at = self._runner._bus.now()
-        self._runner._count_proof(self.instance_id)
+    async def answer_login(self, sealed: Mapping[LoginFieldName, str]) -> None:
+        """Give the session what a person entered. Raises: MimError that says why it was not taken."""
+        session = self.session
+        if session is None:
+            raise Rejected(ErrorCode.NOT_READY, f"the instance is {self.status}: it asks for nothing now")
+        order = self.order
+        fields = {
+            name: self._secrets.unseal(order.user_id, order.instance_id, login_secret(name), text)
+            for name, text in sealed.items()
+        }
+        await session.answer_login(fields)

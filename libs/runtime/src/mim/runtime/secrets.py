@@ -28,11 +28,18 @@ log = structlog.get_logger()
 
 KEY_BYTES = 32
 API_KEY = "api_key"
+LOGIN = "login"
+"""Under which name the login of an account that needs no token is sealed: what resumes it."""
 """Under which name an instance's API key is sealed."""
 _NONCE_BYTES = 12
 _ID_DIGITS = 8
 _OLDEST = "v1."  # what was sealed before keys had ids
 _VERSION = "v2."
+
+
+def login_secret(field: str) -> str:
+    """Under which name an answer to a login step is sealed on its way to the worker."""
+    return f"{LOGIN}_{field}"
 
 
 def random_api_key() -> str:

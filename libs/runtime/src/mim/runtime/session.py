@@ -27,6 +27,7 @@ from typing import Any, Protocol
 from structlog.typing import FilteringBoundLogger
 
 from mim.contracts.errors import ErrorCode
+from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
 from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.values import Account, IncomingMessage, Restriction
 
@@ -46,6 +47,8 @@ class SessionContext(Protocol):
     """What a session may know and say. Reports return when the event is stored, so awaiting them is backpressure."""
 
     instance_id: str
+    login: LoginKind | None
+    """As what the account logs in, where its provider has a choice."""
     settings: Mapping[str, str]
     """The adapter's own settings, such as `telegram_api_url`, and `media_max_bytes`, `media_private`."""
     secrets: Mapping[str, str]
@@ -60,6 +63,14 @@ class SessionContext(Protocol):
 
     async def qr_ready(self, code: str, expires_at: datetime) -> None:
         """A QR code (its raw text) waits to be scanned; call again for each renewal."""
+        ...
+
+    async def login_step(self, step: LoginStep) -> None:
+        """A person must enter something: `answer_login` gets it."""
+        ...
+
+    async def keep_login(self, login: str | None) -> None:
+        """Keep, sealed, what resumes this login without a person; None forgets it. It is in `secrets` as `login`."""
         ...
 
     async def authenticated(self, account: Account) -> None:
@@ -120,6 +131,15 @@ class Session(Protocol):
 
         Raises: Rejected(NOT_SUPPORTED) if the messenger has no such login, NotReady if it is not the moment for one,
             Refused if the messenger refused the number.
+        """
+        ...
+
+    async def answer_login(self, fields: Mapping[LoginFieldName, str]) -> None:
+        """What a person entered for the present login step, or in its place. Returns when the messenger took it.
+
+        Raises: Rejected(NOT_SUPPORTED) if the login never asks for anything, Rejected(NOT_READY) if it does not at the
+            moment, Rejected(INVALID_FIELDS) if the messenger does not take what was entered, NotReady if it asks to
+            wait.
         """
         ...
 

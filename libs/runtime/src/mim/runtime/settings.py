@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     telegram_api_url: str = "https://api.telegram.org"
     telegram_poll_s: Annotated[int, Field(ge=1, le=50)] = 25
     telegram_pacing: Literal["on", "off"] = "on"
+    telegram_api_id: Annotated[int, Field(ge=0)] = 0
+    """With `telegram_api_hash` what lets people's accounts log in: both from https://my.telegram.org."""
+    telegram_api_hash: Annotated[str, Field(repr=False)] = ""
+    telegram_ping_s: Annotated[float, Field(gt=0)] = 60.0
+    telegram_dc: str = ""
+    telegram_dc_key_file: str = ""
     whatsapp_proxy_url: str = ""
     whatsapp_ca_file: str = ""
     whatsapp_child_wrapper: str = ""

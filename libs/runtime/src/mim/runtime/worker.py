@@ -233,6 +233,9 @@ class Worker:
                 while runner.order.api_key_sha256 != asked.api_key_sha256:  # noqa: ASYNC110 - it is a few ms away
                     await asyncio.sleep(0.005)
             return SessionAnswer()
+        if asked.login is not None:
+            await runner.answer_login(asked.login)
+            return SessionAnswer()
         code, until = await runner.pairing_code(asked.phone_number or "")
         return SessionAnswer(pairing_code=code, expires_at=until)
 

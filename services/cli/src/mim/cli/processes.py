@@ -239,17 +239,17 @@ def free_ports() -> tuple[int, int]:
 
 
 class Sandbox:
-    """The two messenger emulators, and the settings that point the adapters at them."""
+    """The messenger emulators, and the settings that point the adapters at them."""
 
     def __init__(self, folder: Path, nursery: Nursery) -> None:
         self.folder = folder
         self.children = {
             kind: Child(f"{kind}-emulator", partial(nursery.fork, f"mim.emulators.{kind}", [str(folder / kind)], {}))
-            for kind in ("telegram", "whatsapp")
+            for kind in ("telegram", "mtproto", "whatsapp")
         }
 
     async def start(self) -> None:
-        """Start both."""
+        """Start them."""
         for kind, child in self.children.items():
             (self.folder / kind).mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.folder / kind / "ports.json").unlink(missing_ok=True)
@@ -258,8 +258,14 @@ class Sandbox:
     async def settings(self, service: str) -> dict[str, str]:
         """What a service has to know; waits for the emulator that it needs. Raises: CannotStart."""
         if service == "telegram-adapter":
-            ports = await self._ports("telegram")
-            return {"MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{ports['api']}"}
+            bots, people = await self._ports("telegram"), await self._ports("mtproto")
+            return {
+                "MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{bots['api']}",
+                "MIM_TELEGRAM_API_ID": "1",
+                "MIM_TELEGRAM_API_HASH": "sandbox",
+                "MIM_TELEGRAM_DC": f"127.0.0.1:{people['dc']}",
+                "MIM_TELEGRAM_DC_KEY_FILE": str(self.folder / "mtproto" / "server.pub"),
+            }
         if service == "whatsapp-adapter":
             ports = await self._ports("whatsapp")
             folder = self.folder / "whatsapp"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -335,9 +336,9 @@ def example(document: Json, schema: Json, name: str = "", above: tuple[str, ...]
     if len(above) > DEEPEST or (reference and reference in above):
         return None
     above = (*above, reference)
-    given = [*target.get("examples", ())[:1], *target.get("enum", ())[:1], target.get("const"), target.get("default")]
-    if (said := next((value for value in given if value is not None), None)) is not None:
-        return said
+    given = (*target.get("examples", ())[:1], *target.get("enum", ())[:1], target.get("const"), target.get("default"))
+    if any(value is not None for value in given):
+        return next(value for value in given if value is not None)
     if "allOf" in target:
         parts = [example(document, each, name, above) for each in target["allOf"]]
         return {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
@@ -371,31 +372,7 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-STYLE = """\
-:root{--text:#1c1e21;--soft:#5a6270;--back:#fff;--panel:#f5f6f8;--line:#d9dde3;--link:#0b57d0;--word:#0b57d0}
-@media(prefers-color-scheme:dark){:root{--text:#e6e8eb;--soft:#a5adba;--back:#14171b;--panel:#1d2127;--line:#343a43;
---link:#8ab4f8;--word:#8ab4f8}}
-*{box-sizing:border-box}body{margin:0;font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--back)}
-a{color:var(--link)}:focus-visible{outline:2px solid var(--link);outline-offset:2px}
-.skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--back);padding:8px}
-header{padding:16px 24px;border-bottom:1px solid var(--line)}h1{margin:0;font-size:1.4rem}header p{margin:4px 0 0}
-header a{margin-right:12px}.columns{display:grid;grid-template-columns:260px minmax(0,1fr);max-width:1240px;margin:auto}
-nav{position:sticky;top:0;align-self:start;max-height:100vh;overflow:auto;padding:16px;font-size:.9rem}
-nav ul{margin:4px 0 8px;padding-left:16px;list-style:none}nav li{margin:4px 0}main{padding:16px 24px;min-width:0}
-summary{cursor:pointer;padding:4px 0}h2{margin:32px 0 0}h3{margin:8px 0;font-size:1.05rem;scroll-margin-top:16px}
-h4{margin:16px 0 4px}code,pre{font:.86em/1.5 ui-monospace,monospace}code{overflow-wrap:anywhere}
-pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:12px;overflow:auto;max-height:420px}
-.operation{border:1px solid var(--line);border-radius:8px;margin:8px 0;padding:4px 12px}
-.operation>div{padding:0 4px 12px}.operation>summary code{font-weight:600}
-.operation>summary span:last-child{color:var(--soft)}
-.word{display:inline-block;min-width:64px;font:600 .78rem/1.4 ui-monospace,monospace;color:var(--word)}
-.type,.note{color:var(--soft);font-size:.9em}.tree{list-style:none;margin:4px 0;padding-left:14px;
-border-left:1px solid var(--line)}.tree .note:before{content:"\\00b7\\00a0"}
-.tree li{margin:4px 0;overflow-wrap:anywhere}.facts{padding-left:20px;
-color:var(--soft);font-size:.9em}
-@media(max-width:800px){.columns{display:block}nav{position:static;max-height:none;border-bottom:1px solid var(--line)}
-header,main{padding:12px}.operation{padding:4px 8px}.word{min-width:0;margin-right:8px}}
-"""
+STYLE = Path(__file__).with_suffix(".css").read_text()
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _NOTHING = "; ".join(f"{name} 'none'" for name in ("default-src", "base-uri", "form-action", "frame-ancestors"))
 CONTENT_SECURITY_POLICY = f"{_NOTHING}; style-src 'sha256-{_HASH}'"

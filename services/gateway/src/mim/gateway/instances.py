@@ -104,6 +104,7 @@ class Instances:
             origin=call.origin,
             user_id=body.user_id,
             provider=body.provider,
+            login=body.login,
             type_instance=body.type_instance,
             name=body.name,
             start=body.start,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from mim.contracts import subjects
 from mim.contracts.answers import (
     AuthStatusAnswer,
     CurrentQr,
     LoginAnswer,
-    LoginField,
-    LoginStep,
     PairingCode,
     QrAnswer,
     QrData,
@@ -21,6 +21,7 @@ from mim.contracts.answers import (
 )
 from mim.contracts.api import LoginBody, PairingCodeBody, QrQuery, checked_token
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
+from mim.contracts.login import LoginField, LoginFieldName, LoginKind, LoginStep
 from mim.contracts.messages import UpdateInstance
 from mim.contracts.records import InstanceRecord, SessionAnswer, SessionCall
 from mim.contracts.states import AuthStatus, Provider, Status, UserAction, auth_status
@@ -33,9 +34,12 @@ from mim.runtime.bus import Bus
 from mim.runtime.http import HttpError
 from mim.runtime.instance_port import not_ready
 from mim.runtime.routing import Call, Handler
+from mim.runtime.secrets import login_secret
 
 QR_WAIT_S = 5.0
 PAIRING_S = 21.0
+LOGIN_S = 25.0
+NEXT_S = 5.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -143,21 +147,49 @@ class Login:
         """Answer the present step with its fields."""
         record = self.access.find(call)
         body = await http.read_body(call.request, LoginBody)
+        given = {name for name in body.model_fields_set if getattr(body, name) is not None}
         fields = {field.name for field in login_step(record).fields}
-        if body.token is not None and "token" in fields:
-            return await self._new_token(call, record, body)
-        if body.phone_number is not None and "phone_number" in fields:
-            paired = await self._pair(record, body.phone_number)
-            step = LoginStep(
-                type="display_code",
-                instructions="On the phone: Linked devices, Link a device, Link with phone number; type the code",
-                code=paired.code,
-                expires_at=paired.expires_at,
-            )
-            return http.answer(LoginAnswer(login_step=step, status=record.status))
         if not fields:
             raise not_ready(record, "nothing can be entered now")
-        raise http.invalid_fields([(name, "is what the present login step asks for") for name in sorted(fields)])
+        if not given & fields:
+            raise http.invalid_fields([(name, "is what the present login step asks for") for name in sorted(fields)])
+        if "token" in given & fields:
+            return await self._new_token(call, record, body)
+        if record.provider is Provider.WHATSAPPWEB and body.phone_number is not None:
+            return await self._pairing_step(record, body.phone_number)
+        return await self._enter(record, body)
+
+    async def _pairing_step(self, record: InstanceRecord, phone_number: str) -> web.StreamResponse:
+        paired = await self._pair(record, phone_number)
+        step = LoginStep(
+            type="display_code",
+            instructions="On the phone: Linked devices, Link a device, Link with phone number; type the code",
+            code=paired.code,
+            expires_at=paired.expires_at,
+        )
+        return http.answer(LoginAnswer(login_step=step, status=record.status))
+
+    async def _enter(self, record: InstanceRecord, body: LoginBody) -> web.StreamResponse:
+        """Give the session what was entered, and answer with the step that follows."""
+        plain: dict[LoginFieldName, SecretStr | str | None] = {
+            "phone_number": body.phone_number,
+            "code": body.code,
+            "password": body.password,
+        }
+        sealed: dict[LoginFieldName, str] = {
+            name: self._sealed(record, name, value) for name, value in plain.items() if value is not None
+        }
+        answer = await self._ask(SessionCall(instance_id=record.id, login=sealed), record, LOGIN_S)
+        if answer.code is not None:
+            raise _session_error(answer)
+        now = record
+        with suppress(TimeoutError):
+            now = await self.model.wait(record.id, lambda seen: _moved(record, seen), NEXT_S) or record
+        return http.answer(LoginAnswer(login_step=login_step(now), status=now.status))
+
+    def _sealed(self, record: InstanceRecord, name: LoginFieldName, value: SecretStr | str) -> str:
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return self.instances.secrets.seal(record.user_id, record.id, login_secret(name), plain.strip())
 
     async def _new_token(self, call: Call, record: InstanceRecord, body: LoginBody) -> web.StreamResponse:
         assert body.token is not None  # noqa: S101 - for the type checker
@@ -183,20 +215,27 @@ class Login:
         return http.answer(await self._pair(record, body.phone_number))
 
     async def _pair(self, record: InstanceRecord, phone_number: str) -> PairingCode:
-        if record.worker is None or not record.status.is_live:
-            raise not_ready(record, "a pairing code can be had while a QR code is shown: start the instance")
-        asked = SessionCall(instance_id=record.id, phone_number=phone_number)
-        subject, payload = subjects.session_call(record.worker), asked.model_dump_json().encode()
-        try:
-            raw = await self.bus.request(subject, payload, PAIRING_S)
-        except Unavailable:
-            message = f"the worker {record.worker} did not answer; the instance is {record.status}: try again"
-            raise Unavailable(ErrorCode.TIMEOUT, message) from None
-        answer = SessionAnswer.model_validate_json(raw)
+        answer = await self._ask(SessionCall(instance_id=record.id, phone_number=phone_number), record, PAIRING_S)
         if answer.pairing_code is None or answer.expires_at is None:
             raise _session_error(answer)
         left_s = (answer.expires_at - self.bus.now()).total_seconds()
         return PairingCode(code=answer.pairing_code, expires_in=max(0, round(left_s)), expires_at=answer.expires_at)
+
+    async def _ask(self, asked: SessionCall, record: InstanceRecord, within_s: float) -> SessionAnswer:
+        """Ask the worker that holds the session. Raises: HttpError (NOT_READY), Unavailable (TIMEOUT)."""
+        if record.worker is None or not record.status.is_live:
+            raise not_ready(record, "no login is under way: start the instance")
+        subject, payload = subjects.session_call(record.worker), asked.model_dump_json().encode()
+        try:
+            raw = await self.bus.request(subject, payload, within_s)
+        except Unavailable:
+            message = f"the worker {record.worker} did not answer; the instance is {record.status}: try again"
+            raise Unavailable(ErrorCode.TIMEOUT, message) from None
+        return SessionAnswer.model_validate_json(raw)
+
+
+def _moved(before: InstanceRecord, now: InstanceRecord | None) -> bool:
+    return now is None or now.instance_seq != before.instance_seq
 
 
 def _session_error(answer: SessionAnswer) -> MimError:
@@ -207,13 +246,15 @@ def _session_error(answer: SessionAnswer) -> MimError:
 
 def login_step(record: InstanceRecord) -> LoginStep:
     """What is next for the login, from where the instance stands."""
+    if record.login_step is not None:
+        return record.login_step
     match record.status, record.reason.user_action:
         case Status.QR_READY, _:
             phone = LoginField(name="phone_number", label="Phone number, for a code instead of the QR", required=False)
             return LoginStep(
                 type="display_qr",
                 instructions=record.reason.message,
-                fields=[phone],
+                fields=(phone,),
                 code=record.qr.code if record.qr else None,
                 expires_at=record.qr.expires_at if record.qr else None,
             )
@@ -221,7 +262,7 @@ def login_step(record: InstanceRecord) -> LoginStep:
             return LoginStep(type="done", instructions=record.reason.message)
         case _, UserAction.NEW_TOKEN:
             token = LoginField(name="token", label="Bot token from @BotFather", required=True, secret=True)
-            return LoginStep(type="input_code", instructions=record.reason.message, fields=[token])
+            return LoginStep(type="input_code", instructions=record.reason.message, fields=(token,))
         case Status.ACTION_REQUIRED, _:
             kind = "passkey" if record.reason.code == ErrorCode.PASSKEY_REQUIRED else "confirm"
             return LoginStep(type=kind, instructions=record.reason.message)
@@ -232,7 +273,8 @@ def login_step(record: InstanceRecord) -> LoginStep:
 
 
 def _is_beginning(record: InstanceRecord) -> bool:
-    return record.provider is Provider.WHATSAPPWEB and record.status in (Status.PENDING, Status.STARTING)
+    shows_qr = record.provider is Provider.WHATSAPPWEB or record.login is LoginKind.USER
+    return shows_qr and record.status in (Status.PENDING, Status.STARTING)
 
 
 def _auth(record: InstanceRecord) -> AuthStatus:

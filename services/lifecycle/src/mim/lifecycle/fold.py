@@ -10,6 +10,7 @@ from datetime import datetime
 
 from mim.contracts.content import MessageKind
 from mim.contracts.messages import (
+    ActionRequired,
     ActivityReported,
     Audited,
     Authenticated,
@@ -62,6 +63,7 @@ def _created(event: InstanceCreated, at: datetime, seq: int) -> InstanceRecord:
         id=event.instance_id,
         user_id=event.user_id,
         provider=event.provider,
+        login=event.login,
         type_instance=event.type_instance,
         display_name=event.display_name,
         desired=event.desired,
@@ -80,7 +82,7 @@ def _created(event: InstanceCreated, at: datetime, seq: int) -> InstanceRecord:
 def _apply(record: InstanceRecord, event: InstanceEvent, at: datetime) -> dict[str, object]:
     change: dict[str, object] = {"updated_at": at, "epoch": max(event.epoch, record.epoch)}
     if event.status is not None:
-        change |= {"status": event.status, "reason": reason_of(event, at), "qr": None}
+        change |= {"status": event.status, "reason": reason_of(event, at), "qr": None, "login_step": None}
         if event.status is Status.LOGGED_OUT:
             change["logged_in"] = False
     elif event.reason is not None:
@@ -102,6 +104,8 @@ def _facts(record: InstanceRecord, event: InstanceEvent, at: datetime) -> dict[s
             return _updated(record, event, at)
         case QrReady():
             return {"qr": QrCode(code=event.code, generated_at=at, expires_at=event.expires_at), "logged_in": False}
+        case ActionRequired():
+            return {"login_step": event.step}
         case Authenticated() | ClientReady():
             return {"account": event.account, "logged_in": True, "observed_at": at, "last_seen": at}
         case InstanceRestricted():

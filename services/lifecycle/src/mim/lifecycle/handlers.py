@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Rejected, Unavailable
+from mim.contracts.login import LoginKind
 from mim.contracts.messages import (
     AnyCommand,
     Audited,
@@ -34,7 +35,7 @@ from mim.lifecycle.machine import Step
 from mim.lifecycle.model import ReadModel
 from mim.runtime import metrics, tracing
 from mim.runtime.bus import Bus, Conflict
-from mim.runtime.secrets import API_KEY, random_api_key
+from mim.runtime.secrets import API_KEY, LOGIN, random_api_key
 from mim.runtime.store import Secrets, Store
 
 log = structlog.get_logger()
@@ -140,8 +141,9 @@ class Lifecycle:
     async def _update(self, command: UpdateInstance) -> InstanceRecord | None:
         record = machine.existing(self._model.get(command.instance_id), command.instance_id)
         sealed = self._sealed(command, record.user_id)
-        if "token" in sealed and record.provider is not Provider.TELEGRAM:
-            raise Rejected(ErrorCode.NOT_SUPPORTED, f"an instance of {record.provider} has no token")
+        if "token" in sealed and (record.provider is not Provider.TELEGRAM or record.login is LoginKind.USER):
+            who = f"{record.provider} {record.login}" if record.login else record.provider
+            raise Rejected(ErrorCode.NOT_SUPPORTED, f"a {who} account has no token")
         key_hash = await self._new_api_key(record) if command.rotate_api_key else None
         for name, text in sealed.items():
             await self._secrets.put(record.provider, record.id, name, text)
@@ -335,7 +337,7 @@ class Lifecycle:
         await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
         for worker in tuple(self._known_orders.pop(record.id, ())):
             await self._orders.remove(subjects.order_key(worker, record.id))
-        await self._secrets.remove_all(record.provider, record.id, (*record.secrets, API_KEY))
+        await self._secrets.remove_all(record.provider, record.id, (*record.secrets, API_KEY, LOGIN))
         await self._model.remove(record.id)
         self._purged.discard(record.id)
         log.info("instance_released", instance_id=record.id)

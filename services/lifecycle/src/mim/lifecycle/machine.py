@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum, auto
 
 from mim.contracts.errors import ErrorCode, Rejected
+from mim.contracts.login import LoginKind
 from mim.contracts.messages import (
     ChangeInstance,
     CreateInstance,
@@ -29,7 +30,7 @@ from mim.contracts.messages import (
 )
 from mim.contracts.reasons import default_reason
 from mim.contracts.records import Allocation, InstanceRecord, OrderAction, SessionOrder
-from mim.contracts.states import Desired, Status, UserAction, can_move
+from mim.contracts.states import Desired, Provider, Status, UserAction, can_move
 from mim.contracts.values import Reason
 
 # ---------------------------------------------------------------------------------------------- commands
@@ -55,6 +56,7 @@ def create(record: InstanceRecord | None, command: CreateInstance, secrets: tupl
             actor=command.actor,
             user_id=command.user_id,
             provider=command.provider,
+            login=_login(command),
             type_instance=tuple(dict.fromkeys(command.type_instance)),
             display_name=command.name,
             desired=Desired.RUNNING if command.start else Desired.STOPPED,
@@ -63,6 +65,15 @@ def create(record: InstanceRecord | None, command: CreateInstance, secrets: tupl
             token_hint=command.token_hint,
         )
     ]
+
+
+def _login(command: CreateInstance) -> LoginKind | None:
+    """How the account logs in. Raises: Rejected if its provider has no such login."""
+    if command.provider is Provider.TELEGRAM:
+        return command.login or LoginKind.BOT
+    if command.login is not None:
+        raise Rejected(ErrorCode.NOT_SUPPORTED, f"accounts of {command.provider} have no choice of login")
+    return None
 
 
 def decide(record: InstanceRecord | None, command: ChangeInstance) -> list[InstanceEvent]:
@@ -270,6 +281,7 @@ def order_of(record: InstanceRecord) -> SessionOrder:
         instance_id=record.id,
         user_id=record.user_id,
         provider=record.provider,
+        login=record.login,
         action=_action(record),
         boot=record.boot or "",
         epoch=record.epoch,

@@ -9,11 +9,13 @@ from typing import Any
 
 from mim.contracts.answers import TelegramSent
 from mim.contracts.api import TelegramMediaBody, TelegramSendBody, media
+from mim.contracts.login import LoginKind
 from mim.contracts.messages import MessageSent
 from mim.contracts.states import Provider
 from mim.runtime.bus import Bus
 from mim.runtime.instance_port import SendRoute
 from mim.runtime.service import Tasks
+from mim.runtime.session import Session, SessionContext
 from mim.runtime.settings import Settings
 from mim.runtime.worker import worker
 from mim.telegram_adapter import lazy_aiogram
@@ -29,7 +31,7 @@ async def telegram_adapter(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         bus,
         settings,
         provider=Provider.TELEGRAM,
-        factory=TelegramSession,
+        factory=_session,
         send_routes={
             "/api/v1/telegram/send": send,
             "/api/v1/telegram/send-telegram-message": send,
@@ -40,6 +42,15 @@ async def telegram_adapter(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         # In a thread and not awaited: neither the start nor the first bot shall wait for it.
         tasks.start(asyncio.to_thread(lazy_aiogram.build), "schemas")
         yield
+
+
+def _session(context: SessionContext) -> Session:
+    """A bot's session, or that of a person's account, whose library is loaded when the first one comes."""
+    if context.login is not LoginKind.USER:
+        return TelegramSession(context)
+    from mim.telegram_adapter.user_session import UserSession  # noqa: PLC0415
+
+    return UserSession(context)
 
 
 def _message(body: TelegramSendBody) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
@@ -15,6 +16,7 @@ from aiohttp import ClientError, ClientTimeout
 
 from mim.contracts.content import MessageKind
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Rejected, SessionEnded, Unavailable
+from mim.contracts.login import LoginFieldName
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Status, UserAction
 from mim.contracts.values import Account, IncomingMessage, Restriction
@@ -136,6 +138,11 @@ class TelegramSession:
         """Raises: Rejected always: a bot logs in by its token."""
         del phone_number
         raise Rejected(ErrorCode.NOT_SUPPORTED, "a Telegram bot logs in by its token: there is no pairing code")
+
+    async def answer_login(self, fields: Mapping[LoginFieldName, str]) -> None:
+        """Raises: Rejected always."""
+        del fields
+        raise Rejected(ErrorCode.NOT_SUPPORTED, "a Telegram bot logs in by its token: there is nothing to enter")
 
     async def logout(self) -> None:
         """Do nothing: a bot's login is its token, and only @BotFather revokes it.

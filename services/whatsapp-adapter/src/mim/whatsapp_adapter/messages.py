@@ -1,11 +1,18 @@
-"""Addresses as WhatsApp writes them, and what the library's error texts mean. Pure."""
+"""Between the contract and the child: addresses as WhatsApp writes them, messages as JSON, what the library's error
+texts mean. Pure."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from typing import Any
 
+from mim.contracts.content import Content
 from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused
+from mim.contracts.messages import SendMessage
+from mim.contracts.values import Account, IncomingMessage
 
+Fields = dict[str, Any]
 _PHONE_SERVER = "s.whatsapp.net"
 _SERVERS = (_PHONE_SERVER, "lid", "g.us")
 _LATER_S = 60.0
@@ -26,6 +33,37 @@ def recipient(to: str) -> str:
             f"{to!r} is not a phone number: write it with its country code, such as +1 555 000 2222",
         )
     return f"{user}@{server}"
+
+
+def account_of(event: Fields) -> Account:
+    """Who the account is, from `connected` or `paired`."""
+    number = event["phone_number"]
+    return Account(
+        id=f"{number}@s.whatsapp.net",
+        first_name=event.get("push_name") or None,
+        phone_number=number,
+        lid=event.get("lid") or None,
+    )
+
+
+def content_of(message: SendMessage) -> Fields:
+    """What is to be said or done, as JSON, with every address in it as WhatsApp writes it."""
+    content = message.model_dump(mode="json", include=set(Content.model_fields) - {"media"})
+    for name in ("target", "reply_to"):
+        if (ref := content[name]) is not None:
+            ref["chat_id"], ref["sender"] = address(ref["chat_id"]), address(ref["sender"])
+    return content
+
+
+def address(contact: str | None) -> str | None:
+    """The address of somebody, if anybody is named. Raises: Refused, as `recipient`."""
+    return recipient(contact) if contact else None
+
+
+def incoming_of(event: Fields) -> IncomingMessage:
+    """The message of an `incoming` event."""
+    fields: dict[str, Any] = {name: event[name] for name in IncomingMessage.model_fields if name in event}
+    return IncomingMessage(**fields | {"timestamp": datetime.fromtimestamp(event["timestamp"], UTC)})
 
 
 def own_number(phone: str) -> str:

@@ -7,14 +7,15 @@ so every phase in which something has to happen has a deadline here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mim.contracts.content import Content, MessageKind
-from mim.contracts.errors import ErrorCode, MimError, NotReady, SessionEnded
+from mim.contracts.content import MessageKind
+from mim.contracts.errors import ErrorCode, MimError, NotReady, Rejected, SessionEnded
+from mim.contracts.login import LoginFieldName
 from mim.contracts.messages import (
     Change,
     GroupChanged,
@@ -26,11 +27,21 @@ from mim.contracts.messages import (
     Receipt,
     SendMessage,
 )
-from mim.contracts.values import Account, IncomingMessage, Restriction
+from mim.contracts.values import Account, Restriction
 from mim.runtime.fetch import Limits, fetch, sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
-from mim.whatsapp_adapter.messages import own_number, pairing_failure, recipient, send_failure, upload_failure
+from mim.whatsapp_adapter.messages import (
+    account_of,
+    address,
+    content_of,
+    incoming_of,
+    own_number,
+    pairing_failure,
+    recipient,
+    send_failure,
+    upload_failure,
+)
 from mim.whatsapp_adapter.process import ChildEndedError, ChildProcess, Fields
 
 DATABASE = "session.sqlite3"
@@ -144,7 +155,7 @@ class WhatsAppSession:
 
     async def _send(self, message: SendMessage) -> SentMessage:
         to = recipient(message.to)
-        content = _content(message)
+        content = content_of(message)
         if message.media is not None:
             return await self._send_file(message, to, content)
         if message.kind in (MessageKind.READ, MessageKind.TYPING):
@@ -171,7 +182,7 @@ class WhatsAppSession:
             answer = await self._ask(child, "typing", _SHOW_WITHIN_S, chat=to)
         else:
             chat = recipient(target.chat_id) if target.chat_id else to
-            sender = _address(target.sender) or chat
+            sender = address(target.sender) or chat
             answer = await self._ask(child, "read", _SHOW_WITHIN_S, chat=chat, sender=sender, message_id=target.id)
         if answer["event"] == "failed":
             raise send_failure(answer["message"])
@@ -221,6 +232,11 @@ class WhatsAppSession:
             raise send_failure(answer["message"])
         self._context.proved()
         return SentMessage(messenger_id=answer["message_id"], chat_id=to)
+
+    async def answer_login(self, fields: Mapping[LoginFieldName, str]) -> None:
+        """Raises: Rejected always."""
+        del fields
+        raise Rejected(ErrorCode.NOT_SUPPORTED, "WhatsApp asks for nothing but a scan, or a number for a pairing code")
 
     async def logout(self) -> None:
         """Unlink the device at WhatsApp, if connected."""
@@ -321,12 +337,12 @@ class WhatsAppSession:
     async def _on_paired(self, event: Fields) -> None:
         self._log.info("whatsapp_linked")
         self._must_happen(_CONNECT_WITHIN_S, unreachable("WhatsApp linked the account but did not let it in"))
-        await self._report_authenticated(_account(event))
+        await self._report_authenticated(account_of(event))
 
     async def _on_connected(self, event: Fields) -> None:
         self._deadline = None
         self._log.info("whatsapp_connected")
-        account = _account(event)
+        account = account_of(event)
         await self._report_authenticated(account)
         self._ready.set()
         self._context.proved()
@@ -346,7 +362,7 @@ class WhatsAppSession:
         await self._context.reconnecting(ErrorCode.MESSENGER_UNREACHABLE, "the connection to WhatsApp was lost")
 
     async def _on_incoming(self, event: Fields) -> None:
-        await self._context.received(_incoming(event))
+        await self._context.received(incoming_of(event))
         self._log.info("message_received", messenger_id=event["id"], type=event["type"])
 
     async def _on_happened(self, event: Fields) -> None:
@@ -373,31 +389,3 @@ class WhatsAppSession:
 def _remove(database: Path) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         database.with_name(database.name + suffix).unlink(missing_ok=True)
-
-
-def _account(event: Fields) -> Account:
-    number = event["phone_number"]
-    return Account(
-        id=f"{number}@s.whatsapp.net",
-        first_name=event.get("push_name") or None,
-        phone_number=number,
-        lid=event.get("lid") or None,
-    )
-
-
-def _content(message: SendMessage) -> Fields:
-    """What is to be said or done, as JSON, with every address in it as WhatsApp writes it."""
-    content = message.model_dump(mode="json", include=set(Content.model_fields) - {"media"})
-    for name in ("target", "reply_to"):
-        if (ref := content[name]) is not None:
-            ref["chat_id"], ref["sender"] = _address(ref["chat_id"]), _address(ref["sender"])
-    return content
-
-
-def _address(contact: str | None) -> str | None:
-    return recipient(contact) if contact else None
-
-
-def _incoming(event: Fields) -> IncomingMessage:
-    fields: dict[str, Any] = {name: event[name] for name in IncomingMessage.model_fields if name in event}
-    return IncomingMessage(**fields | {"timestamp": datetime.fromtimestamp(event["timestamp"], UTC)})

@@ -1,0 +1,39 @@
+"""The session's view of its runner (`mim.runtime.session.SessionContext`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mim.runtime.runner import Runner
+
+
+class RunnerContext:
+    """What a session may use of its runner, and nothing else."""
+
+    # ruff: noqa: SLF001 - a friend: it shows sessions only what they may use
+
+    def __init__(self, runner: Runner, secrets: Mapping[str, str]) -> None:
+        self.instance_id = runner.order.instance_id
+        self.login = runner.order.login
+        self.settings = runner._settings
+        self.secrets = secrets
+        self.data_dir = runner._folder
+        self.log = runner._log
+        self.now = runner._bus.now
+        self.qr_ready = runner.qr_ready
+        self.login_step = runner.login_step
+        self.keep_login = runner.keep_login
+        self.authenticated = runner.authenticated
+        self.client_ready = runner.client_ready
+        self.reconnecting = runner.reconnecting
+        self.received = runner.received
+        self.happened = runner.happened
+        self.restricted = runner.restricted.change
+        self._runner = runner
+
+    def proved(self) -> None:
+        """The messenger just answered a real round trip."""
+        self._runner.observed_at = self._runner._bus.now()
+        self._runner._count_proof(self.instance_id)
