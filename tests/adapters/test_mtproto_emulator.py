@@ -568,6 +568,18 @@ async def test_a_qr_code_is_renewed_and_the_old_one_expires(
         await phone(functions.auth.AcceptLoginTokenRequest(qr.token))
 
 
+async def test_a_scan_that_nobody_waited_for_shows_when_the_code_is_renewed(
+    telegram: MTProtoEmulator, connect: Connect, anna: Person
+) -> None:
+    client = await connect()
+    qr = await client.qr_login()
+    telegram.world.scan(qr.token, anna)
+    await qr.recreate()
+    assert isinstance(qr._resp, types.auth.LoginTokenSuccess)
+    assert qr._resp.authorization.user.id == anna.id
+    assert await client.is_user_authorized()
+
+
 async def test_a_qr_code_can_be_scanned_once(telegram: MTProtoEmulator, connect: Connect, anna: Person) -> None:
     client, phone = await connect(), await connect(anna)
     qr = await client.qr_login()
@@ -730,6 +742,11 @@ async def test_errors_and_floods_on_demand(telegram: MTProtoEmulator, connect: C
         await client(functions.users.GetUsersRequest([types.InputUserSelf()]))
     assert flood.value.seconds == 600
     assert telegram.world.calls[-1] == (ANNA, "users.getUsers", "FLOOD_WAIT_600")
+    newcomer = await connect()
+    telegram.world.faults.add(Fault(phone=BORIS, method="auth.sendCode", error="PHONE_NUMBER_BANNED"))
+    await newcomer.send_code_request(ANNA)
+    with pytest.raises(errors.PhoneNumberBannedError):
+        await newcomer.send_code_request("+" + BORIS)
 
 
 async def test_answers_that_are_late_double_or_never_come(
@@ -878,6 +895,9 @@ async def test_reading_and_typing_are_told(
     async with two.action(anna.id, "typing"):
         assert isinstance((await at_one.next(types.UpdateUserTyping)).action, types.SendMessageTypingAction)
     assert (await at_two.next(types.UpdateReadHistoryOutbox)).peer == types.PeerUser(anna.id)
+    await two(functions.account.UpdateStatusRequest(offline=True))
+    assert isinstance((await at_one.next(types.UpdateUserStatus)).status, types.UserStatusOffline)
+    assert isinstance((await one.get_entity(boris.id)).status, types.UserStatusOffline)
 
 
 async def test_forwarding_keeps_the_author_unless_told_otherwise(
@@ -1465,8 +1485,10 @@ async def drive_messages(control: Program, client: Any, heard: Heard, anna: Any,
     (record,) = (await control("sent", phone=ANNA))["messages"]
     assert record.items() >= {"id": sent.id, "chat": boris["id"], "text": "to Boris", "reply_to": message.id}.items()
     assert [entry["text"] for entry in (await control("inbox", phone="@boris_b"))["messages"]] == ["to Boris"]
-    await control("typing", from_=BORIS, to=ANNA)
-    await heard.next(types.UpdateUserTyping)
+    await control("typing", from_=BORIS, to=ANNA, action="record_voice")
+    assert isinstance((await heard.next(types.UpdateUserTyping)).action, types.SendMessageRecordAudioAction)
+    await control("presence", who=BORIS, online=True)
+    assert isinstance((await heard.next(types.UpdateUserStatus)).status, types.UserStatusOnline)
     assert await control("read", from_=BORIS, to=ANNA) == {"read": 1}
     assert (await heard.next(types.UpdateReadHistoryOutbox)).max_id == sent.id
     await control("react", from_=BORIS, to=ANNA, id=sent.id, of=ANNA, emoji="👍")

@@ -1,9 +1,9 @@
-"""What people do with messages of others: reading, reacting, and being seen to type."""
+"""What people do with messages of others, and what is seen of them: reading, reacting, typing, being there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from telethon.tl import types
@@ -11,6 +11,8 @@ from telethon.tl import types
 from mim.emulators.mtproto.boxes import Post
 from mim.emulators.mtproto.chats import Chats, Place, reactions_of
 from mim.emulators.mtproto.people import Device, Person, RpcError
+
+_ONLINE_S = 300
 
 
 class Attention:
@@ -99,3 +101,14 @@ class Attention:
             for viewer in self._chats.viewers(place):
                 if viewer is not person:
                     self._chats.tell(viewer, place.chat, update, about=person.id)
+
+    def presence(self, person: Person, *, online: bool) -> None:
+        """Come or go; those who have the person as a contact or in a chat are told."""
+        now = self._now()
+        if online:
+            person.status = types.UserStatusOnline(now + timedelta(seconds=_ONLINE_S))
+        else:
+            person.status = types.UserStatusOffline(now)
+        update = types.UpdateUserStatus(person.id, person.status)
+        for viewer in self._chats.acquaintances(person):
+            self._chats.tell(viewer, person.id, update)

@@ -41,6 +41,7 @@ class Channel:
         self._world = world
         self._write = write
         self._cut = cut
+        self._aborted = False
         self._timers: set[asyncio.TimerHandle] = set()
 
     async def enter(self) -> None:
@@ -74,7 +75,7 @@ class Channel:
 
     def abort(self) -> None:
         """Cut the connection, as a lost network does; from here on, updates wait for the next."""
-        self.receives_updates = False
+        self.receives_updates, self._aborted = False, True
         self._cut()
 
     def take(self, message: Plain) -> None:
@@ -111,7 +112,8 @@ class Channel:
         if received:
             self._send(types.MsgsAck(received), content=False)
         for msg_id, content in fresh:
-            self._handle(msg_id, content)
+            if not self._aborted:
+                self._handle(msg_id, content)
 
     def _accept(self, item: wire.Item, *, content: bool | None) -> bool | None:
         """Whether a message is new; None if it is bad, which the client is told."""
@@ -150,7 +152,9 @@ class Channel:
     def _call(self, msg_id: int, content: Any) -> None:
         call = Call(self._world, self.device, self)
         request = rpc.unwrap(call, content)
-        fault = self._world.faults.take(self._phone(), rpc.name_of(request))
+        # Before a login, the number that it is for says whose fault it may be.
+        phone = self._phone() or str(getattr(request, "phone_number", "")).lstrip("+")
+        fault = self._world.faults.take(phone, rpc.name_of(request))
         if fault and fault.cut:
             self.abort()
             return
@@ -186,7 +190,7 @@ class Channel:
 
     def _send(self, message: Any, *, content: bool, answer: bool = False) -> None:
         """Seal and write a message, an object or ready bytes, in the present session."""
-        if self.ended.is_set():
+        if self._aborted or self.ended.is_set():
             return
         body = message if isinstance(message, bytes) else wire.write(message)
         msg_id, seq_no = self.session.stamp(self._world.clock(), content=content, answer=answer)
@@ -194,7 +198,8 @@ class Channel:
         self._write(self.device.key.seal(plain, self._world.noise(32)))
 
     def _phone(self) -> str:
-        return self.device.person.phone if self.device.person else ""
+        person = self.device.person or self.device.pending
+        return person.phone if person else ""
 
 
 def _is_content(message: Any) -> bool | None:

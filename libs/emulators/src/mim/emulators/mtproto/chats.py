@@ -102,6 +102,11 @@ class Chats:
             if post.copies.get(place.box.owner_id) in place.box.copies
         ]
 
+    def acquaintances(self, person: Person) -> list[Person]:
+        """Who has somebody as a contact or in a chat."""
+        everybody = [other for other in self._people if other is not person]
+        return [other for other in everybody if person.id in other.contacts or person.id in other.dialogs]
+
     def tell(
         self, viewer: Person, chat: int, update: Any, *, but: Device | None = None, about: int | None = None
     ) -> None:

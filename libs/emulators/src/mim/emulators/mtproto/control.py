@@ -16,6 +16,7 @@
     read {from, to, up_to?}                                read a chat -> {read}
     react {from, to, id, emoji?}                           no emoji takes it back -> {}
     typing {from, to, action?}                             action: typing, cancel, record_voice … -> {}
+    presence {who, online}                                 come or go -> {}
     sent {phone}, inbox {phone}                            what they sent, what they got -> {messages}
     fault {phone?, method?, times?, error?, code?, delay_s?, drop?, duplicate?, cut?, lose?} -> {}
     mend {}                                                nothing goes wrong any more -> {}
@@ -202,6 +203,11 @@ class Control:
     def typing(self, sender: Who, to: Who, action: str = "typing") -> Json:
         """Begin to type."""
         self._world.attention.typing(self._person(sender), self._chat(to), ACTIONS[action]())
+        return {}
+
+    def presence(self, who: Who, online: bool) -> Json:
+        """Come or go."""
+        self._world.attention.presence(self._person(who), online=online)
         return {}
 
     def sent(self, phone: Who) -> Json:

@@ -28,11 +28,11 @@ _CODES = {
 class Fault:
     """Something that goes wrong the next `times` times for `method` (None: any) of a person (None: anybody).
 
-    `phone` is the number of who is logged in. `method` is written as in Telegram's documents, `messages.sendMessage`;
-    `update` stands for what the server sends by itself. `error` is an error answer like `FLOOD_WAIT_30`, its code
-    (unless `code` is given) that of the documents. `delay_s` holds the answer or update back, `drop` swallows it (a
-    request is not carried out), `duplicate` sends it twice. `cut` ends the connection before the request is carried
-    out, `lose` after it.
+    `phone` is the number of who is logged in, or about to be. `method` is written as in Telegram's documents,
+    `messages.sendMessage`; `update` stands for what the server sends by itself. `error` is an error answer like
+    `FLOOD_WAIT_30`, its code (unless `code` is given) that of the documents. `delay_s` holds the answer or update back,
+    so that later ones overtake it; `drop` swallows it (a request is not carried out), `duplicate` sends it twice. `cut`
+    ends the connection before the request is carried out, `lose` after it.
     """
 
     phone: str | None = None

@@ -68,6 +68,7 @@ class Person:
     sent: OrderedDict[int, Copy] = field(default_factory=OrderedDict, repr=False)
     devices: list[Device] = field(default_factory=list, repr=False)
     verifier: Verifier | None = field(default=None, repr=False)
+    status: Any = field(default_factory=types.UserStatusRecently, repr=False)
 
     def dialog(self, chat: int) -> Dialog:
         """How far the chat with this marked id is read."""
@@ -103,7 +104,7 @@ class Person:
             last_name=self.last_name or None,
             username=self.username or None,
             phone=(self.phone or None) if known else None,
-            status=types.UserStatusRecently(),
+            status=self.status,
         )
 
 

@@ -177,6 +177,12 @@ def _authorization(device: Device, *, current: bool = False) -> Any:
     )
 
 
+def update_status(call: Call, q: Any) -> Any:
+    """Be seen to come or go."""
+    call.world.attention.presence(call.me, online=not q.offline)
+    return True
+
+
 def get_users(call: Call, q: Any) -> Any:
     """Users by id; unknown ones are left out."""
     me = call.me
@@ -213,6 +219,7 @@ METHODS = {
     functions.account.GetPasswordRequest: get_password,
     functions.account.GetAuthorizationsRequest: get_authorizations,
     functions.account.ResetAuthorizationRequest: reset_authorization,
+    functions.account.UpdateStatusRequest: update_status,
     functions.users.GetUsersRequest: get_users,
     functions.users.GetFullUserRequest: get_full_user,
 }
