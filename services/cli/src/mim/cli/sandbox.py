@@ -43,7 +43,9 @@ def scan(
     """Scan the QR code of an instance, as its owner's phone would."""
     found = talk.find(instance)
     code = talk.call("GET", f"/api/v1/instances/{found['id']}/qr")["code"]
-    _control("whatsapp", "scan", qr=code, phone=phone)
+    if found["provider"] == "telegram":
+        _control("mtproto", "person", phone=phone)
+    _control("mtproto" if found["provider"] == "telegram" else "whatsapp", "scan", qr=code, phone=phone)
     typer.echo(f"scanned by {phone}")
 
 
@@ -65,7 +67,9 @@ def say(
 ) -> None:
     """Let a contact write to an instance."""
     found = talk.find(instance)
-    if found["provider"] == "telegram":
+    if found["login"] == "user":
+        _control("mtproto", "say", **{"from": sender}, to=found["phone_number"], text=text)
+    elif found["provider"] == "telegram":
         _control("telegram", "say", bot=int(_bot_of(found["id"])), **{"from": int(sender)}, text=text)
     else:
         _control("whatsapp", "incoming", **{"from": sender}, to=found["phone_number"], text=text)
