@@ -250,8 +250,8 @@ REQUEST = AllocationRequest(**COMMON, worker="w", lost_ports=(3001,))
 ALLOCATION = Allocation(ports=PORTS, api_key_sha256="h", worker="w", boot="b")
 QR = QrCode(code="2@x", generated_at=NOW, expires_at=LATER)
 SAMPLES: tuple[Model, ...] = (
-    CreateInstance(**COMMON, login="bot", actor="me", origin="o", reply_to="mim.reply.x", name="Имя", start=False, webhook=HOOK,
-                   sealed=SEALED, token_hint="abcd"),
+    CreateInstance(**COMMON, login="bot", actor="me", origin="o", reply_to="mim.reply.x", name="Имя", start=False,
+                   webhook=HOOK, sealed=SEALED, token_hint="abcd"),
     ChangeInstance(instance_id=ID, verb="stop", actor="me", origin="o", reply_to="mim.reply.x"),
     UpdateInstance(instance_id=ID, actor="me", origin="o", reply_to="mim.reply.x", name="Имя", webhook=HOOK,
                    sealed=SEALED, removed=("proxy",), token_hint="abcd", rotate_api_key=True, clear_errors=True,
@@ -262,8 +262,8 @@ SAMPLES: tuple[Model, ...] = (
                 kind="image", media=MEDIA, location=Location(latitude=1, longitude=2, name="n", address="a"),
                 contact=ContactCard(name="Anna", phone_number="+49 170 1234567"),
                 poll=Poll(question="q", options=("a", "b"), multiple=True), reply_to=REF, target=REF, emoji="👍🏽"),
-    SessionOrder(instance_id=ID, user_id="u", provider="telegram", login="user", action="hold", boot="b", epoch=3, ports=PORTS,
-                 api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON,
+    SessionOrder(instance_id=ID, user_id="u", provider="telegram", login="user", action="hold", boot="b", epoch=3,
+                 ports=PORTS, api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON,
                  restriction=Restriction(kind="k", scope="s", until=NOW)),
     WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3, address="10.0.0.1",
                     memory_bytes=5),
