@@ -276,7 +276,7 @@ async def test_bad_messages_are_refused_with_the_codes_of_the_protocol(raw: Raw)
     assert await raw.code_of(ping, now - (400 << 32), 1) == 16
     assert await raw.code_of(ping, now + (60 << 32), 1) == 17
     assert await raw.code_of(ping, now + 2, 1) == 18
-    assert await raw.code_of(ping, now, 2) == 35
+    assert await raw.code_of(functions.help.GetConfigRequest(), now, 2) == 35
     assert await raw.code_of(acks, now, 1) == 34
     await raw.send(bytes(ping), now + 8, 5)
     assert await raw.code_of(ping, now + 12, 3) == 32
@@ -300,6 +300,22 @@ async def test_a_message_that_comes_twice_is_carried_out_once(raw: Raw, telegram
     ]
     assert seen[2].error.error_message == "CONNECTION_NOT_INITED"
     assert len(telegram.world.calls) == 1
+
+
+async def test_one_session_may_have_two_connections(raw: Raw, telegram: MTProtoEmulator) -> None:
+    now = int(time.time()) << 32
+    await raw.send(bytes(functions.PingRequest(1)), now, 1)
+    while not isinstance(await raw.read(), types.Pong):
+        pass
+    other = Raw(*await asyncio.open_connection("127.0.0.1", telegram.port), raw.device)
+    await other.send(bytes(functions.PingRequest(2)), now + 4, 3)
+    answers = [await other.read() for _ in range(2)]  # it is no new session
+    assert [type(answer) for answer in answers] == [types.MsgsAck, types.Pong]
+    await raw.send(bytes(functions.PingRequest(3)), now + 8, 5)
+    while not isinstance(await raw.read(), types.Pong):
+        pass
+    assert "auth_key_duplicated" not in {incident["type"] for incident in telegram.world.incidents}
+    other.writer.close()
 
 
 async def test_a_request_of_an_unknown_layer_is_an_error_not_an_end(raw: Raw) -> None:
@@ -375,6 +391,12 @@ def test_the_handshake_takes_the_present_rsa_layout_too() -> None:
     exchange = Exchange()
     assert isinstance(exchange.agree(pow(G, 1 << 2000, P)), types.DhGenOk)
     assert exchange.server.agreed
+
+
+def test_factors_may_have_leading_zeros() -> None:
+    exchange = Exchange()
+    exchange.p, exchange.q = (bytes(4 - len(factor)) + factor for factor in (exchange.p, exchange.q))
+    assert isinstance(exchange.agree(pow(G, 1 << 2000, P)), types.DhGenOk)
 
 
 @pytest.mark.parametrize("changes", [{"nonce": 6}, {"server_nonce": 6}, {"p": b"\3"}, {"public_key_fingerprint": 6}])

@@ -203,6 +203,7 @@ class Channel:
 
 
 def _is_content(message: Any) -> bool | None:
+    """Whether a message must be acknowledged; clients do not agree about the protocol's own, like pings."""
     if isinstance(message, types.MsgsAck):
         return False
-    return True if isinstance(message, TLRequest) else None
+    return True if isinstance(message, TLRequest) and not service.is_service(message) else None

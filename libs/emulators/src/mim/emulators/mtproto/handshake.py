@@ -110,8 +110,8 @@ class Handshake:
             raise HandshakeError("the client knows another server key")
         inner = self._inner_of(request.encrypted_data)
         self._check_nonces(inner)
-        factors = tuple(_short(factor) for factor in FACTORS)
-        if (request.p, request.q) != factors or (inner.p, inner.q, inner.pq) != (*factors, _short(_product())):
+        claims = [(message.p, message.q) for message in (request, inner)]
+        if any(tuple(map(_value, claim)) != FACTORS for claim in claims) or _value(inner.pq) != _product():
             raise HandshakeError("the client did not factor the product")
         self._new_nonce = _bytes(inner.new_nonce, 32)
         self._secret = int.from_bytes(self._noise(SECRET_BYTES), "big")
@@ -178,6 +178,10 @@ def _product() -> int:
 
 def _short(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _value(data: bytes) -> int:
+    return int.from_bytes(data, "big")
 
 
 def _bytes(number: int, length: int) -> bytes:
