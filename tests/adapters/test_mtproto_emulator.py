@@ -22,7 +22,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from telethon import TelegramClient, errors, events
 from telethon.crypto import rsa as telethon_rsa
@@ -51,6 +51,7 @@ SERVER_KEY = ServerKey()
 trust(SERVER_KEY.public_pem)
 
 Connect = Callable[..., Awaitable[Any]]
+brief = settings(max_examples=40, deadline=None)
 
 
 class Clock:
@@ -457,6 +458,7 @@ def test_steps_out_of_turn_are_refused() -> None:
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 
 
+@brief
 @given(
     seed=st.binary(max_size=8),
     salt=NUMBERS,
@@ -480,6 +482,7 @@ def test_only_the_holder_of_the_key_can_seal(
         key.open(packet, 8 - direction)
 
 
+@brief
 @given(
     st.sampled_from([Full, Abridged, Intermediate]),
     st.lists(st.integers(1, 200).map(lambda words: os.urandom(words * 4)), max_size=5),
@@ -493,6 +496,7 @@ def test_what_a_transport_writes_it_reads(kind: Any, payloads: list[bytes]) -> N
     assert asyncio.run(exchange()) == payloads
 
 
+@brief
 @given(st.sampled_from(sorted(tlobjects)), st.binary(max_size=80))
 def test_bytes_of_others_are_an_object_or_malformed(constructor: int, rest: bytes) -> None:
     body = struct.pack("<I", constructor) + rest
@@ -512,12 +516,14 @@ def test_what_is_zipped_is_opened_up_to_a_bound() -> None:
             wire.read(bad)
 
 
+@brief
 @given(st.binary(max_size=144), st.binary(min_size=32, max_size=32))
 def test_rsa_padding_is_taken_off(data: bytes, temp_key: bytes) -> None:
     opened = rsa_unpad(rsa_pad(data, temp_key, bytes(192)))
     assert (opened.data[: len(data)], opened.digest) == (data, None)
 
 
+@brief
 @given(st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=60))
 def test_a_session_accepts_each_message_of_an_orderly_client_once(messages: list[tuple[int, bool]]) -> None:
     session, now, count = Session(1, 2), 1_000_000.0, 0
@@ -531,6 +537,7 @@ def test_a_session_accepts_each_message_of_an_orderly_client_once(messages: list
         seen.add(msg_id)
 
 
+@brief
 @given(st.lists(st.tuples(st.floats(0, 2e9), st.booleans(), st.booleans()), max_size=50))
 def test_the_servers_messages_are_numbered_upwards_whatever_the_clock_does(
     stamps: list[tuple[float, bool, bool]],
@@ -1053,6 +1060,7 @@ async def test_a_client_that_wants_no_updates_gets_none(
     assert [message.message for message in await client.get_messages("@boris_b")] == ["unheard"]
 
 
+@brief
 @given(st.lists(st.integers(1, 3), max_size=30), st.integers(0, 40), st.integers(1, 7))
 def test_slices_of_what_was_missed_join_up(counts: list[int], since: int, limit: int) -> None:
     box = Box(1)
@@ -1371,6 +1379,7 @@ async def test_an_album(telegram: MTProtoEmulator, connect: Connect, anna: Perso
     assert len({message.grouped_id for message in sent}) == 1
 
 
+@brief
 @given(st.lists(st.tuples(st.integers(0, 3), st.binary(min_size=1, max_size=3)), max_size=12))
 def test_parts_of_a_file_are_put_together_in_their_order(parts: list[tuple[int, bytes]]) -> None:
     files, last = Files(os.urandom), {}
@@ -1385,6 +1394,7 @@ def test_parts_of_a_file_are_put_together_in_their_order(parts: list[tuple[int, 
             return
 
 
+@brief
 @given(st.binary(max_size=60))
 def test_a_picture_s_size_is_read_from_anything(content: bytes) -> None:
     for head in (b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"GIF89a"):
