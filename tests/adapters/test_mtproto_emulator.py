@@ -1559,7 +1559,7 @@ async def drive_groups(control: Program, heard: Heard) -> Any:
 
 
 async def drive_faults(control: Program, client: Any, anna: Any) -> None:
-    await control("fault", phone=ANNA, method="users.getFullUser", error="FLOOD_WAIT_30")
+    await control("fault", phone="+1 555 000 1111", method="users.getFullUser", error="FLOOD_WAIT_30")
     with pytest.raises(errors.FloodWaitError):
         await client(functions.users.GetFullUserRequest("me"))
     await control("fault", phone=ANNA, method="users.getUsers", drop=True)
@@ -1591,7 +1591,12 @@ async def drive_logins(control: Program, boris: Any) -> None:
         *(("person", {"phone": "x"}, 400), ("say", {"from": "@nobody", "to": ANNA, "text": "x"}, 400)),
         *(("say", {"from": BORIS, "to": ANNA, "media": {"kind": "x", "content": ""}}, 400),),
         *(("say", {"from": BORIS, "to": ANNA, "media": {"kind": "photo", "content": "?"}}, 400),),
-        *(("say", {"from": BORIS, "to": -5, "text": "x"}, 400), ("fault", {"wrong": 1}, 400), ("_person", {}, 404)),
+        *(
+            ("say", {"from": BORIS, "to": -5, "text": "x"}, 400),
+            ("fault", {"wrong": 1}, 400),
+            ("fault", {"method": "messages.sing"}, 400),
+            ("_person", {}, 404),
+        ),
     ):
         answered, body = await control.answer(verb, **fields)
         assert (answered, list(body)) == (status, ["error"])

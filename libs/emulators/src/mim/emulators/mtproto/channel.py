@@ -154,7 +154,7 @@ class Channel:
         request = rpc.unwrap(call, content)
         # Before a login, the number that it is for says whose fault it may be.
         phone = self._phone() or str(getattr(request, "phone_number", "")).lstrip("+")
-        fault = self._world.faults.take(phone, rpc.name_of(request))
+        fault = self._world.faults.take(phone, rpc.name_of(type(request)))
         if fault and fault.cut:
             self.abort()
             return

@@ -41,11 +41,12 @@ from telethon.tl import types
 from mim.emulators.mtproto.boxes import Copy
 from mim.emulators.mtproto.compose import ACTIONS, entities_from, media_from
 from mim.emulators.mtproto.describe import Json, messages_of
-from mim.emulators.mtproto.faults import Fault
+from mim.emulators.mtproto.faults import UPDATES, Fault
 from mim.emulators.mtproto.groups import Group
 from mim.emulators.mtproto.logins import token_of
 from mim.emulators.mtproto.mail import Draft
 from mim.emulators.mtproto.people import Device, Person, RpcError
+from mim.emulators.mtproto.rpc import METHODS, name_of
 from mim.emulators.mtproto.server import MTProtoEmulator
 
 Who = int | str
@@ -220,7 +221,10 @@ class Control:
 
     def fault(self, **fields: Any) -> Json:
         """Let something go wrong."""
-        self._world.faults.add(Fault(**fields))
+        fault = Fault(**fields)
+        if fault.method not in (None, UPDATES, *map(name_of, METHODS)):
+            raise ValueError(f"{fault.method!r} is no method that is emulated")
+        self._world.faults.add(fault)
         return {}
 
     def mend(self) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mim.emulators.mtproto.people import RpcError
+from mim.emulators.mtproto.people import RpcError, digits
 
 UPDATES = "update"
 """In place of a method: what the server sends by itself."""
@@ -49,6 +49,7 @@ class Fault:
     def __post_init__(self) -> None:
         if self.times < 1 or not 0 <= self.delay_s <= 600:
             raise ValueError("a fault needs times of at least 1 and a delay_s from 0 to 600")
+        self.phone = digits(self.phone) if self.phone else None
         if self.method == UPDATES and (self.error or self.cut or self.lose):
             raise ValueError("an update can be delayed, dropped or duplicated, nothing else")
 

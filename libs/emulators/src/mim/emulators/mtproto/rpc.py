@@ -30,9 +30,8 @@ _WRAPPERS = (
 )
 
 
-def name_of(request: Any) -> str:
-    """A request's name as in Telegram's documents: `messages.sendMessage`."""
-    kind = type(request)
+def name_of(kind: Any) -> str:
+    """The name of a class of requests as in Telegram's documents: `messages.sendMessage`."""
     bare = kind.__name__.removesuffix("Request")
     bare = bare[0].lower() + bare[1:]
     section = kind.__module__.rpartition(".")[2]
@@ -57,7 +56,7 @@ def unwrap(call: Call, request: Any) -> Any:
 
 def carry_out(call: Call, request: Any, fault: Fault | None) -> bytes:
     """The answer to a request as bytes: its result, or an `RpcError`."""
-    name, person = name_of(request), call.device.person
+    name, person = name_of(type(request)), call.device.person
     try:
         result = wire.write(_result(call, request, fault))
         error = ""
@@ -85,5 +84,5 @@ def _result(call: Call, request: Any, fault: Fault | None) -> Any:
         raise RpcError(400, "CONNECTION_NOT_INITED")
     method = METHODS.get(type(request))
     if method is None:
-        raise RpcError(400, f"METHOD_NOT_EMULATED_{name_of(request)}")
+        raise RpcError(400, f"METHOD_NOT_EMULATED_{name_of(type(request))}")
     return method(call, request)
