@@ -496,6 +496,16 @@ async def test_what_was_being_sent_at_a_crash_is_sent_again(system: System, rece
     assert item.tries == 2
 
 
+async def test_two_processes_share_the_work_and_deliver_each_once(system: System, receiver: Receiver) -> None:
+    await system.set_webhook(ONE, Webhook(url=receiver.url))
+    async with system.running(), system.running():
+        for number in range(40):
+            await system.receive(f"{number}")
+        await system.until_status(*["delivered"] * 40)
+        ids = [headers["webhook-id"] for headers, _ in receiver.requests.items]
+        assert len(ids) == len(set(ids)) == 40
+
+
 async def test_what_is_being_sent_when_the_service_stops_comes_to_its_end(
     on_sqlite: System, receiver: Receiver
 ) -> None:
