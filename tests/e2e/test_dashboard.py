@@ -66,15 +66,15 @@ async def test_whatsapp_from_nothing_to_a_sent_text(browser: Browser, system: Sy
     await page.see("main [data-status=client_ready]")
     await page.see("text=Logged in")
 
-    await page.click("role=tab[name='Send']")
+    await page.click("role=link[name='Send a message']")
     await page.fill("role=textbox[name=/^To/]", "15553330002")
+    await page.click("role=button[name='Open the chat']")
     await page.fill("role=textbox[name=/^Text/]", "hello from the page")
-    await page.click("role=button[name='Send']")
-    await page.see("text=Message id")
-    outcome = await page.innerText("[role=status]")
+    await page.key("Enter")
+    await page.see("li[data-mine] >> text=Read")
     inbox = (await system.control("whatsapp", "inbox", phone="15553330002"))["messages"]
     assert [message["text"] for message in inbox] == ["hello from the page"]
-    assert inbox[0]["id"] in outcome
+    assert await page.getAttribute("li[data-mine]", "data-message") == inbox[0]["id"]
     assert await page.evaluate("window.sinceThen")
     assert await page.complaints() == []
 
@@ -252,7 +252,7 @@ async def test_every_page_is_whole_and_accessible(
     paths = ["/", "/instances/new", f"{at}?tab=login", f"{at}?tab=metrics"]
     if every:
         paths += ["/providers", "/system", "/access", f"{at}/edit", "/nowhere"]
-        tabs = ["overview", "send", "logs", "history", "errors", "credentials", "danger"]
+        tabs = ["overview", "messages", "webhook", "logs", "history", "errors", "credentials", "danger"]
         paths += [f"{at}?tab={tab}" for tab in tabs]
     kind = f"{'phone' if viewport is PHONE else 'desktop'}-{language[:2]}-{scheme}"
 
@@ -288,8 +288,8 @@ async def test_everything_can_be_reached_by_keyboard(browser: Browser, system: S
     one = await system.ready_telegram(name="Keyboard", user_id="keys", api_webhook_schema=hook)
     at = f"/instances/{one['instance_id']}"
     paths = ["/?q=keys", "/instances/new", f"{at}/edit", "/providers", "/system", "/access"]
-    paths += [f"{at}?tab={tab}" for tab in ("overview", "send", "logs", "history", "errors", "metrics", "credentials")]
-    paths += [f"{at}?tab=danger"]
+    paths += [f"{at}?tab={tab}" for tab in ("overview", "messages", "webhook", "logs", "history", "errors")]
+    paths += [f"{at}?tab={tab}" for tab in ("metrics", "credentials", "danger")]
     page = await browser.open()
     for path in paths:
         await page.goto(system.url + path)

@@ -26,6 +26,13 @@ export type Session = Schemas["Session"];
 export type Health = Schemas["Health"];
 export type SystemHealth = Schemas["SystemHealth"];
 export type ErrorAnswer = Schemas["ErrorAnswer"];
+export type Chat = Schemas["Chat"];
+export type StoredMessage = Schemas["StoredMessage"];
+export type MediaKind = Schemas["MediaKind"];
+export type SendBody = Schemas["SendBody"];
+export type Capability = Schemas["Capability"];
+export type Delivery = Schemas["Delivery"];
+export type DeliveryStatus = Schemas["DeliveryStatus"];
 
 export const STATUSES: readonly Status[] = [
   "pending",

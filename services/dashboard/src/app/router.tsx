@@ -11,7 +11,10 @@ import { readFilters } from "../instances/address";
 import { NotFound, PageFailed } from "./NotFound";
 import { Shell } from "./Shell";
 
-export const TABS = ["overview", "login", "send", "logs", "history", "errors", "metrics", "credentials", "danger"] as const;
+export const TABS = [
+  ...(["overview", "login", "messages", "webhook", "logs"] as const),
+  ...(["history", "errors", "metrics", "credentials", "danger"] as const),
+] as const;
 export type Tab = (typeof TABS)[number];
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: PageFailed });
@@ -38,9 +41,11 @@ const edit = createRoute({
 const detail = createRoute({
   getParentRoute: () => root,
   path: "/instances/$id",
-  validateSearch: (search: Record<string, unknown>): { tab?: Tab } => {
-    const tab = TABS.find((each) => each === search.tab);
-    return tab ? { tab } : {};
+  validateSearch: ({ tab: named, chat }: Record<string, unknown>): { tab?: Tab; chat?: string } => {
+    const tab = TABS.find((each) => each === named);
+    // What is a number in the address is one of Telegram's ids.
+    const isId = typeof chat === "string" || typeof chat === "number";
+    return { ...(tab && { tab }), ...(tab === "messages" && isId && { chat: String(chat) }) };
   },
   component: lazyRouteComponent(() => import("../detail/MessengerInstanceDetail"), "MessengerInstanceDetail"),
 });

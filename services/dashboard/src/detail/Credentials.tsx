@@ -1,5 +1,4 @@
 import { Button, Paper, Stack, Text } from "@mantine/core";
-import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { messengerAPI, ok } from "../api/messengerAPI";
 import type { Instance } from "../api/types";
@@ -7,23 +6,16 @@ import { ConfirmButton } from "../ui/ConfirmButton";
 import { CopyField } from "../ui/CopyField";
 import { useAct } from "../ui/useAct";
 import { Facts } from "./Facts";
+import { useShown } from "./useShown";
 
 type Shown = { api_key: string; api_url: string | null };
-/** A key does not stay on a screen that nobody looks at. */
-const SHOWN_MS = 60_000;
 
 /** The API key, asked for only when somebody wants to see it: the gateway records who did. */
 export function Credentials({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
-  const [shown, setShown] = useState<Shown | null>(null);
+  const [shown, setShown] = useShown<Shown>();
   const { act, busy } = useAct();
   const params = { path: { id: instance.id } };
-
-  useEffect(() => {
-    if (!shown) return;
-    const timer = setTimeout(() => setShown(null), SHOWN_MS);
-    return () => clearTimeout(timer);
-  }, [shown]);
 
   const reveal = () =>
     act("reveal", async () => setShown(await ok(messengerAPI.GET("/api/v1/instances/{id}/credentials", { params }))));

@@ -56,7 +56,7 @@ function Done({ instance }: { instance: Instance }) {
       {instance.is_ready_for_messages && (
         <Button
           renderRoot={(props) => (
-            <Link to="/instances/$id" params={{ id: instance.id }} search={{ tab: "send" }} {...props} />
+            <Link to="/instances/$id" params={{ id: instance.id }} search={{ tab: "messages" }} {...props} />
           )}
         >
           {t("login.sendFirst")}

@@ -168,22 +168,6 @@ test("scrolling up pauses the log, and its end goes on", async () => {
   await waitFor(() => expect(follow.checked).toBe(true));
 });
 
-test("a text is sent, and its outcome follows", async () => {
-  const user = userEvent.setup();
-  server.use(
-    http.post(at("/api/v1/multi-provider/instances/whatsappweb/:id/send-message"), () =>
-      HttpResponse.json({ success: true, id: "m-1", status: "queued", to: "1" }, { status: 202 }),
-    ),
-  );
-  open(`/instances/${instance(1).id}?tab=send`);
-  await user.type(await screen.findByLabelText(/^To/), "15550002222");
-  await user.type(screen.getByLabelText(/^Text/), "hello");
-  await user.click(screen.getByRole("button", { name: "Send" }));
-  expect(await screen.findByText("Queued")).toBeTruthy();
-  emit("message.sent", instance(1).id, { id: "m-1", messenger_id: "3EB0AA" });
-  expect(await screen.findByText("3EB0AA")).toBeTruthy();
-});
-
 test("the API key is asked for only when somebody wants to see it", async () => {
   const user = userEvent.setup();
   let asked = 0;

@@ -21,14 +21,16 @@ import { Lifecycle } from "./Lifecycle";
 import { Login } from "./Login";
 import { Logs } from "./Logs";
 import { Overview } from "./Overview";
-import { SendBox } from "./SendBox";
 
+const Messages = lazy(async () => ({ default: (await import("../messages/Messages")).Messages }));
 const Metrics = lazy(async () => ({ default: (await import("./Metrics")).Metrics }));
+const Webhook = lazy(async () => ({ default: (await import("../webhooks/Webhook")).Webhook }));
 
 const PANELS: Record<Tab, ComponentType<{ instance: Instance }>> = {
   overview: Overview,
   login: Login,
-  send: SendBox,
+  messages: Messages,
+  webhook: Webhook,
   logs: Logs,
   history: History,
   errors: Errors,
@@ -36,7 +38,7 @@ const PANELS: Record<Tab, ComponentType<{ instance: Instance }>> = {
   credentials: Credentials,
   danger: Danger,
 };
-const NEEDS: Partial<Record<Tab, Role>> = { send: "operator", credentials: "admin", danger: "admin" };
+const NEEDS: Partial<Record<Tab, Role>> = { credentials: "admin", danger: "admin" };
 
 /** Everything about one instance. */
 export function MessengerInstanceDetail() {

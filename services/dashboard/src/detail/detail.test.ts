@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import type { StatusChange } from "../api/types";
 import { perHour, segments, share } from "./history";
 import { plain } from "./plain";
-import { progressOf, type Progress } from "./progress";
 
 const change = (status: StatusChange["status"], at: number): StatusChange => ({
   ...{ status, timestamp: new Date(at).toISOString(), source: "", message: "", code: "", actor: "", epoch: 1 },
@@ -29,17 +28,4 @@ test("only the last day's hours are counted", () => {
 
 test("log lines lose their escape codes and stay text", () => {
   expect(plain("\u001b[31mred\u001b[0m <b>bold</b>\u0007 \u001b]0;title\u0007end")).toBe("red <b>bold</b> end");
-});
-
-test("a message only ever moves on", () => {
-  const sent: Progress = { id: "m1", state: "queued", messageId: null, failure: null };
-  const event = (name: string, data: object) => ({ id: "1", name: `message.${name}`, data: JSON.stringify({ data }) });
-  const taken = progressOf(sent, event("sent", { id: "m1", messenger_id: "A" }));
-  expect(taken).toMatchObject({ state: "sent", messageId: "A" });
-  const read = progressOf(taken, event("read", { messenger_id: "A" }));
-  expect(read).toMatchObject({ state: "read", messageId: "A" });
-  expect(progressOf(read, event("delivered", { messenger_id: "A" }))).toEqual(read);
-  expect(progressOf(sent, event("sent", { id: "other" }))).toEqual(sent);
-  const failed = progressOf(sent, event("failed", { id: "m1", code: "RECIPIENT_UNKNOWN", message: "nobody" }));
-  expect(failed?.failure).toEqual({ code: "RECIPIENT_UNKNOWN", message: "nobody" });
 });

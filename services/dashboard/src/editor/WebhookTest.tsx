@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { messengerAPI, ok } from "../api/messengerAPI";
 import type { Instance } from "../api/types";
 import { ProblemAlert } from "../ui/ProblemAlert";
+import { useDenied } from "../ui/session";
 import { useFormats } from "../ui/words";
 
 type Result = { delivered: boolean; status_code: number | null; duration_ms: number; error: string | null };
@@ -12,6 +13,7 @@ type Result = { delivered: boolean; status_code: number | null; duration_ms: num
 export function WebhookTest({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
   const { number } = useFormats();
+  const denied = useDenied()("operator");
   const [result, setResult] = useState<Result | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
@@ -32,7 +34,14 @@ export function WebhookTest({ instance }: { instance: Instance }) {
 
   return (
     <Stack gap="xs" align="start">
-      <Button size="xs" variant="default" loading={busy} onClick={() => void test()}>
+      <Button
+        size="xs"
+        variant="default"
+        loading={busy}
+        disabled={!!denied}
+        title={denied}
+        onClick={() => void test()}
+      >
         {t("webhook.test")}
       </Button>
       <Text size="xs" c="dimmed">

@@ -42,14 +42,27 @@ function formatsOf(language: string) {
 function newFormats(language: string) {
   const whole = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
   const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+  const short = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(language, { dateStyle: "long" });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   const numbers = [0, 1, 2].map((digits) => new Intl.NumberFormat(language, { maximumFractionDigits: digits }));
   return {
     number: (value: number, digits: 0 | 1 | 2 = 0) => numbers[digits]?.format(value) ?? String(value),
     time: (value: string | number | Date) => whole.format(new Date(value)),
     clock: (value: string | number | Date) => clock.format(new Date(value)),
+    short: (value: string | number | Date) => short.format(new Date(value)),
+    day: (value: string | number | Date) => day.format(new Date(value)),
+    size: (bytes: number) => size(language, bytes),
     ago: (value: string, now: number) => ago(relative, (Date.parse(value) - now) / 1000),
   };
+}
+
+const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+
+function size(language: string, bytes: number): string {
+  const step = Math.max(0, Math.min(SIZES.length - 1, Math.floor(Math.log10(bytes || 1) / 3)));
+  const how = { style: "unit", unit: SIZES[step], maximumFractionDigits: 1 } as const;
+  return new Intl.NumberFormat(language, how).format(bytes / 1000 ** step);
 }
 
 const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
