@@ -7,7 +7,7 @@ import hashlib
 import logging
 import traceback
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.states import Provider, Status, UserAction
 from mim.contracts.values import Account, IncomingMessage, Restriction
 from mim.emulators.telegram import Emulator, Fault, serve
+from mim.runtime.fetch import Fetched, Limits
+from mim.runtime.media import file_of
 from mim.telegram_adapter.connection import Connections
 from mim.telegram_adapter.failures import classify, end_of_message
 from mim.telegram_adapter.session import TelegramSession
@@ -92,6 +94,9 @@ class Context:
 
     async def restricted(self, restriction: Restriction | None) -> None:
         self._report("restricted", restriction)
+
+    def file(self, media: Media, most_bytes: int | None = None) -> AbstractAsyncContextManager[Fetched]:
+        return file_of(media, self.instance_id, self.data_dir, Limits.of(self.settings, most_bytes), None)
 
     def proved(self) -> None:
         self.proofs += 1

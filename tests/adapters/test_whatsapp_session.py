@@ -15,6 +15,7 @@ import signal
 import stat
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ from mim.contracts.values import Account, IncomingMessage, Restriction
 from mim.emulators.whatsapp import WhatsAppEmulator, serve
 from mim.emulators.whatsapp.messages import Fault
 from mim.emulators.whatsapp.phones import Phone
+from mim.runtime.fetch import Fetched, Limits
+from mim.runtime.media import file_of
 from mim.whatsapp_adapter.session import DATABASE, WhatsAppSession
 
 if TYPE_CHECKING:
@@ -81,6 +84,9 @@ class Recorder:
 
     async def restricted(self, restriction: Restriction | None) -> None:
         self._report("restricted", restriction)
+
+    def file(self, media: Media, most_bytes: int | None = None) -> AbstractAsyncContextManager[Fetched]:
+        return file_of(media, self.instance_id, self.data_dir, Limits.of(self.settings, most_bytes), None)
 
     def proved(self) -> None:
         self.proofs += 1

@@ -15,7 +15,7 @@ import itertools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ import structlog
 from telethon import TelegramClient, events
 from telethon.tl import functions, types
 
-from mim.contracts.content import MessageKind
+from mim.contracts.content import Media, MessageKind
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
@@ -38,6 +38,8 @@ from mim.emulators.mtproto.describe import messages_of
 from mim.emulators.mtproto.logins import token_of
 from mim.emulators.mtproto.people import Person
 from mim.emulators.whatsapp import WhatsAppEmulator
+from mim.runtime.fetch import Fetched, Limits
+from mim.runtime.media import file_of
 from mim.runtime.session import SentMessage, Session
 from mim.telegram_adapter.session import TelegramSession
 from mim.telegram_adapter.user_session import UserSession
@@ -85,6 +87,9 @@ class Recorder:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def file(self, media: Media, most_bytes: int | None = None) -> AbstractAsyncContextManager[Fetched]:
+        return file_of(media, self.instance_id, self.data_dir, Limits.of(self.settings, most_bytes), None)
 
     def proved(self) -> None:
         """Nobody asks here."""
@@ -221,11 +226,12 @@ class TelegramBot(Messenger):
         )
 
     async def says(self, **content: Any) -> str:
-        file = {"file_id": "f1", "file_unique_id": "u1", "file_size": 9}
         fields: Json = {}
         text = content.get("text")
         if "media" in content:
-            kind, text = content["media"]["kind"], None
+            kind, text, given = content["media"]["kind"], None, content["media"]["content"]
+            file_id = self.emulator.keep_file(given)
+            file = {"file_id": file_id, "file_unique_id": file_id[-12:], "file_size": len(given)}
             shown = file | {"width": 1, "height": 1, "duration": 0, "type": "regular", "is_animated": False}
             shown |= {"is_video": False, "mime_type": content["media"]["content_type"]}
             fields["photo" if kind == "image" else kind] = [shown] if kind == "image" else shown

@@ -11,7 +11,7 @@ import pytest
 from tests.contract.messengers import ACCOUNTS, Kind, connected, until
 
 from mim.contracts.content import Content, Media, MediaKind, MessageKind, MessageRef
-from mim.contracts.errors import ErrorCode, Rejected
+from mim.contracts.errors import ErrorCode, Refused, Rejected
 from mim.contracts.login import LoginKind
 from mim.contracts.providers import PROVIDERS, check_supported
 
@@ -137,7 +137,12 @@ async def hears_every_kind(messenger: Messenger, said: str, contact: str) -> Non
         await messenger.says(media=media, text="" if kind in ("sticker", "audio", "voice") else "look")
         heard = await messenger.hears("received")
         assert (heard.type, heard.media.kind) == (kind, kind)
-        assert heard.media.reference
+        path = messenger.recorder.data_dir / "downloaded"
+        await messenger.session.download(heard.media.reference, path, 1 << 20)
+        assert path.read_bytes() == content
+        with pytest.raises(Refused) as refused:
+            await messenger.session.download(heard.media.reference, path, 100)
+        assert refused.value.code is ErrorCode.MEDIA_REFUSED
         assert heard.media.mime_type is not None
         assert heard.contact.id == contact
     await messenger.says(location=PLACE)

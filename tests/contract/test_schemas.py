@@ -173,7 +173,11 @@ FIGURES = Figures(
     uptime_start=NOW,
 )
 API_KEY = ApiKeyUse(sha256="h", created_at=NOW, usage_count=1, first_used_at=NOW, last_used_at=NOW)
-HOOK = Webhook(enabled=False, url="https://example.com", filters={"allowGroups": False, "allowPrivate": True})
+HOOK = Webhook(
+    enabled=False,
+    url="https://example.com",
+    filters={"allowGroups": False, "allowPrivate": True, "events": ("message.read",)},
+)
 INCOMING = IncomingMessage(
     id="7",
     chat_id="1",
@@ -285,12 +289,13 @@ SAMPLES: tuple[Model, ...] = (
         counts={"failed": 1}, body={"message": {"body": "b"}}, redelivered=1,
         test=Trial(delivered=True, status_code=204, duration_ms=1.5, error="m"), code="X", message="m",
     ),
-    StoredCall(instance_id=ID, chat_id="1", is_group=True, search="x", limit=3, offset=2),
+    StoredCall(instance_id=ID, chat_id="1", messenger_id="2", is_group=True, search="x", limit=3, offset=2),
     StoredReply(
         messages=(MessageRow(id="1", messageId="m", chatId="1", fromMe=True, body="b", type="image", isGroup=True,
                              timestamp=NOW, contact="Anna", contactId="1", status="read", replyTo="2", forwarded=True,
                              edited=True, deleted=True, reactions={"me": "👍"},
-                             media=MediaRow(kind="image", mimeType="image/png", fileName="a", sizeBytes=3)),),
+                             media=MediaRow(kind="image", mimeType="image/png", fileName="a", sizeBytes=3,
+                                            reference="v1.x")),),
         chats=(ChatRow(id="1", name="n", isGroup=True, lastMessage="b", lastMessageAt=NOW, lastFromMe=True, unread=2,
                        messageCount=3),),
         contacts=(ContactRow(id="1", name="n", username="u", phoneNumber="+49", lid="7", lastSeen=NOW),), total=3,

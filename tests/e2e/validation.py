@@ -97,11 +97,13 @@ class Rest:
             operation["operationId"]: operation["requestBody"]["content"]["application/json"]["schema"]
             for item in document["paths"].values()
             for operation in item.values()
-            if "requestBody" in operation
+            if "application/json" in operation.get("requestBody", {}).get("content", {})
         }
 
     def takes(self, operation: str, body: Any) -> bool:
         """Whether a body fits the schema of an operation, or would, were its texts stripped and its ids texts."""
+        if operation not in self._bodies:
+            return True  # a file may be anything
         schema, name = self._bodies[operation], f"{operation} body"
         forms = (body, stripped(body), stripped(body, IDS))
         try:

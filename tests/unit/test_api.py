@@ -225,7 +225,7 @@ def test_an_instance_has_the_fields_of_the_contract() -> None:
     assert view["user_id"] == view["company_id"]
     assert (view["port"], view["port_api"], view["port_mcp"]) == (3001, 3001, 3002)
     assert view["ports"] == {"api": 3001, "mcp": 3002}
-    assert view["api_webhook_schema"]["filters"] == {"allowGroups": True, "allowPrivate": True}
+    assert view["api_webhook_schema"]["filters"] == {"allowGroups": True, "allowPrivate": True, "events": []}
     json.dumps(view)
 
 

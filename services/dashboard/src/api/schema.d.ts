@@ -536,6 +536,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{id}/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Upload a file that shall be sent
+         * @description A file that can be sent now, as `media.upload`. The same content always has the same id. Needs the role `operator`. A token that is bound to a user reaches only its own. The API key of the instance is enough, too.
+         */
+        put: operations["upload"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances/{id}/webhook/test": {
         parameters: {
             query?: never;
@@ -1354,6 +1374,46 @@ export interface paths {
          * @description Telegram took the message. `id` is ours. Needs the API key of the instance; the gateway also takes a token that may see it. Instances of telegram have it.
          */
         post: operations["telegram_send_media"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Upload a file that shall be sent
+         * @description A file that can be sent now, as `media.upload`. The same content always has the same id. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        put: operations["port_upload"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/messages/{chat}/{message}/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file of a message that came in
+         * @description Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        get: operations["port_media"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2329,12 +2389,19 @@ export interface components {
         };
         /**
          * Media
-         * @description A file to be sent: fetched from `source` by the worker just before it is sent.
+         * @description A file to be sent: what was uploaded before (`upload` is its id), or fetched from `source` by the worker just
+         *     before it is sent.
+         * @example {
+         *       "kind": "image",
+         *       "source": "https://example.com/picture.png"
+         *     }
          */
         Media: {
             kind: components["schemas"]["MediaKind"];
-            /** Format: uri */
-            source: string;
+            /** @default null */
+            source?: string | null;
+            /** @default null */
+            upload?: string | null;
             /** @default null */
             file_name?: string | null;
         };
@@ -3322,6 +3389,22 @@ export interface components {
             proxy?: string | null;
         };
         /**
+         * Uploaded
+         * @description A file that can be sent now, as `media.upload`. The same content always has the same id.
+         */
+        Uploaded: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            upload: string;
+            content_type: string | null;
+            size_bytes: number;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        /**
          * UserAction
          * @description The one thing a person can do about a status.
          * @enum {string}
@@ -3337,6 +3420,7 @@ export interface components {
             url: string;
             /**
              * @default {
+             *       "events": [],
              *       "allowGroups": true,
              *       "allowPrivate": true
              *     }
@@ -3371,6 +3455,7 @@ export interface components {
             };
             /**
              * @default {
+             *       "events": [],
              *       "allowGroups": true,
              *       "allowPrivate": true
              *     }
@@ -3379,9 +3464,12 @@ export interface components {
         };
         /**
          * WebhookFilters
-         * @description Which chats reach the webhook.
+         * @description Which chats reach the webhook, and which events: names such as `message.read` or `client_ready`; without any,
+         *     messages that come in.
          */
         "WebhookFilters-Input": {
+            /** @default [] */
+            events?: string[];
             /** @default true */
             allowGroups?: boolean;
             /** @default true */
@@ -3389,9 +3477,12 @@ export interface components {
         };
         /**
          * WebhookFilters
-         * @description Which chats reach the webhook.
+         * @description Which chats reach the webhook, and which events: names such as `message.read` or `client_ready`; without any,
+         *     messages that come in.
          */
         "WebhookFilters-Output": {
+            /** @default [] */
+            events: string[];
             /** @default true */
             allowGroups: boolean;
             /** @default true */
@@ -3714,6 +3805,19 @@ export interface components {
                 "application/json": components["schemas"]["ErrorAnswer"] & {
                     /** @enum {unknown} */
                     code?: "MEDIA_REFUSED" | "MEDIA_UNREACHABLE" | "MESSENGER_REFUSED" | "MESSENGER_UNREACHABLE" | "RATE_LIMITED" | "REACHOUT_LOCKED" | "RECIPIENT_BLOCKED" | "RECIPIENT_UNKNOWN" | "UNCERTAIN";
+                };
+            };
+        };
+        /** @description `MEDIA_REFUSED`, `MEDIA_UNREACHABLE`, `MESSENGER_UNREACHABLE` */
+        "Error502-2": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    /** @enum {unknown} */
+                    code?: "MEDIA_REFUSED" | "MEDIA_UNREACHABLE" | "MESSENGER_UNREACHABLE";
                 };
             };
         };
@@ -5067,6 +5171,45 @@ export interface operations {
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the instance. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description A file that can be sent now, as `media.upload`. The same content always has the same id. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
         };
@@ -6547,6 +6690,83 @@ export interface operations {
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description A file that can be sent now, as `media.upload`. The same content always has the same id. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_media: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+                /** @description Id of the chat, as `chats` shows it. */
+                chat: string;
+                /** @description Id of the message at the messenger. */
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file of a message that came in */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-4"];
+            429: components["responses"]["Error429"];
+            502: components["responses"]["Error502-2"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
         };

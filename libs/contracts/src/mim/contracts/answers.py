@@ -700,6 +700,15 @@ class Sent(Answer):
     timestamp: Time
 
 
+class Uploaded(Answer):
+    """A file that can be sent now, as `media.upload`. The same content always has the same id."""
+
+    upload: str
+    content_type: str | None
+    size_bytes: int
+    expires_at: Time
+
+
 class Queued(Answer):
     """The message is stored and not sent yet; an event with this `id` follows."""
 

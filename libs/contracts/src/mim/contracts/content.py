@@ -58,12 +58,28 @@ class MediaKind(StrEnum):
     STICKER = "sticker"
 
 
+UploadId = Annotated[str, Chars(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Media(Model):
-    """A file to be sent: fetched from `source` by the worker just before it is sent."""
+    """A file to be sent: what was uploaded before (`upload` is its id), or fetched from `source` by the worker just
+    before it is sent."""
+
+    model_config = {
+        **Model.model_config,
+        "json_schema_extra": {"examples": [{"kind": "image", "source": "https://example.com/picture.png"}]},
+    }
 
     kind: MediaKind
-    source: HttpUrl
+    source: HttpUrl | None = None
+    upload: UploadId | None = None
     file_name: Name | None = None
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if (self.source is None) == (self.upload is None):
+            raise ValueError("give either source, the URL of the file, or upload, the id that its upload returned")
+        return self
 
 
 class Location(Model):

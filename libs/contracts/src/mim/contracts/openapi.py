@@ -61,6 +61,7 @@ PATH_PARAMETERS: dict[str, tuple[str, Json]] = {
     "id": ("Id of the instance.", {"type": "string", "format": "uuid", "pattern": UUID_PATTERN}),
     "provider": ("Provider of the instance.", {"$ref": REF + "Provider"}),
     "service": ("Name of the service.", {"type": "string", "pattern": "^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$"}),
+    "message": ("Id of the message at the messenger.", {"type": "string", "minLength": 1, "maxLength": 128}),
     "chat": ("Id of the chat, as `chats` shows it.", {"type": "string", "minLength": 1, "maxLength": 128}),
     "delivery_id": ("Id of the delivery.", {"type": "string", "format": "uuid", "pattern": UUID_PATTERN}),
     "token_id": ("Id of the access token.", {"type": "string", "minLength": 1, "maxLength": 64}),
@@ -210,6 +211,9 @@ class _Operation:
             body = self._references[route.body, "validation"]
             needed = bool(self._schemas[route.body.__name__].get("required"))
             found["requestBody"] = {"required": needed, "content": {"application/json": {"schema": body}}}
+        if route.file:
+            content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+            found["requestBody"] = {"required": True, "content": content}
         return found | {"responses": self._responses()}
 
     def _description(self) -> str:

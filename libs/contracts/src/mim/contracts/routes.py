@@ -50,6 +50,8 @@ SEND = (
     E.MEDIA_REFUSED,
     E.UNCERTAIN,
 )
+UPLOAD = BUS
+DOWNLOAD = (*BUS, E.NOT_READY, E.MEDIA_UNREACHABLE, E.MEDIA_REFUSED, E.MESSENGER_UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Route:
     summary: str
     answers: Answers
     body: type[Model] | None = None
+    file: bool = field(default=False, kw_only=True)
+    """Whether the body is a file, of any type and much larger than other bodies may be."""
     query: type[api.Query] | None = None
     role: Role = Role.VIEWER
     scope: Scope = Scope.TENANT
@@ -80,6 +84,8 @@ class Route:
             found += [E.FORBIDDEN] if self.scope is not Scope.KEY else []
         if "{" in self.path or self.scope is Scope.KEY:
             found += [E.NOT_FOUND]
+        if self.file:
+            found += [E.INVALID_FIELDS, E.TOO_LARGE]
         if self.body is not None:
             found += [E.BAD_JSON, E.INVALID_FIELDS, E.TOO_LARGE, E.TIMEOUT]
         if self.query is not None:
@@ -219,6 +225,14 @@ GATEWAY: tuple[Route, ...] = (
         {200: a.Sent, 202: a.Queued},
         body=api.SendBody,
         raises=SEND,
+        key_opens=True,
+        **_OPERATOR,
+    ),
+    Route(
+        *("PUT", f"{_ONE}/media", "upload", "Upload a file that shall be sent"),
+        {201: a.Uploaded},
+        file=True,
+        raises=UPLOAD,
         key_opens=True,
         **_OPERATOR,
     ),
@@ -396,9 +410,24 @@ def _port(prefix: str, sends: tuple[Route, ...]) -> tuple[Route, ...]:
         )
         for path in account
     ]
-    return (*both, *accounts, _SEND, *sends, *_STORED, *_WEBHOOK)
+    return (*both, *accounts, _SEND, *sends, *_MEDIA, *_STORED, *_WEBHOOK)
 
 
+_MEDIA = (
+    Route(
+        *("PUT", "/api/v1/media", "port_upload", "Upload a file that shall be sent"),
+        {201: a.Uploaded},
+        file=True,
+        raises=UPLOAD,
+        **_KEY,
+    ),
+    Route(
+        *("GET", "/api/v1/messages/{chat}/{message}/media", "port_media", "The file of a message that came in"),
+        {200: "application/octet-stream"},
+        raises=DOWNLOAD,
+        **_KEY,
+    ),
+)
 _STORED = (
     Route("GET", "/api/v1/chats", "port_chats", "Chats", {200: a.ChatList}, query=api.PageQuery, raises=BUS, **_KEY),
     Route(

@@ -25,6 +25,7 @@ class StoredCall(Model):
 
     instance_id: InstanceId
     chat_id: str | None = None
+    messenger_id: str | None = None
     is_group: bool | None = None
     search: str | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
@@ -35,9 +36,11 @@ class StoredCall(Model):
 
 
 class MediaRow(StoredMedia):
-    """The file of a message."""
+    """The file of a message; `reference`, sealed, is how the worker gets it."""
 
     model_config = Model.model_config
+
+    reference: str | None = None
 
 
 class MessageRow(StoredMessage):

@@ -25,6 +25,8 @@ SECRETS_BUCKET = "secrets"  # sealed, key = <provider>.<instance id>.<name>
 IDEMPOTENCY_BUCKET = "idempotency"  # answers by key for 24 h, sealed
 TOKENS_BUCKET = "tokens"  # access tokens by id, hashed
 
+MEDIA_STORE = "media"  # an object store of files on their way
+
 CREATE_COMMAND = "mim.cmd.instance.create"
 INSTANCE_COMMANDS = "mim.cmd.instance.>"
 MESSAGE_COMMANDS = "mim.cmd.message.>"

@@ -51,9 +51,14 @@ class Account(Model):
     lid: str | None = None
 
 
-class WebhookFilters(Model):
-    """Which chats reach the webhook."""
+EventName = Annotated[str, Chars(pattern=r"^(message\.)?[a-z_]{1,40}$")]
 
+
+class WebhookFilters(Model):
+    """Which chats reach the webhook, and which events: names such as `message.read` or `client_ready`; without any,
+    messages that come in."""
+
+    events: Annotated[tuple[EventName, ...], Field(max_length=64)] = ()
     allow_groups: Bool = Field(default=True, alias="allowGroups")
     allow_private: Bool = Field(default=True, alias="allowPrivate")
 

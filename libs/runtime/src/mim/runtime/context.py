@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
+
+from mim.contracts.content import Media
+from mim.runtime.fetch import Fetched, Limits
+from mim.runtime.media import file_of
 
 if TYPE_CHECKING:
     from mim.runtime.runner import Runner
@@ -32,6 +37,11 @@ class RunnerContext:
         self.happened = runner.happened
         self.restricted = runner.restricted.change
         self._runner = runner
+
+    def file(self, media: Media, most_bytes: int | None = None) -> AbstractAsyncContextManager[Fetched]:
+        """The file of a message to be sent, for the length of the block."""
+        runner, limits = self._runner, Limits.of(self.settings, most_bytes)
+        return file_of(media, self.instance_id, self.data_dir, limits, runner._media)
 
     def proved(self) -> None:
         """The messenger just answered a real round trip."""

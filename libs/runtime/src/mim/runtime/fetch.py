@@ -18,8 +18,8 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -138,13 +138,32 @@ async def fetch(media: Media, folder: Path, limits: Limits) -> AsyncIterator[Fet
     Raises: Refused: MEDIA_UNREACHABLE if it could not be had, MEDIA_REFUSED if it must not be had from there or is not
         what it should be, STORAGE_FULL.
     """
-    url = _checked(media.source, limits)
-    path, file = _open(folder)
-    try:
+    url = _checked(media.source or "", limits)
+    with temporary(folder) as (path, file):
         with file:
             answer = await _deliver(url, file, media.kind, limits)
         content_type = _content_type(media, answer)
         yield Fetched(path, content_type, _name(media, answer, content_type), answer.size_bytes)
+
+
+def uploaded(media: Media, path: Path, size_bytes: int, limits: Limits) -> Fetched:
+    """A file that was uploaded, as what it is to be sent as. Raises: Refused (MEDIA_REFUSED) if it is not that."""
+    if size_bytes > limits.max_bytes:
+        raise _too_large(media.kind, limits)
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    answer = _Answer(URL("upload://upload/"), head, size_bytes, "application/octet-stream", None)
+    content_type = _content_type(media, answer)
+    return Fetched(path, content_type, _name(media, answer, content_type), size_bytes)
+
+
+@contextmanager
+def temporary(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """A file of our own for the length of the block, mode 0600. Raises: Refused (STORAGE_FULL)."""
+    path, file = _open(folder)
+    try:
+        with file:
+            yield path, file
     finally:
         _remove(path)
 
@@ -324,6 +343,8 @@ def _content_type(media: Media, answer: _Answer) -> str:
         found = "audio/mp4"  # many programs give an MP4 file with nothing but sound the common brand
     if found not in _TAKEN[media.kind]:
         said = re.sub(r"[^\w.+/-]", "", answer.said_type)[:60]
+        if media.upload is not None:
+            raise _refused(f"the uploaded file is not {_FORMATS[media.kind]}: send it as a document")
         text = f"what {answer.url.host} delivers ({said}) is not {_FORMATS[media.kind]}"
         raise _refused(f"{text}: give the address of the file itself, or send it as a document")
     return found

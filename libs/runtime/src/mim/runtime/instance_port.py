@@ -5,10 +5,11 @@ Which instance a request is for is told by the port it came in on (5,000 listene
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -25,29 +26,27 @@ from mim.contracts.answers import (
     MessageList,
     PortHealth,
     PortStatus,
-    Queued,
     QueueFigures,
-    Sent,
     StoredMessages,
     StoredStatsAnswer,
     WebhookAnswer,
 )
-from mim.contracts.api import PageQuery, SendBody, StoredQuery, WebhookBody
+from mim.contracts.api import PageQuery, StoredQuery, WebhookBody
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.fields import Model
-from mim.contracts.messages import MessageFailed, MessageSent, SendMessage, UpdateInstance
-from mim.contracts.providers import check_supported
+from mim.contracts.messages import MessageSent, SendMessage, UpdateInstance
 from mim.contracts.records import InstanceRecord, SessionOrder
 from mim.contracts.routes import PORT_ROUTES, Route, Scope
 from mim.contracts.states import Provider, Role
-from mim.contracts.stored import StoredCall, StoredReply, StoredVerb
+from mim.contracts.stored import MediaRow, StoredCall, StoredReply, StoredVerb
 from mim.contracts.values import Webhook
 from mim.runtime import http
 from mim.runtime.activity import Activity
 from mim.runtime.bus import Bus
 from mim.runtime.commands import Commands
-from mim.runtime.http import HttpError
 from mim.runtime.idempotency import Idempotency
+from mim.runtime.media import MediaStore
+from mim.runtime.messaging import SEND_DEADLINE_S, not_ready, send_answer, send_any, send_file, upload
 from mim.runtime.ratelimit import RateLimit
 from mim.runtime.routing import Binder, Call, Caller, Handler
 from mim.runtime.runner import Runner
@@ -57,7 +56,6 @@ from mim.runtime.store import Secrets, Store
 from mim.runtime.traffic import Traffic
 
 log = structlog.get_logger()
-SEND_DEADLINE_S = 15.0
 STORE_S = 3.0
 STORE_AWAY = "the message store does not answer; try again in a moment"
 
@@ -84,6 +82,7 @@ class Means:
     activity: Activity
     limit: RateLimit
     idempotency: Idempotency
+    media: MediaStore
 
 
 class InstancePorts:
@@ -92,6 +91,7 @@ class InstancePorts:
     def __init__(
         self, settings: Settings, provider: Provider, send_routes: Mapping[str, SendRoute], means: Means
     ) -> None:
+        self._settings = settings
         self._host = settings.instance_host
         self._provider = provider
         self._means = means
@@ -174,6 +174,8 @@ class InstancePorts:
             "stored_stats": self._stored_stats,
             "webhook": self._webhook,
             "set_webhook": self._set_webhook,
+            "upload": self._upload,
+            "media": self._media,
         }
         if route.operation == "port_send":
             return self._send_any
@@ -229,6 +231,30 @@ class InstancePorts:
             return send_answer(message, outcome, route.answer)
 
         return send
+
+    # ------------------------------------------------------------------------------------------------- files
+
+    async def _upload(self, call: Call, runner: Runner) -> web.StreamResponse:
+        means, instance_id = self._means, runner.order.instance_id
+        return await upload(call, instance_id, means.media, self._settings, means.bus)
+
+    async def _media(self, call: Call, runner: Runner) -> web.StreamResponse:
+        chat, message_id = call.request.match_info["chat"], call.request.match_info["message"]
+        media = await self._media_of(runner, chat, message_id)
+        if media is None or media.reference is None:
+            raise MimError(ErrorCode.NOT_FOUND, f"there is no message {message_id[:40]!r} with a file in this chat")
+        async with runner.incoming_file(chat, message_id, media.reference) as path:
+            return await send_file(call.request, path, media)
+
+    async def _media_of(self, runner: Runner, chat: str, message_id: str) -> MediaRow | None:
+        """What is known of a message's file. Who just heard of the message is a moment ahead of the store."""
+        which = {"chat_id": chat, "messenger_id": message_id}
+        for wait_s in (0.05, 0.1, 0.2, 0.4, 0.0):
+            found = await self._stored_of(runner, StoredVerb.MESSAGES, PageQuery(limit=1), **which)
+            if found.messages:
+                return found.messages[0].media
+            await asyncio.sleep(wait_s)
+        return None
 
     # ---------------------------------------------------------------------------------------- what is stored
 
@@ -310,56 +336,6 @@ async def _queue(runner: Runner) -> QueueFigures | None:
     return QueueFigures(depth=depth, oldest_age_s=round(oldest_age_s, 1))
 
 
-async def send_any(call: Call, stands: Runner | InstanceRecord, sender: Sender, bus: Bus) -> web.StreamResponse:
-    """Say or do what the request's body says.
-
-    Raises: HttpError (NOT_READY) if the instance is not ready and the body does not let it wait, Rejected
-        (NOT_SUPPORTED) if its provider has nothing like it, Unavailable.
-    """
-    body = await http.read_body(call.request, SendBody)
-    known = stands if isinstance(stands, InstanceRecord) else stands.order
-    check_supported(known.provider, known.login, body)
-    if not (stands.status.is_ready or body.queue):
-        raise not_ready(stands)
-    message = SendMessage(
-        id=call.seed.id("message"),
-        instance_id=_id_of(stands),
-        provider=known.provider,
-        expires_at=bus.now() + timedelta(seconds=body.expires_in_s),
-        actor=call.caller.name,
-        **body.fields(),
-    )
-    outcome = None
-    if stands.status.is_ready:
-        outcome = await sender.send(message, SEND_DEADLINE_S)
-    else:
-        await sender.queue(message)
-    return send_answer(message, outcome, lambda sent: sent_answer(sent, bus.now()))
-
-
-def sent_answer(outcome: MessageSent, at: datetime) -> Sent:
-    """The answer to a message that the messenger took."""
-    return Sent(
-        id=outcome.id,
-        messageId=outcome.messenger_id,
-        message_id=outcome.messenger_id,
-        to=outcome.to,
-        provider=outcome.provider,
-        timestamp=at,
-    )
-
-
-def _id_of(stands: Runner | InstanceRecord) -> str:
-    return stands.id if isinstance(stands, InstanceRecord) else stands.order.instance_id
-
-
-def not_ready(stands: Runner | InstanceRecord, message: str | None = None) -> HttpError:
-    """The 409 of an instance that cannot do it now."""
-    text = message or f"the instance is {stands.status}, not client_ready: {stands.reason.message}"
-    reason = stands.reason.model_dump(mode="json")
-    return HttpError(ErrorCode.NOT_READY, text, instance_id=_id_of(stands), status=stands.status, reason=reason)
-
-
 def check_key(request: web.Request, api_key_sha256: str) -> None:
     """Raises: MimError (UNAUTHORIZED) unless the request carries the instance's API key."""
     given = http.bearer(request)
@@ -372,15 +348,3 @@ def check_key(request: web.Request, api_key_sha256: str) -> None:
 def key_fits(given: str, api_key_sha256: str) -> bool:
     """Whether a key is the one with this hash, in constant time."""
     return http.same(hashlib.sha256(given.encode(errors="replace")).hexdigest(), api_key_sha256)
-
-
-def send_answer(
-    message: SendMessage, outcome: MessageSent | MessageFailed | None, answer: Callable[[MessageSent], Answer]
-) -> web.Response:
-    """200 with what the messenger said, 202 while it is still queued, or the messenger's refusal."""
-    if outcome is None:
-        return http.answer(Queued(id=message.id, to=message.to, provider=message.provider), 202)
-    if isinstance(outcome, MessageFailed):
-        code = ErrorCode(outcome.code) if outcome.code in ErrorCode.__members__ else ErrorCode.MESSENGER_REFUSED
-        raise HttpError(code, outcome.message, id=message.id, to=message.to)
-    return http.answer(answer(outcome))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -44,6 +44,8 @@ from mim.runtime.backoff import RECONNECT
 from mim.runtime.bus import Bus
 from mim.runtime.context import RunnerContext
 from mim.runtime.delivery import Delivery
+from mim.runtime.fetch import Limits
+from mim.runtime.media import IncomingFiles, MediaStore
 from mim.runtime.outbox import Outbox
 from mim.runtime.recent import Recent
 from mim.runtime.restriction import Restricted
@@ -53,7 +55,6 @@ from mim.runtime.session import Session, SessionFactory
 from mim.runtime.store import Secrets
 
 END_S = 5.0
-MEDIA = "media"
 STEADY_S = 60.0  # a session that was ready for so long starts its backoff afresh
 
 _ASKS: dict[str, tuple[ErrorCode, UserAction]] = {
@@ -78,6 +79,7 @@ class Runner:
         outbox: Outbox,
         sender: Sender,
         secrets: Secrets,
+        media: MediaStore,
         factory: SessionFactory,
         settings: Mapping[str, str],
         folder: Path,
@@ -92,6 +94,8 @@ class Runner:
         self._bus = bus
         self._outbox = outbox
         self._secrets = secrets
+        self._media = media
+        self._files = IncomingFiles(media, secrets, order.user_id, order.instance_id)
         self._factory = factory
         self._settings = settings
         self._folder = folder
@@ -317,7 +321,7 @@ class Runner:
         """A message came in; returns when it is stored. One that was stored before is passed over."""
         if await self.recent.is_repeat(message):
             return
-        message = self._sealed(message)
+        message = self._files.seal(message)
         event = MessageReceived(
             instance_id=self.order.instance_id, provider=self.order.provider, epoch=self.order.epoch, message=message
         )
@@ -325,13 +329,13 @@ class Runner:
         await self._bus.emit_surely(event, id=f"{self.order.instance_id}/{message.chat_id}/{message.id}/received")
         self.recent.received(message)
 
-    def _sealed(self, message: IncomingMessage) -> IncomingMessage:
-        """The message with the key to its file, if it has one, sealed: events are for everybody who watches."""
-        media, order = message.media, self.order
-        if media is None or media.reference is None:
-            return message
-        sealed = self._secrets.seal(order.user_id, order.instance_id, MEDIA, media.reference)
-        return message.model_copy(update={"media": media.model_copy(update={"reference": sealed})})
+    @asynccontextmanager
+    async def incoming_file(self, chat_id: str, message_id: str, sealed: str) -> AsyncIterator[Path]:
+        """The file of a message that came in, for the length of the block. Raises: Refused, NotReady, Unavailable."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        most_bytes = Limits.of(self._settings).max_bytes
+        async with self._files.get(self.session, chat_id, message_id, sealed, self._folder, most_bytes) as path:
+            yield path
 
     async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
         """Something happened to a message or a group; returns when it is stored."""

@@ -74,7 +74,9 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
             await answer_health(bus, name, settings.host_name)
             await answer_metrics(bus, name)
             await bus.broker.start()
-            # Without the flush the first request can meet "no responders".
+            # Without the flush the first request can meet "no responders"; twice, because the library's ping goes past
+            # what it has buffered itself.
+            await bus.nc.flush(5)
             await bus.nc.flush(5)
             _settle_down()
             log.info("service_ready")

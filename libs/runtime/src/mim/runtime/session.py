@@ -19,6 +19,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +27,12 @@ from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from mim.contracts.content import Media
 from mim.contracts.errors import ErrorCode
 from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
 from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.values import Account, IncomingMessage, Restriction
+from mim.runtime.fetch import Fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,13 @@ class SessionContext(Protocol):
         """The messenger put a limit on the account, or (None) lifted it. One with an end is lifted by itself."""
         ...
 
+    def file(self, media: Media, most_bytes: int | None = None) -> AbstractAsyncContextManager[Fetched]:
+        """The file of a message to be sent, for the length of the block; `most_bytes` is the messenger's own limit.
+
+        Raises: Refused if it cannot be had or is not what it should be, Unavailable.
+        """
+        ...
+
     def proved(self) -> None:
         """The messenger just answered a real round trip."""
         ...
@@ -123,6 +133,14 @@ class Session(Protocol):
             Refused: the messenger refused this message; others may pass.
             NotReady: it was certainly not sent; try again, after `retry_after_s` if that is set.
             Any other error means that it is open whether it was sent.
+        """
+        ...
+
+    async def download(self, reference: str, path: Path, most_bytes: int) -> None:
+        """Write the file of a message that came in to `path`; `reference` is what its `IncomingMedia` had.
+
+        Raises: Refused (MEDIA_UNREACHABLE) if the messenger does not have it any more, (MEDIA_REFUSED) if it is larger,
+            NotReady if the account is not connected.
         """
         ...
 

@@ -78,6 +78,17 @@ STREAMS: tuple[api.StreamConfig, ...] = (
     _bucket(subjects.SECRETS_BUCKET),
     _bucket(subjects.TOKENS_BUCKET, max_bytes=16 * MB),
     _bucket(subjects.IDEMPOTENCY_BUCKET, max_age=DAY_S),
+    # As nats-py makes an object store (ADR-20), with a bound.
+    api.StreamConfig(
+        name=f"OBJ_{subjects.MEDIA_STORE}",
+        subjects=[f"$O.{subjects.MEDIA_STORE}.C.>", f"$O.{subjects.MEDIA_STORE}.M.>"],
+        storage=api.StorageType.FILE,
+        discard=api.DiscardPolicy.NEW,
+        max_age=DAY_S,
+        max_bytes=4096 * MB,
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+    ),
 )
 
 COMMAND_CONSUMER = api.ConsumerConfig(

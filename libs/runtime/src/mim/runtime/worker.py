@@ -39,6 +39,7 @@ from mim.runtime.bus import Bus, Conflict
 from mim.runtime.commands import Commands
 from mim.runtime.idempotency import Idempotency
 from mim.runtime.instance_port import InstancePorts, Means, SendRoute
+from mim.runtime.media import MediaStore
 from mim.runtime.outbox import Outbox
 from mim.runtime.ratelimit import RateLimit
 from mim.runtime.runner import Runner
@@ -77,6 +78,7 @@ class Worker:
         self._factory = factory
         vault = load_vault(settings)
         self._secrets = Secrets(bus, vault)
+        self._media = MediaStore(bus)
         self._sender = Sender(bus)
         self._commands = Commands(bus)
         self._outbox = Outbox(bus, provider, subjects.outbox_inbox(self.name, self.boot))
@@ -90,6 +92,7 @@ class Worker:
             activity=self._activity,
             limit=RateLimit(settings.rate_limit, time.monotonic),
             idempotency=Idempotency(bus, vault),
+            media=self._media,
         )
         self._ports = InstancePorts(settings, provider, send_routes, means)
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
@@ -291,6 +294,7 @@ class Worker:
                 outbox=self._outbox,
                 sender=self._sender,
                 secrets=self._secrets,
+                media=self._media,
                 factory=self._factory,
                 settings=self._settings.adapter_settings(),
                 folder=self._root / order.instance_id,

@@ -32,6 +32,7 @@ from mim.runtime.activity import Activity
 from mim.runtime.bus import Bus
 from mim.runtime.commands import Commands
 from mim.runtime.idempotency import Idempotency
+from mim.runtime.media import MediaStore
 from mim.runtime.ratelimit import RateLimit
 from mim.runtime.routing import Binder
 from mim.runtime.secrets import load_vault
@@ -67,7 +68,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         **Login(bus, model, access, instances).handlers(),
         **Figures(bus, access, workers, Streams(MAX_FOLLOWERS)).handlers(),
         **Deliveries(bus, access, secrets).handlers(),
-        **MultiProvider(bus, model, access, sender, workers).handlers(),
+        **MultiProvider(bus, model, access, sender, workers, MediaStore(bus), settings).handlers(),
         **Subscriptions(events, model, access).handlers(),
         **System(bus, settings, model, reports, traffic, Engine(settings.docker_host)).handlers(),
     }

@@ -32,7 +32,7 @@ from mim.gateway.model import ReadModel
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.http import HttpError
-from mim.runtime.instance_port import not_ready
+from mim.runtime.messaging import not_ready
 from mim.runtime.routing import Call, Handler
 from mim.runtime.secrets import login_secret
 

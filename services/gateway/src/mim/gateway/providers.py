@@ -32,9 +32,11 @@ from mim.gateway.model import ReadModel
 from mim.gateway.system import Workers
 from mim.runtime import http
 from mim.runtime.bus import Bus
-from mim.runtime.instance_port import SEND_DEADLINE_S, not_ready, send_answer, send_any, sent_answer
+from mim.runtime.media import MediaStore
+from mim.runtime.messaging import SEND_DEADLINE_S, not_ready, send_answer, send_any, sent_answer, upload
 from mim.runtime.routing import Call, Handler
 from mim.runtime.sending import OUTBOX_LIFE_S, Sender
+from mim.runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class MultiProvider:
     access: Access
     sender: Sender
     workers: Workers
+    media: MediaStore
+    settings: Settings
 
     def handlers(self) -> dict[str, Handler]:
         """By the names of their routes."""
@@ -59,6 +63,7 @@ class MultiProvider:
             "send_message": self.send_message,
             "send_media": self.send_media,
             "send": self.send,
+            "upload": self.upload,
         }
 
     async def providers(self, call: Call) -> web.StreamResponse:
@@ -149,6 +154,10 @@ class MultiProvider:
     async def send(self, call: Call) -> web.StreamResponse:
         """Say or do something in a chat."""
         return await send_any(call, self.access.find(call), self.sender, self.bus)
+
+    async def upload(self, call: Call) -> web.StreamResponse:
+        """Take in a file that shall be sent."""
+        return await upload(call, self.access.find(call).id, self.media, self.settings, self.bus)
 
     def _sent(self, outcome: MessageSent) -> Sent:
         return sent_answer(outcome, self.bus.now())

@@ -24,6 +24,7 @@ from mim.gateway.system import Workers
 from mim.runtime import http
 from mim.runtime.instance_port import key_fits
 from mim.runtime.logs import correlation
+from mim.runtime.media import BLOCK
 from mim.runtime.secrets import API_KEY
 from mim.runtime.store import Secrets
 
@@ -31,6 +32,7 @@ PATH = r"/{port:\d{1,5}}/{tail:.*}"
 CONNECT_S = 2.0
 READ_S = 5.0
 ANSWER_S = 20.0
+FILE_S = 120.0
 MAX_CONNECTIONS = 256
 # What belongs to one connection only (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1), or is told anew.
 _NOT_PASSED = frozenset(
@@ -44,6 +46,7 @@ _NOT_PASSED = frozenset(
 _OWNERS = frozenset(route.path for route in PORTS if route.body is WebhookBody)
 """What changes an instance rather than using it."""
 _READ = aiohttp.ClientTimeout(total=READ_S, sock_connect=CONNECT_S)
+_FILE = aiohttp.ClientTimeout(total=FILE_S, sock_connect=CONNECT_S)
 _CHANGE = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
 
 
@@ -79,10 +82,13 @@ class Proxy:
                 request.method,
                 target,
                 headers=headers,
-                data=await request.read() or None,
+                data=request.content if request.method == "PUT" else await request.read() or None,
                 allow_redirects=False,
-                timeout=_READ if request.method in ("GET", "HEAD") else _CHANGE,
+                timeout=_FILE if _is_file(request) else _READ if request.method in ("GET", "HEAD") else _CHANGE,
             ) as answer:
+                kept = {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED}
+                if _is_file(request) and answer.status == 200:
+                    return await _passed_on(request, answer, kept)
                 body = await answer.read()
         except TimeoutError:
             message = f"the worker of the instance {record.id} did not answer in time; it is {record.status}"
@@ -90,7 +96,6 @@ class Proxy:
         except aiohttp.ClientError:
             message = f"nobody answers on port {record.ports.api}; the instance is {record.status}"
             raise Unavailable(ErrorCode.NO_WORKER, message) from None
-        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED}
         return web.Response(status=answer.status, body=body, headers=kept)
 
     async def _key(self, request: web.Request, record: InstanceRecord) -> str | None:
@@ -108,6 +113,23 @@ class Proxy:
             raise MimError(ErrorCode.FORBIDDEN, f"this needs the role {needed}; the token has the role {caller.role}")
         self._access.limited(caller)
         return await self._secrets.open(record.user_id, record.provider, record.id, API_KEY)
+
+
+def _is_file(request: web.Request) -> bool:
+    return request.method == "PUT" or request.match_info["tail"].endswith("/media")
+
+
+async def _passed_on(
+    request: web.Request, answer: aiohttp.ClientResponse, headers: dict[str, str]
+) -> web.StreamResponse:
+    """A file, block by block."""
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    response.content_length = answer.content_length
+    await response.prepare(request)
+    async for block in answer.content.iter_chunked(BLOCK):
+        await response.write(block)
+    await response.write_eof()
+    return response
 
 
 def _needed(request: web.Request) -> Role:

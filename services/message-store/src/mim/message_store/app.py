@@ -14,18 +14,17 @@ from typing import TypeVar
 
 import structlog
 from nats.js import api
-from prometheus_client import Gauge
 from pydantic import BaseModel
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid
 from mim.contracts.messages import InstanceDeleted, unwrap
 from mim.contracts.stored import StoredCall, StoredReply, StoredVerb
+from mim.message_store import figures
 from mim.message_store.changes import Change, change_of
 from mim.message_store.store import MessageStore
 from mim.runtime.bus import Bus
 from mim.runtime.intake import Batch, Intake
-from mim.runtime.metrics import REGISTRY
 from mim.runtime.service import Tasks, park
 from mim.runtime.settings import Settings
 from mim.storage.database import open_database, passes, surely
@@ -41,7 +40,6 @@ CONSUMER = api.ConsumerConfig(
     filter_subjects=[subjects.ALL_MESSAGE_EVENTS, subjects.all_of(InstanceDeleted.name)],
     deliver_policy=api.DeliverPolicy.ALL,
 )
-_lag = Gauge("mim_messages_waiting", "Events of the stream that are not in the message store yet.", registry=REGISTRY)
 
 
 @asynccontextmanager
@@ -51,7 +49,7 @@ async def message_store(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         store = MessageStore(database)
         for verb in StoredVerb:
             _answer(bus, verb, store)
-        intake = Intake(bus, CONSUMER, partial(take, bus, store), _lag.set)
+        intake = Intake(bus, CONSUMER, partial(take, bus, store), figures.lag)
         async with intake.listening(), Tasks(bus) as tasks:
             tasks.start(intake.run(), "intake")
             tasks.start(intake.keep(), "consumer")

@@ -121,6 +121,8 @@ class MessageStore:
         which = [messages.c.instance_id == call.instance_id]
         if call.chat_id is not None:
             which.append(messages.c.chat_id == call.chat_id)
+        if call.messenger_id is not None:
+            which.append(messages.c.messenger_id == call.messenger_id)
         if call.is_group is not None:
             which.append(messages.c.is_group.is_(call.is_group))
         if call.search:
@@ -239,7 +241,13 @@ def _named(text: str, *columns: ColumnElement[str]) -> ColumnElement[bool]:
 
 def _message(row: Any) -> MessageRow:
     media = row["media"]
-    names = {"kind": "kind", "mimeType": "mime_type", "fileName": "file_name", "sizeBytes": "size_bytes"}
+    names = {
+        "kind": "kind",
+        "mimeType": "mime_type",
+        "fileName": "file_name",
+        "sizeBytes": "size_bytes",
+        "reference": "reference",
+    }
     return MessageRow(
         id=row["messenger_id"],
         messageId=row["message_id"],

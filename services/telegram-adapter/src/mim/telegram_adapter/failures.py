@@ -144,6 +144,13 @@ def end_of_message(failure: CallError) -> MimError:
             return Refused(code, failure.description)
 
 
+def end_of_download(failure: CallError) -> MimError:
+    """Why a file could not be had."""
+    if failure.is_outage or failure.kind is Kind.LIMITED:
+        return NotReady(ErrorCode.MESSENGER_UNREACHABLE, unreachable(failure), failure.retry_after_s)
+    return Refused(ErrorCode.MEDIA_UNREACHABLE, f"Telegram does not give this file: {failure.description}")
+
+
 def _conflict(description: str) -> str:
     if "webhook" in description.lower():
         return "someone else set a webhook for this bot: stop the other program, or make a new token in @BotFather"

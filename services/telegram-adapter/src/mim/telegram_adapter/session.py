@@ -5,28 +5,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TypeVar, cast
 
 from aiogram import Bot
 from aiogram.exceptions import AiogramError
-from aiogram.methods import DeleteWebhook, GetMe, GetUpdates, GetWebhookInfo, TelegramMethod
+from aiogram.methods import DeleteWebhook, GetFile, GetMe, GetUpdates, GetWebhookInfo, TelegramMethod
 from aiogram.types import Message, Update
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientError, ClientTimeout
 
 from mim.contracts.content import MessageKind
-from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Rejected, SessionEnded, Unavailable
+from mim.contracts.errors import (
+    ErrorCode,
+    Fatal,
+    MimError,
+    NeedsUser,
+    NotReady,
+    Refused,
+    Rejected,
+    SessionEnded,
+    Unavailable,
+)
 from mim.contracts.login import LoginFieldName
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Status, UserAction
 from mim.contracts.values import Account, IncomingMessage, Restriction
-from mim.runtime.fetch import Fetched, Limits, fetch, sweep
+from mim.runtime.fetch import Fetched, sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.telegram_adapter.connection import PRODUCTION_URL, Connections, shared
 from mim.telegram_adapter.failures import (
     CallError,
     Kind,
     classify,
+    end_of_download,
     end_of_message,
     end_of_session,
     rejected,
@@ -41,6 +53,7 @@ T = TypeVar("T")
 CONNECT_S = 10.0  # past this without a connection, a message was certainly not sent
 ANSWER_S = 10.0  # how long Telegram may take for an answer; a poll has this on top of its own time
 SEND_S = 30.0
+DOWNLOAD_S = 60
 POLL_S = 25  # a dead link shows after POLL_S + ANSWER_S; Telegram allows 50 s
 # Asks for everything, as 0 does, but differs from the 0 of an idle bot's earlier session: Telegram holds a poll for 3 s
 # that repeats the offset of one less than 3 s before (Client::process_get_updates_query in tdlib/telegram-bot-api).
@@ -119,8 +132,7 @@ class TelegramSession:
         if message.media is None:
             return await self._send_now(message, None)
         self._check_ready(message.to)  # before a file is fetched for nothing
-        limits = Limits.of(self._context.settings, MOST_BYTES[message.media.kind])
-        async with fetch(message.media, self._context.data_dir, limits) as file:
+        async with self._context.file(message.media, MOST_BYTES[message.media.kind]) as file:
             return await self._send_now(message, file)
 
     async def _send_now(self, message: SendMessage, file: Fetched | None) -> SentMessage:
@@ -133,6 +145,25 @@ class TelegramSession:
             self._rejection = rejected()
             self._until_rejected.reschedule(asyncio.get_running_loop().time())
         raise end_of_message(outcome)
+
+    async def download(self, reference: str, path: Path, most_bytes: int) -> None:
+        """Write a file that Telegram has to `path`: at most 20 MB (https://core.telegram.org/bots/api#getfile).
+
+        Raises: see `mim.runtime.session.Session.download`.
+        """
+        try:
+            found = await self._ask(GetFile(file_id=reference), ANSWER_S)
+        except CallError as failure:
+            raise end_of_download(failure) from None
+        if (found.file_size or 0) > most_bytes:
+            raise Refused(ErrorCode.MEDIA_REFUSED, f"the file is larger than {most_bytes:,} bytes")
+        bot = self._bot
+        if bot is None or found.file_path is None:
+            raise NotReady(ErrorCode.NOT_READY, "the bot is not connected at the moment")
+        try:
+            await bot.download_file(found.file_path, path, timeout=DOWNLOAD_S)
+        except (AiogramError, ClientError, OSError, TimeoutError) as error:
+            raise end_of_download(classify(error, bot.token.partition(":")[2])) from None
 
     async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
         """Raises: Rejected always: a bot logs in by its token."""

@@ -115,7 +115,7 @@ def phone(to: str) -> str | None:
 
 def incoming(message: Any, chat_id: int, sender: Any, *, is_group: bool) -> IncomingMessage:
     """A message that came in or was sent by another device; `sender` is who wrote it, if that is known."""
-    media, place = _media(message), _location(message)
+    media, place = _media(message, chat_id), _location(message)
     card, poll = _card(message), _poll(message)
     body = message.message or ""
     if not body and (poll or card or place):
@@ -152,8 +152,8 @@ def contact(who: Any, otherwise: int) -> Contact:
     )
 
 
-def _media(message: Any) -> IncomingMedia | None:
-    reference = str(message.id)  # a message of a chat is where its file is asked for
+def _media(message: Any, chat_id: int) -> IncomingMedia | None:
+    reference = f"{chat_id}/{message.id}"  # where its file is asked for
     if isinstance(message.media, types.MessageMediaPhoto):
         return IncomingMedia(kind=MediaKind.IMAGE, mime_type="image/jpeg", reference=reference)
     document = message.document

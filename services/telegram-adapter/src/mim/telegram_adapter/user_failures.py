@@ -14,7 +14,12 @@ from telethon import errors
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused, SessionEnded
 from mim.contracts.states import Status, UserAction
 
-_REVOKED = (errors.AuthKeyUnregisteredError, errors.SessionRevokedError, errors.SessionExpiredError)
+_REVOKED = (
+    errors.AuthKeyNotFound,
+    errors.AuthKeyUnregisteredError,
+    errors.SessionRevokedError,
+    errors.SessionExpiredError,
+)
 _GONE = (errors.UserDeactivatedError, errors.UserDeactivatedBanError, errors.PhoneNumberBannedError)
 _UNKNOWN = (
     errors.UsernameNotOccupiedError,

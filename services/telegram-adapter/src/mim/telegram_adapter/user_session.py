@@ -21,11 +21,11 @@ from telethon.sessions import StringSession
 from telethon.tl import functions
 
 from mim.contracts.content import MessageKind
-from mim.contracts.errors import ErrorCode, Fatal, NotReady, Rejected, SessionEnded
+from mim.contracts.errors import ErrorCode, Fatal, NotReady, Refused, Rejected, SessionEnded
 from mim.contracts.login import LoginFieldName
 from mim.contracts.messages import SendMessage as Message
 from mim.contracts.values import Account, Restriction
-from mim.runtime.fetch import Limits, fetch, sweep
+from mim.runtime.fetch import sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.telegram_adapter.user_content import (
     PARSE_MODES,
@@ -37,12 +37,13 @@ from mim.telegram_adapter.user_content import (
     phone,
     target,
 )
-from mim.telegram_adapter.user_failures import ending, ends_login, flooded, logged_out, refusal_of, unreachable
+from mim.telegram_adapter.user_failures import ending, ends_login, flooded, logged_out, refusal_of, unreachable, word
 from mim.telegram_adapter.user_hearing import Hearing, Sent, load_state
 from mim.telegram_adapter.user_login import Answers, UserLogin
 
 CONNECT_S = 20.0
 ANSWER_S = 30.0
+DOWNLOAD_S = 60.0
 PING_S = 60.0
 PING_WITHIN_S = 20.0
 MOST_BYTES = 2 << 30
@@ -90,14 +91,23 @@ class UserSession:
         except SessionEnded as error:
             self._context.log.warning("telegram_ended", code=error.code, why=error.message)
             raise
-        except (errors.RPCError, EOFError, OSError, TimeoutError) as error:
-            ended = ending(error)
-            self._context.log.warning("telegram_ended", code=ended.code, why=ended.message)
-            raise ended from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # When Telegram ends a login, the library cancels what is still being asked.
+            raise self._ended(client._updates_error or ConnectionError()) from None  # noqa: SLF001
+        except (errors.RPCError, errors.AuthKeyNotFound, EOFError, OSError, TimeoutError) as error:
+            raise self._ended(error) from None
         finally:
             self._client, self._is_ready = None, False
             with suppress(EOFError, OSError, errors.RPCError):
                 await client.disconnect()
+
+    def _ended(self, error: BaseException) -> SessionEnded:
+        ended = ending(error)
+        self._context.log.warning("telegram_ended", code=ended.code, why=ended.message)
+        return ended
 
     def _make_client(self) -> Any:
         settings = self._context.settings
@@ -245,8 +255,7 @@ class UserSession:
             "parse_mode": PARSE_MODES[message.parse_mode],
         }
         if message.media is not None:
-            limits = Limits.of(self._context.settings, MOST_BYTES)
-            async with fetch(message.media, self._context.data_dir, limits) as file:
+            async with self._context.file(message.media, MOST_BYTES) as file:
                 # By its name the library tells a photo from a document.
                 uploaded = await client.upload_file(str(file.path), file_name=file.file_name)
                 return await client.send_file(peer, uploaded, **file_options(message, file), **common)
@@ -265,6 +274,26 @@ class UserSession:
         """End the session with this error."""
         if self._broken is not None and not self._broken.done():
             self._broken.set_exception(error)
+
+    async def download(self, reference: str, path: Path, most_bytes: int) -> None:
+        """Write the file of a message to `path`; see `mim.runtime.session.Session.download`."""
+        client = self._client
+        if client is None or not self._is_ready:
+            raise NotReady(ErrorCode.NOT_READY, "the account is not connected to Telegram at the moment")
+        chat, _, message_id = reference.rpartition("/")
+        try:
+            async with asyncio.timeout(DOWNLOAD_S):
+                found = await client.get_messages(await self._peer(client, chat), ids=int(message_id))
+                if found is None or found.file is None:
+                    raise Refused(ErrorCode.MEDIA_UNREACHABLE, "Telegram does not have this file any more")
+                if (found.file.size or 0) > most_bytes:
+                    raise Refused(ErrorCode.MEDIA_REFUSED, f"the file is larger than {most_bytes:,} bytes")
+                with path.open("wb") as file:  # given a path, the library would add an ending to it
+                    await client.download_media(found, file)
+        except (errors.RPCError, ValueError) as error:
+            raise Refused(ErrorCode.MEDIA_UNREACHABLE, f"Telegram does not give this file: {word(error)}") from None
+        except (EOFError, OSError, TimeoutError) as error:
+            raise unreachable(error) from None
 
     async def _act(self, client: Any, message: Message, peer: Any) -> None:
         match message.kind:

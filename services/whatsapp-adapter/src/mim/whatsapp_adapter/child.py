@@ -13,6 +13,7 @@ a session never outlives its worker.
     read {id, chat, sender, message_id}    done | failed {message}
     typing {id, chat}          done | failed {message}
     pairing_code {id, phone}   pairing_code {code} | failed {message}
+    download {id, message, path, most_bytes}    done | failed {message}
     logout {id}                done | failed {message}
     ping {id}                  done | failed {message}
 
@@ -44,7 +45,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mim.whatsapp_adapter.incoming import PHONE_SERVER, group_changes, message_event, name, name_chat, people, receipts
+from mim.whatsapp_adapter.incoming import (
+    PHONE_SERVER,
+    group_changes,
+    message_event,
+    name,
+    name_chat,
+    people,
+    receipts,
+    size_of,
+)
 from mim.whatsapp_adapter.lean import leave_out
 from mim.whatsapp_adapter.outgoing import UPLOADED_AS, Author, attach, compose, quote
 
@@ -133,6 +143,15 @@ class Library:
         message = self._types.Message()
         attach(message, uploaded, kind=kind, **about)
         return base64.b64encode(message.SerializeToString()).decode()
+
+    async def download(self, message: str, path: str, most_bytes: int) -> None:
+        """Write the file that a message came with. Raises: ValueError if it is larger than `most_bytes`."""
+        whole = self._types.Message.FromString(base64.b64decode(message))
+        if size_of(whole) > most_bytes:
+            raise ValueError("the file is too large")
+        async with self._calls:
+            content = await self._client.download_any(whole)
+        await asyncio.to_thread(Path(path).write_bytes, content)
 
     async def pairing_code(self, phone: str) -> str:
         """Ask for a code with which the phone can link this client instead of scanning."""
@@ -310,6 +329,9 @@ class Child:
                 return "uploaded", {"message": await self._library.upload(**about)}
             case "pairing_code":
                 return "pairing_code", {"code": await self._library.pairing_code(command["phone"])}
+            case "download":
+                await self._library.download(command["message"], command["path"], command["most_bytes"])
+                return "done", {}
             case "logout":
                 await self._library.logout()
                 return "done", {}

@@ -100,6 +100,12 @@ def group_changes(event: Any) -> list[tuple[str, Fields]]:
     return [("happened", change) for change in found]
 
 
+def size_of(message: Any) -> int:
+    """The size of the file that a message has; 0 without one."""
+    _, _, part = _content(message)
+    return int(getattr(part, "fileLength", 0))
+
+
 def people(fields: Fields) -> list[Fields]:
     """Everybody whom the fields of an event name."""
     named = [fields.get("contact"), fields.get("by"), *(fields.get("members") or ())]

@@ -80,6 +80,15 @@ def own_number(phone: str) -> str:
     return number
 
 
+def download_failure(text: str) -> MimError:
+    """What the library's error text after a download means (whatsmeow's download.go)."""
+    if "too large" in text:
+        return Refused(ErrorCode.MEDIA_REFUSED, "the file is larger than this system takes")
+    if re.search(r"status code (403|404|410)", text):
+        return Refused(ErrorCode.MEDIA_UNREACHABLE, "WhatsApp does not have this file any more")
+    return Refused(ErrorCode.MEDIA_UNREACHABLE, f"WhatsApp does not give this file: {text}")
+
+
 def upload_failure(text: str) -> MimError:
     """What the library's error text after an upload means (whatsmeow's upload.go). Nothing was sent."""
     status = re.search(r"upload failed with status code (\d+)", text)

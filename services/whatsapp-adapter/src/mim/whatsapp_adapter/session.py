@@ -28,13 +28,14 @@ from mim.contracts.messages import (
     SendMessage,
 )
 from mim.contracts.values import Account, Restriction
-from mim.runtime.fetch import Limits, fetch, sweep
+from mim.runtime.fetch import sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
 from mim.whatsapp_adapter.messages import (
     account_of,
     address,
     content_of,
+    download_failure,
     incoming_of,
     own_number,
     pairing_failure,
@@ -52,6 +53,7 @@ _CONNECT_WITHIN_S = 60.0
 _SEND_WITHIN_S = 60.0
 _UPLOAD_WITHIN_S = 25.0  # with the time for the fetch, less than the worker gives one attempt to send
 _LOGOUT_WITHIN_S = 10.0
+_DOWNLOAD_WITHIN_S = 60.0
 _CODE_WITHIN_S = 20.0
 
 
@@ -199,7 +201,7 @@ class WhatsAppSession:
         """Fetch the message's file and bring it to WhatsApp's media host. Whatever fails, nothing was sent."""
         if message.media is None:
             raise ValueError("a message without media has nothing to upload")
-        async with fetch(message.media, self._context.data_dir, Limits.of(self._context.settings)) as file:
+        async with self._context.file(message.media) as file:
             child = self._connected()
             about = {"mime_type": file.content_type, "file_name": file.file_name, "caption": message.text}
             self._uploads += 1
@@ -237,6 +239,14 @@ class WhatsAppSession:
         """Raises: Rejected always."""
         del fields
         raise Rejected(ErrorCode.NOT_SUPPORTED, "WhatsApp asks for nothing but a scan, or a number for a pairing code")
+
+    async def download(self, reference: str, path: Path, most_bytes: int) -> None:
+        """Write the file of a message to `path`; see `mim.runtime.session.Session.download`."""
+        child = self._connected()
+        fields = {"message": reference, "path": str(path), "most_bytes": most_bytes}
+        answer = await self._ask(child, "download", _DOWNLOAD_WITHIN_S, **fields)
+        if answer["event"] == "failed":
+            raise download_failure(answer["message"])
 
     async def logout(self) -> None:
         """Unlink the device at WhatsApp, if connected."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections import deque
@@ -13,6 +14,7 @@ _CHAT_NUMBER = re.compile(r"-?[1-9]\d{0,15}")
 _MAX_INBOX = 1_000
 _MAX_CALLS = 10_000
 _MAX_MESSAGES = 20_000
+_MAX_FILES = 100
 
 
 class Emulator:
@@ -41,6 +43,8 @@ class Emulator:
         """Tokens, and bot ids as text, that get 401."""
         self.calls: deque[tuple[int, str, int]] = deque(maxlen=_MAX_CALLS)
         """The latest calls as (bot id, method in lower case, HTTP status); 0 is a connection closed unanswered."""
+        self.files: dict[str, bytes] = {}
+        """Files that people sent, by id."""
         self.actions: deque[tuple[int, str, str]] = deque(maxlen=_MAX_CALLS)
         """What bots showed that they do, as (bot id, chat, action)."""
         self._bots: dict[int, Bot] = {}
@@ -92,6 +96,14 @@ class Emulator:
         self._keep(receiver, str(chat), message)
         receiver.push("message", message)
         return int(message["message_id"])
+
+    def keep_file(self, content: bytes) -> str:
+        """Have a file that people send; returns the id under which bots can get it."""
+        file_id = f"file{len(self.files)}-{hashlib.sha256(content).hexdigest()[:12]}"
+        self.files[file_id] = content
+        if len(self.files) > _MAX_FILES:
+            self.files.pop(next(iter(self.files)))
+        return file_id
 
     def edit(self, bot: int | str, chat: int | str, message_id: int, text: str) -> None:
         """The person who wrote a message to a bot changes its text. Raises: ApiError if there is no such message."""

@@ -15,6 +15,7 @@ _MAX_TEXT = 4096
 _MAX_CAPTION = 1024
 MAX_UPLOAD_BYTES = 50 << 20  # https://core.telegram.org/bots/api#sending-files
 _MAX_PHOTO_BYTES = 10 << 20
+_MAX_DOWNLOAD_BYTES = 20 << 20  # https://core.telegram.org/bots/api#getfile
 _MODES = {"", "none", "markdown", "markdownv2", "html"}
 _PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
 _KINDS = {
@@ -220,6 +221,16 @@ def _described(file: Upload, field: str) -> Json | list[Json]:
     return about | _MORE[field]
 
 
+async def _get_file(emulator: Emulator, _: Bot, args: Args) -> Json:
+    content = emulator.files.get(args.get("file_id", ""))
+    if content is None:
+        raise ApiError(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+    if len(content) > _MAX_DOWNLOAD_BYTES:
+        raise ApiError(400, "Bad Request: file is too big")
+    about = {"file_id": args["file_id"], "file_unique_id": args["file_id"][-12:], "file_size": len(content)}
+    return about | {"file_path": f"files/{args['file_id']}"}
+
+
 async def _set_webhook(_: Emulator, bot: Bot, args: Args) -> bool:
     bot.webhook = args.get("url", "")
     _allow(bot, args)
@@ -263,6 +274,7 @@ METHODS: dict[str, Method] = {
     "deletemessage": _delete_message,
     "setmessagereaction": _set_reaction,
     "sendchataction": _chat_action,
+    "getfile": _get_file,
     "setwebhook": _set_webhook,
     "deletewebhook": _delete_webhook,
     "getwebhookinfo": _get_webhook_info,

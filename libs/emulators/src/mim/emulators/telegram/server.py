@@ -38,6 +38,8 @@ async def serve(port: int = 0, emulator: Emulator | None = None) -> AsyncIterato
 
 
 async def _answer(emulator: Emulator, request: web.BaseRequest) -> web.StreamResponse:
+    if request.path.startswith("/file/bot"):
+        return _file(emulator, request.path.removeprefix("/file/bot"))
     token, slash, method = request.path.removeprefix("/bot").partition("/")
     if not request.path.startswith("/bot") or not slash:
         return _respond(404, ApiError(404).body)
@@ -62,6 +64,17 @@ async def _answer(emulator: Emulator, request: web.BaseRequest) -> web.StreamRes
         bot.connections.discard(transport)
     emulator.calls.append((bot.id, method, response.status))
     return response
+
+
+def _file(emulator: Emulator, path: str) -> web.Response:
+    """`/file/bot<token>/<file_path>`: what `getFile` said where to get."""
+    token, _, place = path.partition("/")
+    try:
+        emulator.authorize(token)
+    except ApiError as error:
+        return _respond(error.code, error.body)
+    content = emulator.files.get(place.removeprefix("files/"))
+    return _respond(404, ApiError(404).body) if content is None else web.Response(body=content)
 
 
 async def _carry_out(emulator: Emulator, bot: Bot, method: str, request: web.BaseRequest) -> web.Response:
