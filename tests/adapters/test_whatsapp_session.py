@@ -33,7 +33,8 @@ from mim.emulators.whatsapp.messages import Fault
 from mim.emulators.whatsapp.phones import Phone
 from mim.runtime.fetch import Fetched, Limits
 from mim.runtime.media import file_of
-from mim.whatsapp_adapter.session import DATABASE, WhatsAppSession
+from mim.whatsapp_adapter.login_file import DATABASE
+from mim.whatsapp_adapter.session import WhatsAppSession
 
 if TYPE_CHECKING:
     from tests.conftest import Files

@@ -551,7 +551,7 @@ async def test_it_goes_on_after_its_connections_to_the_database_were_cut(
 async def test_a_consumer_that_was_deleted_is_made_anew_without_a_gap(
     on_sqlite: System, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mim.webhooks.intake.KEEP_S", 0.05)
+    monkeypatch.setattr("mim.runtime.intake.KEEP_S", 0.05)
     system = on_sqlite
     await system.set_webhook(ONE, Webhook(url=receiver.url))
     async with system.running():

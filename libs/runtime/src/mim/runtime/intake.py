@@ -17,7 +17,7 @@ from mim.contracts.errors import ErrorCode, Unavailable
 from mim.runtime.bus import Bus
 
 BATCH = 256
-ACK_WAIT_S = 30.0
+ACK_WAIT_S = 10.0
 KEEP_S = 5.0
 
 Batch = list[tuple[int, Msg]]

@@ -103,6 +103,12 @@ _webhook_seconds = Histogram(
     registry=REGISTRY,
 )
 
+# ------------------------------------------------------------------------------------------- message store
+
+_unstored = Gauge(
+    "mim_messages_waiting", "Events of the stream that are not in the message store yet.", registry=REGISTRY
+)
+
 # ------------------------------------------------------------------------------------------------ process
 
 _tree_memory = Gauge(
@@ -128,6 +134,11 @@ class _Requests:
 _counted = _Requests()
 _in_flight.set_function(_counted.in_flight)
 _seen: defaultdict[str, set[str]] = defaultdict(set)  # statuses that a provider has shown so far
+
+
+def unstored(count: int) -> None:
+    """How many events are not in the message store yet."""
+    _unstored.set(count)
 
 
 def service(name: str) -> None:

@@ -20,9 +20,9 @@ from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid
 from mim.contracts.messages import InstanceDeleted, unwrap
 from mim.contracts.stored import StoredCall, StoredReply, StoredVerb
-from mim.message_store import figures
 from mim.message_store.changes import Change, change_of
 from mim.message_store.store import MessageStore
+from mim.runtime import metrics
 from mim.runtime.bus import Bus
 from mim.runtime.intake import Batch, Intake
 from mim.runtime.service import Tasks, park
@@ -49,7 +49,7 @@ async def message_store(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         store = MessageStore(database)
         for verb in StoredVerb:
             _answer(bus, verb, store)
-        intake = Intake(bus, CONSUMER, partial(take, bus, store), figures.lag)
+        intake = Intake(bus, CONSUMER, partial(take, bus, store), metrics.unstored)
         async with intake.listening(), Tasks(bus) as tasks:
             tasks.start(intake.run(), "intake")
             tasks.start(intake.keep(), "consumer")

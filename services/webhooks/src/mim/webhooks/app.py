@@ -11,13 +11,14 @@ from mim.contracts.deliveries import DeliveryCall, DeliveryReply
 from mim.contracts.reports import Figure
 from mim.runtime import metrics
 from mim.runtime.bus import Bus
+from mim.runtime.intake import Intake
 from mim.runtime.secrets import load_vault
 from mim.runtime.service import Tasks
 from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets
 from mim.storage.database import open_database, surely
 from mim.webhooks.hooks import Hooks
-from mim.webhooks.intake import Intake
+from mim.webhooks.intake import CONSUMER, Judge
 from mim.webhooks.lanes import Clock, Lanes, WallClock
 from mim.webhooks.ledger import Keeping, Ledger
 from mim.webhooks.requests import Handler, Requests
@@ -44,7 +45,7 @@ async def serve(bus: Bus, ledger: Ledger, hooks: Hooks, target: Target, clock: C
     """Everything that runs, until the end of the block."""
     lanes = Lanes(ledger, hooks, target, clock)
     hooks.changed = lanes.wake
-    intake = Intake(bus, ledger, hooks, lanes)
+    intake = Intake(bus, CONSUMER, Judge(bus, ledger, hooks, lanes).take, metrics.webhook_lag)
     for verb, handler in Requests(ledger, hooks, lanes, target, clock).handlers().items():
         _answer(bus, subjects.webhooks_call(verb), handler)
     async with Tasks(bus) as tasks:

@@ -30,6 +30,7 @@ from mim.contracts.messages import (
 from mim.contracts.values import Account, Restriction
 from mim.runtime.fetch import sweep
 from mim.runtime.session import SentMessage, SessionContext
+from mim.whatsapp_adapter import login_file
 from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
 from mim.whatsapp_adapter.messages import (
     account_of,
@@ -44,8 +45,6 @@ from mim.whatsapp_adapter.messages import (
     upload_failure,
 )
 from mim.whatsapp_adapter.process import ChildEndedError, ChildProcess, Fields
-
-DATABASE = "session.sqlite3"
 
 _QR_GRACE = timedelta(seconds=5)
 
@@ -116,7 +115,7 @@ class WhatsAppSession:
 
     async def run(self) -> None:
         """Connect, log in, stay connected, report."""
-        database = self._database()
+        database = login_file.provide(self._context.data_dir)
         sweep(self._context.data_dir)
         child = self._child = await ChildProcess.spawn(self._context.settings, self._context.log)
         tasks = [asyncio.create_task(self._follow(child)), asyncio.create_task(self._prove(child))]
@@ -139,7 +138,7 @@ class WhatsAppSession:
             await child.stop()
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._login_gone:
-                _remove(database)
+                login_file.remove(database)
 
     async def send(self, message: SendMessage) -> SentMessage:
         """Say or do what the message's kind says and return WhatsApp's id for it.
@@ -384,18 +383,3 @@ class WhatsAppSession:
 
     def _proxy(self) -> str | None:
         return self._context.secrets.get("proxy") or self._context.settings.get("whatsapp_proxy_url") or None
-
-    def _database(self) -> Path:
-        """The file with the login's keys, for its owner's eyes only before the library first opens it."""
-        folder = self._context.data_dir
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        database = folder / DATABASE
-        database.touch(mode=0o600)
-        database.chmod(0o600)
-        return database
-
-
-def _remove(database: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
