@@ -28,6 +28,8 @@ export type Draft = {
   headers: Header[] | null;
   allowGroups: boolean;
   allowPrivate: boolean;
+  /** Names of events that are delivered; empty for messages that come in. */
+  events: string[];
 };
 
 export function newDraft(provider: Provider): Draft {
@@ -45,6 +47,7 @@ export function newDraft(provider: Provider): Draft {
     headers: [],
     allowGroups: true,
     allowPrivate: true,
+    events: [],
   };
 }
 
@@ -61,6 +64,7 @@ export function draftOf(instance: Instance): Draft {
     headers: webhook ? null : [],
     allowGroups: webhook?.filters.allowGroups ?? true,
     allowPrivate: webhook?.filters.allowPrivate ?? true,
+    events: webhook?.filters.events ?? [],
   };
 }
 
@@ -132,12 +136,12 @@ function given(draft: Draft, fields: readonly ProviderField[]): { login?: LoginK
 }
 
 function webhook(draft: Draft) {
-  const { allowGroups, allowPrivate } = draft;
+  const { allowGroups, allowPrivate, events } = draft;
   const headers = draft.headers?.filter((header) => header.name !== "").map(({ name, value }) => [name, value] as const);
   return {
     enabled: draft.webhookEnabled,
     url: draft.url.trim(),
-    filters: { allowGroups, allowPrivate },
+    filters: { allowGroups, allowPrivate, events },
     ...(headers && { headers: Object.fromEntries(headers) }),
   };
 }
