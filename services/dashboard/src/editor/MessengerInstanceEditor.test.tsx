@@ -66,7 +66,7 @@ test("a failed create is told with the field, and to try again cannot create two
 test("an edit sends only what changed, and never shows a secret", async () => {
   const user = userEvent.setup();
   const bodies: unknown[] = [];
-  const webhook = { enabled: true, url: "https://example.com/a", filters: { allowGroups: true, allowPrivate: true } };
+  const webhook = { enabled: true, url: "https://example.com/a", filters: { events: [], allowGroups: true, allowPrivate: true } };
   const before = instance(1, "client_ready", { api_webhook_schema: webhook, token_hint: "wxyz", has_proxy: true, provider: "telegram" });
   server.use(
     http.get(at("/api/v1/instances/:id"), () => HttpResponse.json({ success: true, instance: before })),
