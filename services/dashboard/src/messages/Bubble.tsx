@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { StoredMessage } from "../api/types";
 import { Icon } from "../ui/Icon";
 import { useFormats, useReason } from "../ui/words";
-import { isMedia, kindOf } from "./chats";
+import { kindOf } from "./chats";
 import classes from "./messages.module.css";
 import { WAITS_S } from "./outbox";
 import type { Outgoing } from "./outgoing";
@@ -52,7 +52,7 @@ export function Bubble({ message, answered, denied, onReply }: Props) {
           title={denied}
           onClick={() => onReply(message)}
         >
-          <Icon name="back" size={15} />
+          <Icon name="reply" size={15} />
         </ActionIcon>
       )}
     </li>
@@ -98,7 +98,7 @@ function Attachment({ kind, name, bytes }: { kind: ReturnType<typeof kindOf>; na
   const facts = [t(`kind.${kind}`), name, bytes === null ? null : size(bytes)].filter(Boolean);
   return (
     <div className={classes.attachment} data-kind={kind}>
-      <Icon name={isMedia(kind) ? "download" : "copy"} size={16} />
+      <Icon name="file" size={16} />
       <Text size="sm">{facts.join(" · ")}</Text>
     </div>
   );

@@ -96,7 +96,13 @@ function Entry({ title, at, unread = 0, isOpen, onOpen, children }: EntryProps) 
           {children}
         </Text>
         {unread > 0 && (
-          <Badge size="sm" circle={unread < 10} aria-label={t("messages.unread", { count: unread })} role="img">
+          <Badge
+            size="sm"
+            className={classes.unread}
+            circle={unread < 10}
+            role="img"
+            aria-label={t("messages.unread", { count: unread })}
+          >
             {unread}
           </Badge>
         )}

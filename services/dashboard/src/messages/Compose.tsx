@@ -73,11 +73,11 @@ export function Compose({ instance, chat, replyTo, onNoReply, onSend }: Props) {
           maxRows={8}
           disabled={!!denied}
         />
-        <Group justify="space-between" gap="xs">
-          <Text size="xs" c="dimmed" style={{ flex: "1 1 180px" }}>
+        <Group justify="flex-end" gap="xs">
+          <Text size="xs" c="dimmed" visibleFrom={denied ? undefined : "sm"} style={{ flex: "1 1 180px" }}>
             {denied ?? t("messages.keys")}
           </Text>
-          <Group gap="xs">
+          <Group gap="xs" wrap="nowrap">
             <Button variant="default" size="sm" aria-expanded={hasFile} onClick={toggle} disabled={!!denied} title={denied}>
               {t("messages.file")}
             </Button>

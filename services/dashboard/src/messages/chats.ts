@@ -10,8 +10,6 @@ export function kindOf(type: string): Kind {
   return KINDS.find((each) => each === type) ?? "other";
 }
 
-export const isMedia = (kind: Kind): kind is MediaKind => MEDIA_KINDS.some((each) => each === kind);
-
 /** What a chat without a name is called. */
 export function titleOfChat(id: string): string {
   const [user = id, server] = id.split("@");

@@ -63,6 +63,6 @@ export const isAct = (kind: string): boolean => ACTS.has(kind);
 export function messageEvent(event: ServerEvent, instanceId: string): MessageEvent | null {
   const [family, name = ""] = event.name.split(".");
   if (family !== "message" || !NAMES.has(name)) return null;
-  const { subject, time, data } = JSON.parse(event.data) as { subject: string; time?: string; data: never };
-  return subject === instanceId ? ({ name, at: time ?? "", data } as MessageEvent) : null;
+  const { subject, time, data } = JSON.parse(event.data) as { subject: string; time: string; data: never };
+  return subject === instanceId ? ({ name, at: time, data } as MessageEvent) : null;
 }

@@ -13,7 +13,7 @@ let last = 0;
 /** Tell everybody who listens that something happened to an instance. */
 export function emit(name: string, instanceId: string, data: object = {}): void {
   last += 1;
-  const envelope = JSON.stringify({ subject: instanceId, data });
+  const envelope = JSON.stringify({ subject: instanceId, time: new Date().toISOString(), data });
   for (const stream of streams) stream.enqueue(bytes.encode(`id: ${last}\nevent: ${name}\ndata: ${envelope}\n\n`));
 }
 

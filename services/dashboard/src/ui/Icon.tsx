@@ -19,6 +19,8 @@ const PATHS = {
   down: "M12 5v13M6 12l6 6 6-6",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
   back: "M19 12H6M11 6l-6 6 6 6",
+  reply: "M9 7l-5 5 5 5M4 12h10a6 6 0 0 1 6 6",
+  file: "M7 3h7l4 4v14H7zM14 3v4h4",
   eye: "M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12zM12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
   send: "M4 12l16-8-6 16-3-7z",
   logout: "M14 4h5v16h-5M4 12h11M11 8l4 4-4 4",

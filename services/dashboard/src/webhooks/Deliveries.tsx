@@ -1,4 +1,4 @@
-import { Button, Group, NativeSelect, Skeleton, Stack, Table, Text } from "@mantine/core";
+import { Button, Group, NativeSelect, Paper, Skeleton, Stack, Table, Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -8,6 +8,7 @@ import { Empty } from "../ui/Empty";
 import { ProblemAlert } from "../ui/ProblemAlert";
 import { useDenied } from "../ui/session";
 import { useAct } from "../ui/useAct";
+import { usePhone } from "../ui/usePhone";
 import { Wide } from "../ui/Wide";
 import { useFormats } from "../ui/words";
 import { DeliveryDetails } from "./DeliveryDetails";
@@ -24,9 +25,11 @@ export function Deliveries({ instance: { id } }: { instance: Instance }) {
   const [status, setStatus] = useState<DeliveryStatus | null>(null);
   const [limit, setLimit] = useState(PAGE);
   const [opened, setOpened] = useState<string | null>(null);
-  const { data, error, refetch } = useQuery(deliveriesQuery(id, status, limit));
+  const { data, error, refetch } = useQuery({ ...deliveriesQuery(id, status, limit), enabled: opened === null });
+  const List = usePhone() ? DeliveryCards : DeliveryTable;
   const all = data ? STATUSES.reduce((sum, each) => sum + (data.counts[each] ?? 0), 0) : 0;
 
+  if (opened !== null) return <DeliveryDetails id={id} deliveryId={opened} onClose={() => setOpened(null)} />;
   if (error && !data) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
   if (!data) return <Skeleton h={160} />;
   if (all === 0) return <Empty title={t("deliveries.none")} hint={t("deliveries.noneHint")} />;
@@ -47,14 +50,13 @@ export function Deliveries({ instance: { id } }: { instance: Instance }) {
       {data.deliveries.length === 0 ? (
         <Text size="sm">{t("deliveries.noMatch")}</Text>
       ) : (
-        <DeliveryTable deliveries={data.deliveries} onOpen={setOpened} />
+        <List deliveries={data.deliveries} onOpen={setOpened} />
       )}
       {data.total > data.deliveries.length && limit < MOST && (
         <Button variant="default" w="fit-content" onClick={() => setLimit(Math.min(MOST, limit + PAGE))}>
           {t("history.more")}
         </Button>
       )}
-      {opened !== null && <DeliveryDetails id={id} deliveryId={opened} onClose={() => setOpened(null)} />}
     </Stack>
   );
 }
@@ -84,7 +86,9 @@ function RedeliverAll({ id, failed }: { id: string; failed: number }) {
   );
 }
 
-function DeliveryTable({ deliveries, onOpen }: { deliveries: readonly Delivery[]; onOpen: (id: string) => void }) {
+type ListProps = { deliveries: readonly Delivery[]; onOpen: (id: string) => void };
+
+function DeliveryTable({ deliveries, onOpen }: ListProps) {
   const { t } = useTranslation();
   const { time, number } = useFormats();
   return (
@@ -95,7 +99,7 @@ function DeliveryTable({ deliveries, onOpen }: { deliveries: readonly Delivery[]
             {(["when", "event", "status", "tries", "next", "answer"] as const).map((each) => (
               <Table.Th key={each}>{t(`delivery.${each}`)}</Table.Th>
             ))}
-            <Table.Th aria-label={t("column.actions")} />
+            <Table.Th>{t("column.actions")}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -110,20 +114,50 @@ function DeliveryTable({ deliveries, onOpen }: { deliveries: readonly Delivery[]
               <Table.Td>{each.next_at && time(each.next_at)}</Table.Td>
               <Table.Td className={classes.answer}>{answerOf(each)}</Table.Td>
               <Table.Td>
-                <Button
-                  size="compact-xs"
-                  variant="default"
-                  aria-label={`${t("delivery.open")}: ${each.event}, ${time(each.created_at)}`}
-                  onClick={() => onOpen(each.id)}
-                >
-                  {t("delivery.open")}
-                </Button>
+                <Open delivery={each} onOpen={onOpen} />
               </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
       </Table>
     </Wide>
+  );
+}
+
+/** The same, where a table would be cut off. */
+function DeliveryCards({ deliveries, onOpen }: ListProps) {
+  const { t } = useTranslation();
+  const { time } = useFormats();
+  return deliveries.map((each) => (
+    <Paper key={each.id} withBorder p="sm" data-delivery={each.status}>
+      <Group justify="space-between">
+        <DeliveryState status={each.status} />
+        <Open delivery={each} onOpen={onOpen} />
+      </Group>
+      <Text size="sm">{each.event}</Text>
+      <Text size="xs" c="dimmed">
+        {time(each.created_at)} · {t("delivery.tries")}: {each.tries}
+        {each.next_at && ` · ${t("delivery.next")}: ${time(each.next_at)}`}
+      </Text>
+      <Text size="xs" className={classes.answer}>
+        {answerOf(each)}
+      </Text>
+    </Paper>
+  ));
+}
+
+function Open({ delivery: { id, event, created_at }, onOpen }: { delivery: Delivery; onOpen: ListProps["onOpen"] }) {
+  const { t } = useTranslation();
+  const { time } = useFormats();
+  return (
+    <Button
+      size="compact-xs"
+      variant="default"
+      aria-label={`${t("delivery.open")}: ${event}, ${time(created_at)}`}
+      onClick={() => onOpen(id)}
+    >
+      {t("delivery.open")}
+    </Button>
   );
 }
 

@@ -1,14 +1,14 @@
-import { Button, Code, Group, Loader, Modal, Stack, Text } from "@mantine/core";
+import { Button, Code, Skeleton, Stack, Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { messengerAPI, ok } from "../api/messengerAPI";
 import type { Delivery } from "../api/types";
 import { Facts } from "../detail/Facts";
 import { CopyField } from "../ui/CopyField";
+import { Icon } from "../ui/Icon";
 import { ProblemAlert } from "../ui/ProblemAlert";
 import { useDenied } from "../ui/session";
 import { useAct } from "../ui/useAct";
-import { usePhone } from "../ui/usePhone";
 import { useFormats } from "../ui/words";
 import { answerOf, DeliveryState } from "./Deliveries";
 import { deliveryQuery } from "./queries";
@@ -19,21 +19,16 @@ type Props = { id: string; deliveryId: string; onClose: () => void };
 /** One delivery: its body, what the target said, and a button to deliver it once more. */
 export function DeliveryDetails({ id, deliveryId, onClose }: Props) {
   const { t } = useTranslation();
-  const isPhone = usePhone();
   const { data, error, refetch } = useQuery(deliveryQuery(id, deliveryId));
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t("delivery.title")}
-      size="xl"
-      fullScreen={isPhone}
-      closeButtonProps={{ "aria-label": t("action.close") }}
-    >
+    <Stack>
+      <Button variant="default" size="xs" w="fit-content" autoFocus leftSection={<Icon name="back" size={16} />} onClick={onClose}>
+        {t("delivery.back")}
+      </Button>
       {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
-      {!data && !error && <Loader role="status" aria-label={t("action.loading")} />}
+      {!data && !error && <Skeleton h={320} />}
       {data && <Details id={id} {...data} />}
-    </Modal>
+    </Stack>
   );
 }
 
@@ -67,16 +62,15 @@ function Details({ id, delivery, body }: { id: string; delivery: Delivery; body:
       />
       {delivery.response && <Block title={t("delivery.response")} text={delivery.response} />}
       <Block title={t("delivery.body")} text={JSON.stringify(body, null, 2)} />
-      <Group justify="end">
-        <Button
-          loading={busy !== null}
-          disabled={isWaiting || !!denied}
-          title={denied ?? (isWaiting ? t("delivery.waits") : undefined)}
-          onClick={() => void act("redeliver", redeliver, t("deliveries.again"))}
-        >
-          {t("delivery.redeliver")}
-        </Button>
-      </Group>
+      <Button
+        w="fit-content"
+        loading={busy !== null}
+        disabled={isWaiting || !!denied}
+        title={denied ?? (isWaiting ? t("delivery.waits") : undefined)}
+        onClick={() => void act("redeliver", redeliver, t("deliveries.again"))}
+      >
+        {t("delivery.redeliver")}
+      </Button>
     </Stack>
   );
 }

@@ -125,6 +125,7 @@ export const en = {
   },
   delivery: {
     answer: "Last answer",
+    back: "All deliveries",
     body: "Body",
     delivered: "Delivered",
     event: "Event",
@@ -137,7 +138,6 @@ export const en = {
     redeliver: "Redeliver",
     response: "What the target said",
     status: "Status",
-    title: "Delivery",
     took: "It took",
     tries: "Tries",
     waits: "It waits for its next try already",

@@ -184,6 +184,7 @@ export const ru = {
   },
   delivery: {
     answer: "Последний ответ",
+    back: "Все доставки",
     body: "Тело",
     delivered: "Доставлено",
     event: "Событие",
@@ -196,7 +197,6 @@ export const ru = {
     redeliver: "Доставить ещё раз",
     response: "Что ответил адресат",
     status: "Статус",
-    title: "Доставка",
     took: "Заняло",
     tries: "Попытки",
     waits: "Следующая попытка уже назначена",
