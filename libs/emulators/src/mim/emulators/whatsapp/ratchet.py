@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -33,6 +34,17 @@ class Sealed(NamedTuple):
 
     kind: str
     body: bytes
+
+
+def pad(plain: bytes) -> bytes:
+    """What WhatsApp puts behind a message before it is sealed: 1 to 15 bytes of the padding's size."""
+    size = os.urandom(1)[0] & 15 or 15
+    return plain + bytes([size]) * size
+
+
+def unpad(plain: bytes) -> bytes:
+    """Undo `pad`."""
+    return plain[: -plain[-1]]
 
 
 def _hmac(key: bytes, data: bytes) -> bytes:

@@ -18,6 +18,7 @@ from mim.emulators.whatsapp.curve import Key
 from mim.emulators.whatsapp.nodes import decode, encode
 from mim.emulators.whatsapp.phones import Device, Phone, Readable, SignedKey
 from mim.emulators.whatsapp.ratchet import Chain, Session
+from mim.emulators.whatsapp.sender_keys import GroupKeys, HeardKey, SendingKey
 from mim.emulators.whatsapp.x3dh import Party
 
 _DELAY_S = 0.05  # long enough to write once for the stanzas of one message
@@ -128,6 +129,7 @@ def _dump_party(party: Party) -> Json:
         "next_once_id": party.next_once_id,
         "once": [[number, key.seed] for number, key in party.once.items()],
         "sessions": {address: _dump_session(session) for address, session in party.sessions.items()},
+        "groups": _dump_keys(party.groups),
     }
 
 
@@ -136,7 +138,31 @@ def _load_party(kept: Json) -> Party:
     party.next_once_id = kept["next_once_id"]
     party.once = {number: Key(seed) for number, seed in kept["once"]}
     party.sessions = {address: _load_session(session) for address, session in kept["sessions"].items()}
+    party.groups = _load_keys(kept["groups"]) if "groups" in kept else GroupKeys()
     return party
+
+
+def _dump_keys(keys: GroupKeys) -> Json:
+    own = {
+        group: [key.number, key.signer.seed, _dump_chain(key.chain), sorted(key.told)]
+        for group, key in keys.own.items()
+    }
+    heard = [
+        [*where, number, key.signer, _dump_chain(key.chain)]
+        for where, by_number in keys.heard.items()
+        for number, key in by_number.items()
+    ]
+    return {"own": own, "heard": heard}
+
+
+def _load_keys(kept: Json) -> GroupKeys:
+    keys = GroupKeys()
+    for group, (number, seed, chain, told) in kept["own"].items():
+        keys.own[group] = SendingKey(number, Key(seed), _load_chain(chain))
+        keys.own[group].told.update(told)
+    for group, address, number, signer, chain in kept["heard"]:
+        keys.heard.setdefault((group, address), {})[number] = HeardKey(signer, _load_chain(chain))
+    return keys
 
 
 def _dump_session(session: Session) -> Json:

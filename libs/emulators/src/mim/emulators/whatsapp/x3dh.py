@@ -1,17 +1,18 @@
 """How two devices of the Signal protocol get their first common key, and the sessions that follow.
 
 Written from the published specification (https://signal.org/docs/specifications/x3dh/), with libsignal's message
-format. A `Party` is what a simulated phone knows; its sessions are double ratchets.
+format. A `Party` is what a simulated phone knows; its sessions are double ratchets, and
+`groups` are its sender keys.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from mim.emulators.whatsapp.curve import KEY_TYPE, Key, derive, verify
-from mim.emulators.whatsapp.ratchet import Chain, DecryptionError, Sealed, Session, bytes_field, int_field
+from mim.emulators.whatsapp.ratchet import Chain, DecryptionError, Sealed, Session, bytes_field, int_field, pad, unpad
+from mim.emulators.whatsapp.sender_keys import GroupKeys
 from mim.emulators.whatsapp.varint import read_fields
 
 _PREFIX = b"\xff" * 32
@@ -38,6 +39,7 @@ class Party:
         self.once: dict[int, Key] = {}
         self.next_once_id = 1
         self.sessions: dict[str, Session] = {}
+        self.groups = GroupKeys()
 
     @property
     def registration(self) -> bytes:
@@ -80,9 +82,8 @@ class Party:
         self.sessions[address] = session
 
     def encrypt(self, address: str, plain: bytes) -> Sealed:
-        """Encrypt for a device to which a session is open. WhatsApp pads with 1 to 15 bytes of the padding's size."""
-        size = os.urandom(1)[0] & 15 or 15
-        return self.sessions[address].encrypt(plain + bytes([size]) * size)
+        """Encrypt for a device to which a session is open."""
+        return self.sessions[address].encrypt(pad(plain))
 
     def decrypt(self, address: str, sealed: Sealed) -> bytes:
         """Decrypt a message from a device, opening the session if it asks so. Raises: DecryptionError."""
@@ -94,8 +95,7 @@ class Party:
             session, message = known, sealed.body
         else:
             raise DecryptionError(f"no session with {address}")
-        plain = session.decrypt(message)
-        return plain[: -plain[-1]]
+        return unpad(session.decrypt(message))
 
     def _accept(self, address: str, fields: Mapping[int, int | bytes]) -> Session:
         base, theirs = bytes_field(fields, 2)[1:], bytes_field(fields, 3)[1:]
