@@ -8,12 +8,13 @@ import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import zxingcpp
+from aiohttp import web
 from PIL import Image
 from tests.e2e.browser import CHROMIUM, DASHBOARD, Browser, Page, need_browser, node
 from tests.e2e.conftest import BOT_TOKEN, StartSystem, System
@@ -133,6 +134,131 @@ async def test_telegram_with_a_bad_token_shows_why_and_takes_a_good_one(browser:
     await page.fill("css=input[type=password] >> nth=0", BOT_TOKEN.format(99_999_002))
     await page.click("role=button[name='Continue']")
     await page.see("main [data-status=client_ready]")
+
+
+async def test_a_persons_telegram_account_logs_in_by_phone_code_and_password(browser: Browser, system: System) -> None:
+    phone = "+15559993001"
+    await system.control("mtproto", "person", phone=phone, name="Page", username="page_e2e", password="correct horse")
+    page = await browser.open()
+    await page.goto(f"{system.url}/instances/new")
+    await page.click("role=radio[name=/Telegram/]")
+    await page.fill("role=textbox[name=/^User/]", "acme")
+    await page.selectOption("role=combobox[name='Account']", "user")
+    await page.click("role=button[name='Create']")
+    assert (await read_qr(page)).startswith("tg://login?token=")
+    await page.see("text=Open Telegram on the phone")
+    assert await page.complaints() == []
+    await keep(page, "telegram-user-qr")
+    await page.evaluate("window.sinceThen = true")
+
+    await page.fill("role=textbox[name='Phone number']", phone)
+    await page.click("role=button[name='Continue']")
+    await page.see("role=textbox[name=/^Code/]")
+    assert await page.complaints() == []
+    await keep(page, "telegram-user-code")
+    code = (await system.control("mtproto", "code", phone=phone))["code"]
+    await page.fill("role=textbox[name=/^Code/]", code)
+    await page.click("role=button[name='Continue']")
+    await page.see("role=heading[name='Password']")
+    await page.fill("css=input[type=password]", "wrong horse")
+    await page.click("role=button[name='Continue']")
+    await page.see("main >> text=/PASSWORD_HASH_INVALID/")
+    await page.fill("css=input[type=password]", "correct horse")
+    await page.click("role=button[name='Continue']")
+    await page.see("text=Logged in page_e2e")
+    assert await page.evaluate("window.sinceThen")
+
+
+async def test_a_chat_is_followed_and_answered_and_what_waits_says_why(browser: Browser, system: System) -> None:
+    own, ann = "15553330031", "15553330032"
+    made = await system.ready_whatsapp(own, name="Chats")
+    at = f"{system.url}/instances/{made['instance_id']}?tab=messages"
+    page, phone = await asyncio.gather(
+        browser.open(), browser.open(locale="ru-RU", colorScheme="dark", viewport=PHONE, hasTouch=True)
+    )
+    await page.goto(at)
+    await page.see("text=No chats yet")
+    assert await page.complaints() == []
+    await page.evaluate("window.sinceThen = true")
+    await system.control("whatsapp", "incoming", **{"from": ann, "to": own, "name": "Ann", "text": "open on Sunday?"})
+    await page.click("role=button[name=/Ann/]")
+    await page.see("role=log >> text=open on Sunday?")
+
+    await page.fill("role=textbox[name='Text']", "from nine to five")
+    await page.key("Enter")
+    await page.see("li[data-mine] >> text=Read")
+    await page.see("nav[aria-label=Chats] >> text=You: from nine to five")
+    inbox = (await system.control("whatsapp", "inbox", phone=ann))["messages"]
+    assert [message["text"] for message in inbox] == ["from nine to five"]
+
+    await page.click("role=button[name='Stop']")
+    await page.see("text=/a message waits until it is/")
+    await page.fill("role=textbox[name='Text']", "and on Monday")
+    await page.key("Enter")
+    await page.see("li[data-outgoing=queued] >> text=/the instance is stopped/")
+    await page.see("li[data-outgoing=queued] >> text=/at the latest/")
+    assert await page.complaints() == []
+    await keep(page, "messages-waiting")
+    await phone.goto(at)
+    await phone.click("role=button[name=/Ann/]")
+    await phone.see("role=log >> text=from nine to five")
+    assert not await phone.isVisible("nav[aria-label='Чаты']")
+    assert await phone.complaints() == []
+    assert await phone.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    await keep(phone, "messages-phone-ru")
+    await phone.click("role=button[name=/чаты$/]")
+    await phone.see("nav[aria-label='Чаты'] >> text=Ann")
+    await phone.close()
+
+    await page.click("role=button[name='Start']")
+    await page.until(
+        "[...document.querySelectorAll('li[data-mine]')].filter(e => /Read/.test(e.innerText)).length === 2"
+    )
+    assert await page.evaluate("document.querySelectorAll('[data-outgoing]').length") == 0
+    assert await page.evaluate("window.sinceThen")
+
+
+async def test_what_a_webhook_refused_is_redelivered_from_the_page(browser: Browser, own_system: StartSystem) -> None:
+    status, came = 422, asyncio.Queue[bytes]()
+
+    async def answer(request: web.Request) -> web.Response:
+        came.put_nowait(await request.read())
+        return web.Response(status=status, text="no such shop")
+
+    runner = web.AppRunner(_app(answer), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        system = await own_system(MIM_WEBHOOK_PRIVATE="true")
+        hook = {"url": f"http://127.0.0.1:{runner.addresses[0][1]}/hook"}
+        made = await system.ready_telegram(name="Reported", api_webhook_schema=hook)
+        page = await browser.open()
+        await page.goto(f"{system.url}/instances/{made['instance_id']}?tab=webhook")
+        await page.see("text=Nothing was delivered yet")
+        bot = int((await system.get(made["instance_id"]))["account"].split("_", 2)[1])
+        await system.control("telegram", "say", bot=bot, text="hello", **{"from": 77})
+        await asyncio.wait_for(came.get(), 20)
+        await page.see("tr[data-delivery=failed] >> text=HTTP 422")
+        assert await page.complaints() == []
+        await keep(page, "deliveries")
+        await page.click("role=button[name=/^Show: /]")
+        await page.see("text=no such shop")
+        await page.see("role=region[name='Body'] >> text=/hello/")
+        assert await page.complaints() == []
+        await keep(page, "delivery")
+        status = 204
+        await page.click("role=button[name='Redeliver']")
+        assert json.loads(await asyncio.wait_for(came.get(), 20))["message"]["body"] == "hello"
+        await page.click("role=button[name='All deliveries']")
+        await page.see("tr[data-delivery=delivered]")
+    finally:
+        await runner.cleanup()
+
+
+def _app(answer: Callable[[web.Request], Awaitable[web.Response]]) -> web.Application:
+    app = web.Application()
+    app.router.add_post("/hook", answer)
+    return app
 
 
 async def test_the_page_recovers_with_a_killed_worker(browser: Browser, own_system: StartSystem) -> None:

@@ -9,8 +9,10 @@ import { useDenied } from "../ui/session";
 import { useProblemText, useReason } from "../ui/words";
 import { loginQuery } from "./queries";
 
+type Props = { instance: Instance; step: LoginStep; title?: string; hint?: string };
+
 /** Asks for the fields that the present step names. */
-export function LoginForm({ instance, step }: { instance: Instance; step: LoginStep }) {
+export function LoginForm({ instance, step, title, hint }: Props) {
   const { t, i18n } = useTranslation();
   const reason = useReason();
   const text = useProblemText();
@@ -44,16 +46,19 @@ export function LoginForm({ instance, step }: { instance: Instance; step: LoginS
       <form onSubmit={(event) => void submit(event)}>
         <Stack>
           <Title order={2} size="h5">
-            {t(`step.${step.type}`)}
+            {title ?? t(`step.${step.type}`)}
           </Title>
-          <Text>{reason({ code: instance.reason.code, message: step.instructions })}</Text>
+          <Text>{hint ?? reason({ code: instance.reason.code, message: step.instructions })}</Text>
           {step.fields.map((field) => {
             const Input = field.secret ? PasswordInput : TextInput;
-            const words = i18n.exists(`field.${field.name}`);
+            // Beside the code that was sent to one number stands the field for another.
+            const isOther = field.name === "phone_number" && step.type === "input_code";
+            const name = isOther ? "other_phone_number" : field.name;
+            const words = i18n.exists(`field.${name}`);
             return (
               <Input
                 key={field.name}
-                label={words ? t(`field.${field.name}`) : field.label}
+                label={words ? t(`field.${name}`) : field.label}
                 required={field.required}
                 value={values[field.name] ?? ""}
                 onChange={(event) => setValues({ ...values, [field.name]: event.currentTarget.value })}

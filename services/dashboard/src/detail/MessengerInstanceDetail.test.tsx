@@ -37,6 +37,30 @@ test("each new QR code replaces the one before, and a code to type is offered be
   expect(await screen.findByText("ABCD-1234")).toBeTruthy();
 });
 
+test("a person's Telegram account is asked for its number beside the QR code, and then for its code", async () => {
+  const user = userEvent.setup();
+  const field = (name: string, required: boolean) => ({ name, label: "", required, secret: false });
+  let body: unknown;
+  server.use(
+    ...answerWith([instance(1, "qr_ready", { provider: "telegram", login: "user" })]),
+    answerLogin(step("display_qr", { code: "AAA", fields: [field("phone_number", false)] })),
+    answerQr("AAA"),
+    http.post(at("/api/v1/instances/:id/login"), async ({ request }) => {
+      body = await request.json();
+      const login_step = step("input_code", { fields: [field("code", true), field("phone_number", false)] });
+      return HttpResponse.json({ success: true, status: "action_required", login_step });
+    }),
+  );
+  open(`/instances/${instance(1).id}?tab=login`);
+  expect(await screen.findByText("Open Telegram on the phone")).toBeTruthy();
+  expect(await picture()).toContain("AAA");
+  await user.type(await screen.findByLabelText("Phone number"), "+15550001111");
+  expect(screen.queryByRole("button", { name: "Get a code" })).toBeNull();
+  await user.click(screen.getByRole("button", { name: "Continue" }));
+  expect(await screen.findByLabelText(/^Code/)).toBeTruthy();
+  expect(body).toEqual({ phone_number: "+15550001111" });
+});
+
 test("an exhausted QR says so and how to go on", async () => {
   const reason = { code: "QR_EXPIRED", message: "nobody scanned it", user_action: "scan_qr" as const, since: "" };
   server.use(...answerWith([instance(2, "logged_out", { reason })]), answerLogin(step("confirm")));

@@ -4,14 +4,17 @@ import { useTranslation } from "react-i18next";
 import { asProblem } from "../api/problem";
 import type { Instance, LoginStep, QrAnswer } from "../api/types";
 import { useInstanceActions } from "../api/useInstanceActions";
+import { useCapabilities } from "../instances/useLacking";
 import { ProblemAlert } from "../ui/ProblemAlert";
 import classes from "./detail.module.css";
+import { LoginForm } from "./LoginForm";
 import { PairingCode } from "./PairingCode";
 import { useCountdown } from "./useCountdown";
 
 /** The QR code that can be scanned now. Each new one is pushed; the countdown uses the gateway's clock. */
 export function QrLogin({ instance, step }: { instance: Instance; step: LoginStep }) {
   const { t } = useTranslation();
+  const can = useCapabilities(instance);
   return (
     <div className={classes.login}>
       <QrCode instance={instance} code={step.code} />
@@ -20,11 +23,14 @@ export function QrLogin({ instance, step }: { instance: Instance; step: LoginSte
           {t("qr.title")}
         </Title>
         <List type="ordered" spacing={4}>
-          <List.Item>{t("qr.step1")}</List.Item>
-          <List.Item>{t("qr.step2")}</List.Item>
-          <List.Item>{t("qr.step3")}</List.Item>
+          <List.Item>{t(`qr.open.${instance.provider}`)}</List.Item>
+          <List.Item>{t(`qr.menu.${instance.provider}`)}</List.Item>
+          <List.Item>{t("qr.scan")}</List.Item>
         </List>
-        {step.fields.some((field) => field.name === "phone_number") && <PairingCode instance={instance} />}
+        {can?.includes("pairing_code") && <PairingCode instance={instance} />}
+        {can?.includes("phone_login") && (
+          <LoginForm instance={instance} step={step} title={t("login.byPhone")} hint={t("login.byPhoneHint")} />
+        )}
       </Stack>
     </div>
   );

@@ -4,11 +4,11 @@ import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import type { Instance, MediaKind, SendBody, StoredMessage } from "../api/types";
 import { problemWith, problemWithUrl } from "../editor/rules";
+import { useLacking } from "../instances/useLacking";
 import { Icon } from "../ui/Icon";
 import { useDenied } from "../ui/session";
 import { kindOf, kindOfFile, MEDIA_KINDS } from "./chats";
 import classes from "./messages.module.css";
-import { useLacking } from "./useLacking";
 
 type Props = {
   instance: Instance;

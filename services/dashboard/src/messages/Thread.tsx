@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Fragment, useState, type UIEvent } from "react";
 import { useTranslation } from "react-i18next";
 import type { Instance, StoredMessage } from "../api/types";
+import { useLacking } from "../instances/useLacking";
 import { Empty } from "../ui/Empty";
 import { Icon } from "../ui/Icon";
 import { ProblemAlert } from "../ui/ProblemAlert";
@@ -19,7 +20,6 @@ import classes from "./messages.module.css";
 import { useOutbox } from "./outbox";
 import { chatsQuery } from "./queries";
 import { unseen, type Messages } from "./thread";
-import { useLacking } from "./useLacking";
 import { useThread } from "./useStored";
 
 type Props = { instance: Instance; events: readonly MessageEvent[]; chat: string; onBack: () => void };

@@ -67,7 +67,7 @@ const login = {
 
 export const providers: ProviderItem[] = [
   {
-    description: { id: "whatsappweb", title: "WhatsApp Web", fields: [proxy], capabilities: ["text", "qr_login"], logins: {} },
+    description: { id: "whatsappweb", title: "WhatsApp Web", fields: [proxy], capabilities: ["text", "qr_login", "pairing_code"], logins: {} },
     workers: 1,
     instances: 2,
     active: 1,
