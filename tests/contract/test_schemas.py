@@ -18,6 +18,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from mim.contracts import asyncapi, messages
+from mim.contracts.bulk import Bulk, BulkCall, BulkItem, BulkReply
 from mim.contracts.content import ContactCard, Location, Media, MessageRef, Poll
 from mim.contracts.deliveries import Delivery, DeliveryCall, DeliveryReply, Trial
 from mim.contracts.errors import Invalid
@@ -161,6 +162,7 @@ STEP = LoginStep(
     code="2@x",
     expires_at=LATER,
 )
+TEXT = SendMessage(id="m", instance_id=ID, provider="telegram", to="1", text="x", expires_at=NOW, kind="text")
 SEALED = {"token": "v1.x", "proxy": "v1.y"}
 FIGURES = Figures(
     restart_count=1,
@@ -301,6 +303,14 @@ SAMPLES: tuple[Model, ...] = (
         contacts=(ContactRow(id="1", name="n", username="u", phoneNumber="+49", lid="7", lastSeen=NOW),), total=3,
         stats=StatsRow(total=3, sent=1, received=2, chats=1, groups=1, oldest=NOW, newest=NOW), code="X", message="m",
     ),
+    BulkCall(instance_id=ID, provider="telegram", bulk_id="0" * 32, message=TEXT, recipients=("1",), per_minute=3,
+             status="sent", limit=3, offset=2),
+    BulkReply(
+        bulks=(Bulk(id="0" * 32, instance_id=ID, status="running", per_minute=3, total=2, counts={"sent": 1},
+                    created_at=NOW, done_at=LATER),),
+        items=(BulkItem(position=0, to="1", status="failed", message_id="m", messenger_id="9", code="X", error="m"),),
+        total=1, code="X", message="m",
+    ),
     AccessToken(id="t", name="n", role="viewer", user_id="u", sha256="h", created_at=NOW, created_by="me",
                 expires_at=LATER),
     ServiceReport(service="s", boot="b", up=True, host="h", memory_bytes=1, cpu_percent=2.5, uptime_s=3.5,
@@ -333,9 +343,9 @@ def test_there_is_a_sample_of_every_message_that_leaves_no_field_at_its_default(
 
 
 def with_unknown(value: Any) -> Any:
-    """The JSON with a field of a later version in every object but those that map contacts to reactions."""
+    """The JSON with a field of a later version in every object but those that map words to values."""
     if isinstance(value, dict):
-        wider = {key: item if key == "reactions" else with_unknown(item) for key, item in value.items()}
+        wider = {key: item if key in ("reactions", "counts") else with_unknown(item) for key, item in value.items()}
         return wider | {"from_a_later_version": {"x": 1}}
     return [with_unknown(item) for item in value] if isinstance(value, list) else value
 

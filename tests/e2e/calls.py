@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mim.contracts import api
+from mim.contracts import api, bulk
 from mim.contracts.fields import Model
 from mim.contracts.routes import Route
 
@@ -27,6 +27,7 @@ BODIES: dict[type[Model], Json] = {
     api.PairingCodeBody: {"phone_number": "15550009999"},
     api.SendMessageBody: {"to": "15552229999", "message": "hello"},
     api.SendBody: {"to": "15552229999", "text": "hello"},
+    bulk.BulkBody: {"recipients": ["15552229999"], "text": "hello"},
     api.SendMediaBody: {"to": "15552229999", "mediaUrl": NOWHERE},
     api.TelegramSendBody: {"chatId": "15552229999", "message": "hello"},
     api.TelegramMediaBody: {"chatId": "15552229999", "source": NOWHERE},
@@ -47,5 +48,6 @@ def body_of(route: Route) -> Json | None:
 
 def path_of(route: Route, **parts: object) -> str:
     """The path with its variable parts filled in. Raises: LookupError if one is not known."""
-    known = {"token_id": "000000000000", "service": "allocator", "chat": "15552229999", "delivery_id": NOBODY, **parts}
+    nothing = {"token_id": "000000000000", "message": "1", "bulk_id": "0" * 32, "delivery_id": NOBODY}
+    known = {"service": "allocator", "chat": "15552229999", **nothing, **parts}
     return re.sub(r"\{(\w+)\}", lambda found: str(known[found[1]]), route.path)

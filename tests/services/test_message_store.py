@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nats.aio.msg import Msg
 from tests.services.databases import ENGINES, Engine, fresh
 
 from mim.contracts import subjects
+from mim.contracts.bulk import BulkCall, BulkItemStatus, BulkVerb
 from mim.contracts.content import MediaKind
+from mim.contracts.errors import MimError
 from mim.contracts.messages import (
     Event,
     GroupChanged,
@@ -23,16 +26,19 @@ from mim.contracts.messages import (
     MessageDeleted,
     MessageDelivered,
     MessageEdited,
+    MessageFailed,
     MessageReaction,
     MessageRead,
     MessageReceived,
     MessageSent,
+    SendMessage,
     wrap,
 )
 from mim.contracts.states import Provider
 from mim.contracts.stored import StoredCall, StoredReply, StoredVerb
 from mim.contracts.values import Contact, IncomingMedia, IncomingMessage
 from mim.message_store.app import MOST_BYTES, ask, message_store
+from mim.message_store.bulk import Bulks, item_of, message_id
 from mim.message_store.changes import change_of, searched
 from mim.message_store.store import MessageStore
 from mim.runtime.bus import Bus
@@ -41,6 +47,7 @@ from mim.storage.database import open_database
 
 if TYPE_CHECKING:
     from tests.conftest import ConnectBus
+    from tests.services.conftest import Background, Eventually
 
 ID = "5f0c1d3e-0000-4000-8000-000000000042"
 OTHER = "5f0c1d3e-0000-4000-8000-000000000043"
@@ -197,6 +204,98 @@ async def test_an_answer_is_never_more_than_the_bus_can_carry(store: MessageStor
     assert found.total == 12
     assert 1 <= len(found.messages) < 12
     assert len(found.model_dump_json().encode()) < MOST_BYTES + 100_000
+
+
+# ------------------------------------------------------------------------------------------ messages to many
+
+BULK = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(params=ENGINES)
+async def bulks(request: pytest.FixtureRequest, tmp_path: Path, bus: Bus) -> AsyncIterator[Bulks]:
+    engine: Engine = request.param
+    async with fresh(engine, tmp_path) as settings, open_database(settings) as database:
+        yield Bulks(bus, database)
+
+
+def about_bulk(**more: Any) -> BulkCall:
+    return BulkCall(instance_id=ID, provider=Provider.TELEGRAM, bulk_id=BULK, **more)
+
+
+async def begin(bulks: Bulks, bus: Bus, count: int, per_minute: int = 600) -> None:
+    message = SendMessage(id="x", instance_id=ID, provider="telegram", to="0", text="hello", expires_at=bus.now())
+    recipients = (*(str(number) for number in range(count)), "0")  # one of them twice
+    call = about_bulk(message=message, recipients=recipients, per_minute=per_minute)
+    for _ in range(2):  # asked for once more, it is still one
+        reply = await bulks.ask(BulkVerb.CREATE, call)
+    assert (reply.bulks[0].total, reply.bulks[0].counts) == (count, {"waiting": count})
+
+
+async def outbox(bus: Bus) -> asyncio.Queue[SendMessage]:
+    """What is put into the outbox from now on."""
+    found: asyncio.Queue[SendMessage] = asyncio.Queue()
+
+    async def arrive(msg: Msg) -> None:
+        found.put_nowait(SendMessage.model_validate_json(msg.data))
+
+    await bus.nc.subscribe(subjects.messages_of("telegram"), cb=arrive)
+    await bus.nc.flush()
+    return found
+
+
+async def test_one_message_goes_to_many_in_order_and_each_outcome_is_counted(
+    bulks: Bulks, bus: Bus, background: Background, eventually: Eventually
+) -> None:
+    queue = await outbox(bus)
+    await begin(bulks, bus, 3)
+    background(bulks.run())
+    async with asyncio.timeout(10):
+        sent = [await queue.get() for _ in range(3)]
+    assert [(message.to, message.text) for message in sent] == [("0", "hello"), ("1", "hello"), ("2", "hello")]
+    outcome = {"instance_id": ID, "provider": Provider.TELEGRAM}
+    ends: list[Any] = [MessageSent(id=message.id, to=message.to, messenger_id="9", **outcome) for message in sent[:2]]
+    ends.append(MessageFailed(id=sent[2].id, to="2", code="RECIPIENT_UNKNOWN", message="nobody", **outcome))
+    ends.append(MessageSent(id="of-nobody", to="7", messenger_id="9", **outcome))
+    await bulks.ended(ends)
+
+    async def done() -> bool:
+        return (await bulks.ask(BulkVerb.GET, about_bulk())).bulks[0].status == "done"
+
+    await eventually(done)
+    reply = await bulks.ask(BulkVerb.GET, about_bulk())
+    assert reply.bulks[0].counts == {"sent": 2, "failed": 1}
+    assert [(item.to, item.status, item.code) for item in reply.items] == [
+        ("0", "sent", None),
+        ("1", "sent", None),
+        ("2", "failed", "RECIPIENT_UNKNOWN"),
+    ]
+    failed = await bulks.ask(BulkVerb.GET, about_bulk(status="failed"))
+    assert (failed.total, [item.position for item in failed.items]) == (1, [2])
+    assert (await bulks.ask(BulkVerb.LIST, about_bulk())).total == 1
+
+
+async def test_what_is_cancelled_sends_no_more_and_its_pace_is_kept(
+    bulks: Bulks, bus: Bus, background: Background
+) -> None:
+    queue = await outbox(bus)
+    await begin(bulks, bus, 100, per_minute=6)
+    background(bulks.run())
+    async with asyncio.timeout(10):
+        await queue.get()
+    reply = await bulks.ask(BulkVerb.CANCEL, about_bulk())
+    assert reply.bulks[0].status == "cancelled"
+    assert reply.bulks[0].counts[BulkItemStatus.CANCELLED] >= 97  # at six a minute no more than the first ones are out
+    again = await bulks.ask(BulkVerb.CANCEL, about_bulk())
+    assert again.bulks[0].status == "cancelled"
+    with pytest.raises(MimError, match="no bulk message"):
+        await bulks.ask(BulkVerb.GET, BulkCall(instance_id=OTHER, provider=Provider.TELEGRAM, bulk_id=BULK))
+
+
+@given(st.text(max_size=70))
+def test_only_ids_of_bulk_messages_are_taken_for_them(text: str) -> None:
+    assert item_of(message_id(BULK, 4711)) == (BULK, 4711)
+    found = item_of(text)
+    assert found is None or message_id(*found) == text or text.rpartition("-")[2].startswith("0")
 
 
 @asynccontextmanager

@@ -1380,6 +1380,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/{port}/api/v1/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bulk messages
+         * @description Bulk messages, the newest first. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        get: operations["port_bulks"];
+        put?: never;
+        /**
+         * Send one message to many, at a pace
+         * @description A bulk message. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        post: operations["port_bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/bulk/{bulk_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A bulk message and its recipients
+         * @description A bulk message and its recipients, in their order; `total` is how many fit. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        get: operations["port_bulk_details"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/bulk/{bulk_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel what was not queued yet
+         * @description A bulk message. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        post: operations["port_cancel_bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/{port}/api/v1/media": {
         parameters: {
             query?: never;
@@ -1777,6 +1841,129 @@ export interface components {
             data: components["schemas"]["BatchItem"][];
             not_found: string[];
         };
+        /**
+         * Bulk
+         * @description A message to many; the numbers count recipients.
+         */
+        Bulk: {
+            id: string;
+            instance_id: string;
+            status: components["schemas"]["BulkStatus"];
+            per_minute: number;
+            total: number;
+            counts: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            created_at: string;
+            done_at: string | null;
+        };
+        /**
+         * BulkAnswer
+         * @description A bulk message.
+         */
+        BulkAnswer: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            bulk: components["schemas"]["Bulk"];
+        };
+        /**
+         * BulkBody
+         * @description Body of `POST …/bulk`: what to say, to whom, and how many messages a minute are put into the queue. The
+         *     messenger's own limits hold besides.
+         * @example {
+         *       "recipients": [
+         *         "134527512"
+         *       ],
+         *       "text": "Hello"
+         *     }
+         */
+        BulkBody: {
+            /** @default text */
+            kind?: components["schemas"]["MessageKind"];
+            /** @default  */
+            text?: string | "";
+            /** @default null */
+            media?: components["schemas"]["Media"] | null;
+            /** @default null */
+            location?: components["schemas"]["Location"] | null;
+            /** @default null */
+            contact?: components["schemas"]["ContactCard"] | null;
+            /** @default null */
+            poll?: components["schemas"]["Poll"] | null;
+            /** @default null */
+            reply_to?: components["schemas"]["MessageRef"] | null;
+            /** @default null */
+            target?: components["schemas"]["MessageRef"] | null;
+            /** @default  */
+            emoji?: string;
+            /** @default null */
+            parse_mode?: ("HTML" | "Markdown" | "MarkdownV2") | null;
+            /** @default false */
+            disable_web_page_preview?: boolean;
+            /** @default false */
+            disable_notification?: boolean;
+            recipients: string[];
+            /** @default 20 */
+            per_minute?: number;
+        };
+        /**
+         * BulkDetails
+         * @description A bulk message and its recipients, in their order; `total` is how many fit.
+         */
+        BulkDetails: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            bulk: components["schemas"]["Bulk"];
+            items: components["schemas"]["BulkItem"][];
+            total: number;
+            limit: number;
+            offset: number;
+        };
+        /**
+         * BulkItem
+         * @description The message to one recipient. `message_id` is our id of it, `code` and `error` say why it failed.
+         */
+        BulkItem: {
+            position: number;
+            to: string;
+            status: components["schemas"]["BulkItemStatus"];
+            message_id: string;
+            messenger_id: string | null;
+            code: string | null;
+            error: string | null;
+        };
+        /**
+         * BulkItemStatus
+         * @description Where the message to one recipient stands.
+         * @enum {string}
+         */
+        BulkItemStatus: "waiting" | "queued" | "sent" | "failed" | "cancelled";
+        /**
+         * BulkList
+         * @description Bulk messages, the newest first.
+         */
+        BulkList: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            bulks: components["schemas"]["Bulk"][];
+            total: number;
+        };
+        /**
+         * BulkStatus
+         * @description Where a bulk message stands.
+         * @enum {string}
+         */
+        BulkStatus: "running" | "done" | "cancelled";
         /**
          * Capability
          * @description Something that instances of a provider can do. Kinds of messages are called as in `MessageKind`.
@@ -6690,6 +6877,177 @@ export interface operations {
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_bulks: {
+        parameters: {
+            query?: {
+                /** @description Only what stands here. */
+                status?: components["schemas"]["BulkItemStatus"];
+                /** @description How many at most. */
+                limit?: number;
+                /** @description How many to leave out at the beginning. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Bulk messages, the newest first. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkList"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_bulk: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkBody"];
+            };
+        };
+        responses: {
+            /** @description A bulk message. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-2"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422-2"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_bulk_details: {
+        parameters: {
+            query?: {
+                /** @description Only what stands here. */
+                status?: components["schemas"]["BulkItemStatus"];
+                /** @description How many at most. */
+                limit?: number;
+                /** @description How many to leave out at the beginning. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+                /** @description Id of the bulk message. */
+                bulk_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A bulk message and its recipients, in their order; `total` is how many fit. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkDetails"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_cancel_bulk: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+                /** @description Id of the bulk message. */
+                bulk_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A bulk message. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-2"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
         };

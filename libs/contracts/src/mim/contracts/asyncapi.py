@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
-from mim.contracts import deliveries, messages, records, stored, subjects
+from mim.contracts import bulk, deliveries, messages, records, stored, subjects
 from mim.contracts.fields import UUID_PATTERN
 from mim.contracts.messages import INSTANCE_EVENTS, MESSAGE_EVENTS, Event, Verb, envelope_of, event_type
 from mim.contracts.reports import ServiceReport
@@ -204,6 +204,11 @@ def _requests() -> Iterator[Channel]:
     for verb in deliveries.DeliveryVerb:
         subject = address(subjects.webhooks_call, str(verb))
         yield Channel(f"webhooks.{verb}", subject, model=call, answer=reply, summary=prose(call), **common)
+    for about in bulk.BulkVerb:
+        subject, text = address(subjects.messages_call, f"bulk-{about}"), prose(bulk.BulkCall)
+        yield Channel(
+            f"messages.bulk-{about}", subject, model=bulk.BulkCall, answer=bulk.BulkReply, summary=text, **common
+        )
     for asked in stored.StoredVerb:
         subject, call_model = address(subjects.messages_call, str(asked)), stored.StoredCall
         yield Channel(

@@ -63,6 +63,7 @@ PATH_PARAMETERS: dict[str, tuple[str, Json]] = {
     "service": ("Name of the service.", {"type": "string", "pattern": "^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$"}),
     "message": ("Id of the message at the messenger.", {"type": "string", "minLength": 1, "maxLength": 128}),
     "chat": ("Id of the chat, as `chats` shows it.", {"type": "string", "minLength": 1, "maxLength": 128}),
+    "bulk_id": ("Id of the bulk message.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "delivery_id": ("Id of the delivery.", {"type": "string", "format": "uuid", "pattern": UUID_PATTERN}),
     "token_id": ("Id of the access token.", {"type": "string", "minLength": 1, "maxLength": 64}),
     "port": ("Port of the instance, as `port_api` shows it.", {"type": "integer", "minimum": 1, "maximum": 65_535}),

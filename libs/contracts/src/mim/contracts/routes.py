@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from mim.contracts import answers as a
-from mim.contracts import api
+from mim.contracts import api, bulk
 from mim.contracts import deliveries as d
 from mim.contracts.errors import ErrorCode as E
 from mim.contracts.fields import Model
@@ -410,7 +410,7 @@ def _port(prefix: str, sends: tuple[Route, ...]) -> tuple[Route, ...]:
         )
         for path in account
     ]
-    return (*both, *accounts, _SEND, *sends, *_MEDIA, *_STORED, *_WEBHOOK)
+    return (*both, *accounts, _SEND, *sends, *_BULK, *_MEDIA, *_STORED, *_WEBHOOK)
 
 
 _MEDIA = (
@@ -425,6 +425,38 @@ _MEDIA = (
         *("GET", "/api/v1/messages/{chat}/{message}/media", "port_media", "The file of a message that came in"),
         {200: "application/octet-stream"},
         raises=DOWNLOAD,
+        **_KEY,
+    ),
+)
+_BULK = (
+    Route(
+        *("POST", "/api/v1/bulk", "port_bulk", "Send one message to many, at a pace"),
+        {201: bulk.BulkAnswer},
+        body=bulk.BulkBody,
+        raises=(*COMMAND, E.NOT_SUPPORTED),
+        **_KEY,
+    ),
+    Route(
+        "GET",
+        "/api/v1/bulk",
+        "port_bulks",
+        "Bulk messages",
+        {200: bulk.BulkList},
+        query=bulk.BulkQuery,
+        raises=BUS,
+        **_KEY,
+    ),
+    Route(
+        *("GET", "/api/v1/bulk/{bulk_id}", "port_bulk_details", "A bulk message and its recipients"),
+        {200: bulk.BulkDetails},
+        query=bulk.BulkQuery,
+        raises=BUS,
+        **_KEY,
+    ),
+    Route(
+        *("POST", "/api/v1/bulk/{bulk_id}/cancel", "port_cancel_bulk", "Cancel what was not queued yet"),
+        {200: bulk.BulkAnswer},
+        raises=BUS,
         **_KEY,
     ),
 )

@@ -140,7 +140,7 @@ def webhooks_call(question: str) -> str:
 
 
 def messages_call(question: str) -> str:
-    """Where the message store is asked something; `question` is a word, such as `chats`."""
+    """Where the message store is asked something; `question` is a word, such as `chats` or `bulk-list`."""
     return f"mim.rpc.messages.{token(question)}"
 
 

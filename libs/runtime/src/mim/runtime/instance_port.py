@@ -5,7 +5,6 @@ Which instance a request is for is told by the port it came in on (5,000 listene
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,29 +15,21 @@ import orjson
 import structlog
 from aiohttp import web
 
-from mim.contracts import subjects
 from mim.contracts.answers import (
     AccountInfo,
     Answer,
-    ChatList,
-    ContactList,
-    GroupList,
-    MessageList,
     PortHealth,
     PortStatus,
     QueueFigures,
-    StoredMessages,
-    StoredStatsAnswer,
     WebhookAnswer,
 )
-from mim.contracts.api import PageQuery, StoredQuery, WebhookBody
+from mim.contracts.api import WebhookBody
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.fields import Model
 from mim.contracts.messages import MessageSent, SendMessage, UpdateInstance
 from mim.contracts.records import InstanceRecord, SessionOrder
 from mim.contracts.routes import PORT_ROUTES, Route, Scope
 from mim.contracts.states import Provider, Role
-from mim.contracts.stored import MediaRow, StoredCall, StoredReply, StoredVerb
 from mim.contracts.values import Webhook
 from mim.runtime import http
 from mim.runtime.activity import Activity
@@ -53,11 +44,10 @@ from mim.runtime.runner import Runner
 from mim.runtime.sending import OUTBOX_LIFE_S, Sender
 from mim.runtime.settings import Settings, is_loopback
 from mim.runtime.store import Secrets, Store
+from mim.runtime.stored import StoredRoutes
 from mim.runtime.traffic import Traffic
 
 log = structlog.get_logger()
-STORE_S = 3.0
-STORE_AWAY = "the message store does not answer; try again in a moment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +82,7 @@ class InstancePorts:
         self, settings: Settings, provider: Provider, send_routes: Mapping[str, SendRoute], means: Means
     ) -> None:
         self._settings = settings
+        self._stored = StoredRoutes(means.bus)
         self._host = settings.instance_host
         self._provider = provider
         self._means = means
@@ -166,12 +157,6 @@ class InstancePorts:
             "status": self._status,
             "account": self._account,
             "me": self._account,
-            "chats": self._chats,
-            "contacts": self._contacts,
-            "messages": self._messages,
-            "groups": self._groups,
-            "stored": self._stored,
-            "stored_stats": self._stored_stats,
             "webhook": self._webhook,
             "set_webhook": self._set_webhook,
             "upload": self._upload,
@@ -179,6 +164,7 @@ class InstancePorts:
         }
         if route.operation == "port_send":
             return self._send_any
+        handlers |= self._stored.handlers()
         act = handlers[route.operation.removeprefix("port_").removeprefix("provider_")]
 
         async def handle(call: Call) -> web.StreamResponse:
@@ -240,64 +226,11 @@ class InstancePorts:
 
     async def _media(self, call: Call, runner: Runner) -> web.StreamResponse:
         chat, message_id = call.request.match_info["chat"], call.request.match_info["message"]
-        media = await self._media_of(runner, chat, message_id)
+        media = await self._stored.media_of(runner, chat, message_id)
         if media is None or media.reference is None:
             raise MimError(ErrorCode.NOT_FOUND, f"there is no message {message_id[:40]!r} with a file in this chat")
         async with runner.incoming_file(chat, message_id, media.reference) as path:
             return await send_file(call.request, path, media)
-
-    async def _media_of(self, runner: Runner, chat: str, message_id: str) -> MediaRow | None:
-        """What is known of a message's file. Who just heard of the message is a moment ahead of the store."""
-        which = {"chat_id": chat, "messenger_id": message_id}
-        for wait_s in (0.05, 0.1, 0.2, 0.4, 0.0):
-            found = await self._stored_of(runner, StoredVerb.MESSAGES, PageQuery(limit=1), **which)
-            if found.messages:
-                return found.messages[0].media
-            await asyncio.sleep(wait_s)
-        return None
-
-    # ---------------------------------------------------------------------------------------- what is stored
-
-    async def _chats(self, call: Call, runner: Runner) -> web.StreamResponse:
-        found = await self._stored_of(runner, StoredVerb.CHATS, http.read_query(call.request, PageQuery))
-        return http.answer(ChatList(chats=list(found.chats), total=found.total))
-
-    async def _groups(self, call: Call, runner: Runner) -> web.StreamResponse:
-        query = http.read_query(call.request, PageQuery)
-        found = await self._stored_of(runner, StoredVerb.CHATS, query, is_group=True)
-        return http.answer(GroupList(groups=list(found.chats), total=found.total))
-
-    async def _contacts(self, call: Call, runner: Runner) -> web.StreamResponse:
-        found = await self._stored_of(runner, StoredVerb.CONTACTS, http.read_query(call.request, PageQuery))
-        return http.answer(ContactList(contacts=list(found.contacts), total=found.total))
-
-    async def _messages(self, call: Call, runner: Runner) -> web.StreamResponse:
-        chat, query = call.request.match_info["chat"], http.read_query(call.request, PageQuery)
-        found = await self._stored_of(runner, StoredVerb.MESSAGES, query, chat_id=chat)
-        return http.answer(MessageList(messages=list(found.messages), chatId=chat, total=found.total))
-
-    async def _stored(self, call: Call, runner: Runner) -> web.StreamResponse:
-        query = http.read_query(call.request, StoredQuery)
-        found = await self._stored_of(runner, StoredVerb.MESSAGES, query)
-        page = {"limit": query.limit, "offset": query.offset}
-        return http.answer(StoredMessages(messages=list(found.messages), total=found.total, **page))
-
-    async def _stored_stats(self, _call: Call, runner: Runner) -> web.StreamResponse:
-        found = await self._stored_of(runner, StoredVerb.STATS, PageQuery())
-        if found.stats is None:
-            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, STORE_AWAY)
-        return http.answer(StoredStatsAnswer(stats=found.stats))
-
-    async def _stored_of(self, runner: Runner, verb: StoredVerb, query: PageQuery, **more: Any) -> StoredReply:
-        asked = StoredCall(instance_id=runner.order.instance_id, **query.model_dump(by_alias=False) | more)
-        try:
-            raw = await self._means.bus.request(subjects.messages_call(verb), asked.model_dump_json().encode(), STORE_S)
-        except Unavailable:
-            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, STORE_AWAY) from None
-        reply = StoredReply.model_validate_json(raw)
-        if reply.code is not None:
-            raise Unavailable(ErrorCode(reply.code), reply.message or STORE_AWAY)
-        return reply
 
     # ------------------------------------------------------------------------------------------------ webhook
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest revision: a database that is there already is not even looked at by Alembic."""
 
 metadata = MetaData(
@@ -143,3 +143,34 @@ contacts = Table(
     Index(None, "instance_id", "last_seen"),
 )
 """Everybody who wrote."""
+
+bulks = Table(
+    "bulks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("instance_id", String(36), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("message", Text, nullable=False),  # a SendMessage as JSON, to be sent to each
+    Column("per_minute", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("done_at", Moment, nullable=True),
+    Index(None, "instance_id", "created_at"),
+    Index(None, "status", "next_at"),
+)
+"""Messages to many."""
+
+bulk_items = Table(
+    "bulk_items",
+    metadata,
+    Column("bulk_id", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("recipient", String(128), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("messenger_id", String(255), nullable=True),
+    Column("code", String(64), nullable=True),
+    Column("error", Text, nullable=True),
+    Index(None, "bulk_id", "status", "number"),
+)
+"""What became of each of them."""

@@ -325,7 +325,8 @@ _WORDS = {
     "user_id": "test", "to": "134527512", "chatId": "134527512", "number": "15550002222", "message": "Hello",
     "mediaUrl": "https://example.com/picture.png", "source": "https://example.com/picture.png", "url":
     "https://example.com/hook", "phone_number": "15550002222", "port": 3001, "service": "lifecycle",
-    "Mim-Reply-To": "mim.reply.mine", "token": "123456789:AAEabcdefghijklmnopqrstuvwxyz012345",
+    "Mim-Reply-To": "mim.reply.mine", "bulk_id": "0123456789abcdef0123456789abcdef",
+    "token": "123456789:AAEabcdefghijklmnopqrstuvwxyz012345",
 }  # fmt: skip
 
 

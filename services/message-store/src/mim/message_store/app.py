@@ -17,9 +17,11 @@ from nats.js import api
 from pydantic import BaseModel
 
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode, Invalid
-from mim.contracts.messages import InstanceDeleted, unwrap
+from mim.contracts.bulk import BulkCall, BulkReply, BulkVerb
+from mim.contracts.errors import ErrorCode, Invalid, MimError
+from mim.contracts.messages import InstanceDeleted, MessageFailed, MessageSent, unwrap
 from mim.contracts.stored import StoredCall, StoredReply, StoredVerb
+from mim.message_store.bulk import Bulks
 from mim.message_store.changes import Change, change_of
 from mim.message_store.store import MessageStore
 from mim.runtime import metrics
@@ -47,19 +49,24 @@ async def message_store(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     """Store messages, and answer what is asked of them."""
     async with open_database(settings) as database:
         store = MessageStore(database)
+        bulks = Bulks(bus, database)
         for verb in StoredVerb:
             _answer(bus, verb, store)
-        intake = Intake(bus, CONSUMER, partial(take, bus, store), metrics.unstored)
+        for asked in BulkVerb:
+            _answer_bulk(bus, asked, bulks)
+        intake = Intake(bus, CONSUMER, partial(take, bus, store, bulks), metrics.unstored)
         async with intake.listening(), Tasks(bus) as tasks:
             tasks.start(intake.run(), "intake")
             tasks.start(intake.keep(), "consumer")
+            tasks.start(bulks.run(), "bulk messages")
             tasks.start(_trim(bus, store, settings), "retention")
             yield
 
 
-async def take(bus: Bus, store: MessageStore, batch: Batch) -> None:
+async def take(bus: Bus, store: MessageStore, bulks: Bulks, batch: Batch) -> None:
     """Write down what a batch of events changes; what cannot be read is parked."""
     changes: list[Change] = []
+    ended: list[MessageSent | MessageFailed] = []
     for seq, msg in batch:
         try:
             envelope = unwrap(msg.data)
@@ -67,10 +74,15 @@ async def take(bus: Bus, store: MessageStore, batch: Batch) -> None:
             reason = error
             await surely(lambda msg=msg, reason=reason: park(bus, bus.source, msg, reason))  # type: ignore[misc]
             continue
-        if envelope is not None and (change := change_of(envelope, seq)) is not None:
+        if envelope is None:
+            continue
+        if isinstance(envelope.data, MessageSent | MessageFailed):
+            ended.append(envelope.data)
+        if (change := change_of(envelope, seq)) is not None:
             changes.append(change)
     if changes:
         await surely(lambda: store.apply(changes))
+    await surely(lambda: bulks.ended(ended))
 
 
 def _answer(bus: Bus, verb: StoredVerb, store: MessageStore) -> None:
@@ -82,6 +94,19 @@ def _answer(bus: Bus, verb: StoredVerb, store: MessageStore) -> None:
             if not passes(error):
                 raise
             return StoredReply(code=ErrorCode.BUS_UNAVAILABLE, message=AWAY)
+
+
+def _answer_bulk(bus: Bus, verb: BulkVerb, bulks: Bulks) -> None:
+    @bus.broker.subscriber(subjects.messages_call(f"bulk-{verb}"), queue=subjects.MESSAGE_STORE_DURABLE, max_workers=16)
+    async def answer(call: BulkCall) -> BulkReply:
+        try:
+            return await bulks.ask(verb, call)
+        except MimError as error:
+            return BulkReply(code=error.code, message=error.message)
+        except Exception as error:
+            if not passes(error):
+                raise
+            return BulkReply(code=ErrorCode.BUS_UNAVAILABLE, message=AWAY)
 
 
 async def ask(store: MessageStore, verb: StoredVerb, call: StoredCall) -> StoredReply:

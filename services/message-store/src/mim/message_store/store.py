@@ -25,7 +25,7 @@ from mim.message_store.changes import (
     searched,
 )
 from mim.storage.database import Database
-from mim.storage.tables import chats, contacts, messages
+from mim.storage.tables import bulk_items, bulks, chats, contacts, messages
 
 CHUNK = 2000
 """So many rows are removed at a time: nobody waits long for a removal."""
@@ -70,7 +70,9 @@ class MessageStore:
             case ChatNamed():
                 await connection.execute(_chat(change).values(name=change.name))
             case Forgotten():
-                for table in (messages, chats, contacts):
+                gone = select(bulks.c.id).where(bulks.c.instance_id == change.instance_id)
+                await connection.execute(delete(bulk_items).where(bulk_items.c.bulk_id.in_(gone)))
+                for table in (messages, chats, contacts, bulks):
                     await connection.execute(delete(table).where(table.c.instance_id == change.instance_id))
 
     async def _add(self, connection: AsyncConnection, new: NewMessage) -> None:
@@ -190,6 +192,9 @@ class MessageStore:
         async with self._database.write() as connection:
             await connection.execute(delete(chats).where(chats.c.last_at < oldest))
             await connection.execute(delete(contacts).where(contacts.c.last_seen < oldest))
+            ended = select(bulks.c.id).where(bulks.c.done_at < oldest)
+            await connection.execute(delete(bulk_items).where(bulk_items.c.bulk_id.in_(ended)))
+            await connection.execute(delete(bulks).where(bulks.c.done_at < oldest))
 
     async def _beyond(self, most: int) -> list[tuple[str, datetime]]:
         """The instances with more than `most` messages, each with the time of the oldest that stays."""
