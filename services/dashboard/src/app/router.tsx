@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-router";
 import { MessengerInstanceManager } from "../instances/MessengerInstanceManager";
 import { readFilters } from "../instances/address";
+import { needWordsOfInstance } from "../words";
 import { NotFound, PageFailed } from "./NotFound";
 import { Shell } from "./Shell";
 
@@ -16,6 +17,12 @@ export const TABS = [
   ...(["history", "errors", "metrics", "credentials", "danger"] as const),
 ] as const;
 export type Tab = (typeof TABS)[number];
+
+/** A page of one instance, as soon as its words are here, too. */
+async function withWords<T>(page: Promise<T>): Promise<T> {
+  await needWordsOfInstance();
+  return page;
+}
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: PageFailed });
 
@@ -29,13 +36,13 @@ const list = createRoute({
 const create = createRoute({
   getParentRoute: () => root,
   path: "/instances/new",
-  component: lazyRouteComponent(() => import("../editor/MessengerInstanceEditor"), "CreatePage"),
+  component: lazyRouteComponent(() => withWords(import("../editor/MessengerInstanceEditor")), "CreatePage"),
 });
 
 const edit = createRoute({
   getParentRoute: () => root,
   path: "/instances/$id/edit",
-  component: lazyRouteComponent(() => import("../editor/MessengerInstanceEditor"), "EditPage"),
+  component: lazyRouteComponent(() => withWords(import("../editor/MessengerInstanceEditor")), "EditPage"),
 });
 
 const detail = createRoute({
@@ -47,7 +54,7 @@ const detail = createRoute({
     const isId = typeof chat === "string" || typeof chat === "number";
     return { ...(tab && { tab }), ...(tab === "messages" && isId && { chat: String(chat) }) };
   },
-  component: lazyRouteComponent(() => import("../detail/MessengerInstanceDetail"), "MessengerInstanceDetail"),
+  component: lazyRouteComponent(() => withWords(import("../detail/MessengerInstanceDetail")), "MessengerInstanceDetail"),
 });
 
 const providers = createRoute({

@@ -1,11 +1,15 @@
-/** Languages: from the browser at first, then as chosen. One is loaded at a time. */
+/**
+ * Languages: from the browser at first, then as chosen. One is loaded at a time, and what only the pages of one instance
+ * say is loaded with them.
+ */
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
 import type { en } from "./en";
+import type { en as ofInstance } from "./instance.en";
 
 declare module "i18next" {
   interface CustomTypeOptions {
-    resources: { translation: typeof en };
+    resources: { translation: typeof en & typeof ofInstance };
   }
 }
 
@@ -16,6 +20,10 @@ const KEY = "mim-language";
 const load: Record<Language, () => Promise<unknown>> = {
   en: async () => (await import("./en")).en,
   ru: async () => (await import("./ru")).ru,
+};
+const loadOfInstance: typeof load = {
+  en: async () => (await import("./instance.en")).en,
+  ru: async () => (await import("./instance.ru")).ru,
 };
 
 function isLanguage(value: string | null | undefined): value is Language {
@@ -41,9 +49,18 @@ export async function startWords(language: Language = preferred()): Promise<void
   document.documentElement.lang = language;
 }
 
+let hasOfInstance = false;
+
+/** Have the words for the pages of one instance, from now on in every language that is chosen. */
+export async function needWordsOfInstance(language = i18next.language as Language): Promise<void> {
+  i18next.addResourceBundle(language, "translation", await loadOfInstance[language](), true);
+  hasOfInstance = true;
+}
+
 export async function chooseLanguage(language: Language): Promise<void> {
   localStorage.setItem(KEY, language);
-  i18next.addResourceBundle(language, "translation", await load[language]());
+  i18next.addResourceBundle(language, "translation", await load[language](), true);
+  if (hasOfInstance) await needWordsOfInstance(language);
   await i18next.changeLanguage(language);
   document.documentElement.lang = language;
 }

@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
-import { en } from "./en";
-import { ru } from "./ru";
+import { en as first } from "./en";
+import { en as ofInstance } from "./instance.en";
+import { ru as ofInstanceInRussian } from "./instance.ru";
+import { ru as firstInRussian } from "./ru";
+
+const en = { ...first, ...ofInstance };
+const ru = { ...firstInRussian, ...ofInstanceInRussian };
 
 const PLURAL = /_(?:one|few|many|other)$/;
 
@@ -19,6 +24,10 @@ test("both languages have the same words, and Russian all forms of a plural", ()
   for (const key of plurals) {
     for (const form of ["few", "many", "other"]) expect(keys(ru)).toContain(key.replace(/one$/, form));
   }
+});
+
+test("no word is in two files", () => {
+  expect(Object.keys(en)).toHaveLength(Object.keys(first).length + Object.keys(ofInstance).length);
 });
 
 test("what is filled in is the same in both", () => {
