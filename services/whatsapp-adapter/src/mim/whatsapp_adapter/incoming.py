@@ -31,7 +31,16 @@ _KINDS = {
 }
 _FILES = ("image", "video", "audio", "document", "sticker")
 _RECEIPTS = {1: "delivered", 4: "read", 6: "read"}  # DELIVERED, READ and PLAYED of the library's ReceiptType
+_SENDER_KEY = "senderKeyDistributionMessage"
 _GROUP_CHANGES = {"Join": "joined", "Leave": "left", "Promote": "promoted", "Demote": "demoted"}
+
+
+def message_events(event: Any) -> list[tuple[str, Fields]]:
+    """What a message tells: nothing if it only brings the key of somebody who writes to a group."""
+    parts = {field.name for field, _ in event.Message.ListFields()}
+    if _SENDER_KEY in parts and parts <= {_SENDER_KEY, "messageContextInfo"}:
+        return []
+    return [message_event(event)]
 
 
 def message_event(event: Any) -> tuple[str, Fields]:
@@ -98,6 +107,22 @@ def group_changes(event: Any) -> list[tuple[str, Fields]]:
     if event.HasField("Name"):
         found.append({**head, "change": "renamed", "title": event.Name.Name})
     return [("happened", change) for change in found]
+
+
+def joined_group(event: Any, account: Fields, now_s: float) -> tuple[str, Fields]:
+    """That the account has come into a group, or the group was just made with it (`JoinedGroup` of the library)."""
+    info, is_new = event.GroupInfo, event.Type == "new"
+    me = {"id": account["phone_number"], "phone_number": account["phone_number"], "lid": account["lid"] or None}
+    told = {
+        "kind": "group",
+        "at": now_s,
+        "chat_id": f"{info.JID.User}@{info.JID.Server}",
+        "by": _person(event.Sender) if event.HasField("Sender") else None,
+        "change": "created" if is_new else "joined",
+        "members": [_person(each.JID) for each in info.Participants] if is_new else [me],
+        "title": info.GroupName.Name or None,
+    }
+    return "happened", told
 
 
 def size_of(message: Any) -> int:

@@ -124,11 +124,13 @@ def send_failure(text: str) -> MimError:
             ErrorCode.RECIPIENT_UNKNOWN,
             "this number is not on WhatsApp: check the country code and the number",
         )
+    if "not participating in that group" in text or "group does not exist" in text:
+        return Refused(ErrorCode.RECIPIENT_UNKNOWN, "the account belongs to no group with this id")
     if "rate-overlimit" in text:
         return NotReady(ErrorCode.RATE_LIMITED, "WhatsApp asks to send more slowly", retry_after_s=_LATER_S)
     if "store doesn't contain a device" in text or "websocket not connected" in text:
         return NotReady(ErrorCode.NOT_READY, "the account is not connected to WhatsApp at the moment")
-    if "failed to get user info" in text or "failed to get device list" in text:
+    if any(f"failed to get {missing}" in text for missing in ("user info", "device list", "group members")):
         return NotReady(ErrorCode.MESSENGER_UNREACHABLE, "WhatsApp did not say which devices the recipient has")
     return MimError(ErrorCode.UNCERTAIN, f"WhatsApp did not confirm the message, it may have been sent: {text}")
 

@@ -1,9 +1,9 @@
 """A WhatsApp multi-device server on loopback, for tests and the sandbox.
 
 It speaks the real wire protocol (TLS, websocket, Noise, binary nodes, Signal), so the unmodified client library goes
-through its whole life offline: QR or pairing code, login, messages both ways, receipts, resume, remote logout. Phones
-and contacts are simulated and really encrypt and decrypt. The protocol is followed as the clients' sources have it
-(https://github.com/tulir/whatsmeow): passing here means that client and emulator agree, not that WhatsApp's own
+through its whole life offline: QR or pairing code, login, messages both ways, groups, receipts, resume, remote logout.
+Phones and contacts are simulated and really encrypt and decrypt. The protocol is followed as the clients' sources have
+it (https://github.com/tulir/whatsmeow): passing here means that client and emulator agree, not that WhatsApp's own
 servers would accept it.
 
 Example:

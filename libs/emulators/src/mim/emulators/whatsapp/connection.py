@@ -90,6 +90,11 @@ class Connection:
         attributes: Attributes = {"from": SERVER, "type": "result", "id": query.text("id")}
         await self.send(Node("iq", attributes, list(content) or None))
 
+    async def refuse(self, query: Node, code: int, text: str) -> None:
+        """Answer a query with an error, in the codes and words that clients know (whatsmeow's errors.go)."""
+        attributes: Attributes = {"from": SERVER, "type": "error", "id": query.text("id")}
+        await self.send(Node("iq", attributes, [Node("error", {"code": str(code), "text": text})]))
+
     async def ask(self, query: Node) -> Node:
         """Send a query and return the client's answer. Raises: TimeoutError."""
         answer = self._asked[query.text("id")] = asyncio.get_running_loop().create_future()

@@ -6,6 +6,11 @@
     contact {phone, name?}              make a contact            -> {phone, lid}
     incoming {from, to, name?, text | location | contact | poll | media | target, …}
                                         a contact writes (`contents.made`); `media.content` in base64 -> {id, delivered}
+    incoming {from, group, …}           a member writes to a group -> {id, delivered}
+    group {title, creator, members}     make a group              -> {group}  (its address)
+    join {group, phone, by?}            somebody comes in, by the invite link unless a member adds them -> {}
+    leave {group, phone, by?}           somebody goes, or is removed by an admin -> {}
+    rename {group, title, by}           give a group another name -> {}
     inbox {phone}                       what a phone can read     -> {messages}  (files with kind, name, size, sha256)
     links {}                            linked devices            -> {devices}
     logout {phone, device}              unlink a device           -> {}
@@ -25,8 +30,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from mim.emulators.whatsapp.groups import Group
 from mim.emulators.whatsapp.messages import Fault
-from mim.emulators.whatsapp.nodes import MalformedNodeError
+from mim.emulators.whatsapp.nodes import Jid, MalformedNodeError
 from mim.emulators.whatsapp.pairing import PairingError
 from mim.emulators.whatsapp.phones import Phone, digits
 
@@ -40,7 +46,7 @@ _Action = Callable[["WhatsAppEmulator", Json], Awaitable[Json]]
 def control_application(emulator: WhatsAppEmulator) -> web.Application:
     """The control API of one emulator."""
     application = web.Application()
-    for action in (scan, code, passkey, contact, incoming, inbox, links, logout, drop, fault, events):
+    for action in _ACTIONS:
         application.router.add_post(f"/{action.__name__}", _route(emulator, action))
     return application
 
@@ -72,6 +78,11 @@ def _phone(emulator: WhatsAppEmulator, body: Json, field: str = "phone") -> Phon
     return emulator.phones.get(digits(str(body[field])))
 
 
+def _group(emulator: WhatsAppEmulator, body: Json) -> Group:
+    user, _, server = str(body["group"]).partition("@")
+    return emulator.groups.get(Jid(user, server))
+
+
 async def scan(emulator: WhatsAppEmulator, body: Json) -> Json:
     """Scan the QR code whose text is `qr`."""
     return {"device": await emulator.pairing.scan(str(body["qr"]), str(body["phone"]))}
@@ -95,13 +106,47 @@ async def contact(emulator: WhatsAppEmulator, body: Json) -> Json:
 
 
 async def incoming(emulator: WhatsAppEmulator, body: Json) -> Json:
-    """Let a contact write to a linked account."""
+    """Let a contact write to a linked account, or to a group."""
     sender = emulator.phones.get(digits(str(body["from"])), body.get("name"))
-    fields = {key: value for key, value in body.items() if key not in ("from", "to", "name")}
+    fields = {key: value for key, value in body.items() if key not in ("from", "to", "group", "name")}
     if "media" in fields:
         fields["media"] = {**fields["media"], "content": base64.b64decode(fields["media"]["content"])}
-    identity, delivered = await emulator.messages.incoming(sender, _phone(emulator, body, "to"), fields)
+    if "group" in body:
+        identity, delivered = await emulator.messages.to_group(sender, _group(emulator, body), fields)
+    else:
+        identity, delivered = await emulator.messages.incoming(sender, _phone(emulator, body, "to"), fields)
     return {"id": identity, "delivered": delivered}
+
+
+async def group(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Let somebody make a group."""
+    members = [emulator.phones.get(digits(str(number))) for number in body["members"]]
+    made = await emulator.group_changes.create(str(body["title"]), _phone(emulator, body, "creator"), members)
+    return {"group": str(made.jid)}
+
+
+async def join(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Let somebody come into a group."""
+    where, who = _group(emulator, body), _phone(emulator, body)
+    if "by" in body:
+        await emulator.group_changes.change("add", where, _phone(emulator, body, "by"), [who])
+    else:
+        await emulator.group_changes.join(where, who)
+    return {}
+
+
+async def leave(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Let somebody leave a group."""
+    who = _phone(emulator, body)
+    by = _phone(emulator, body, "by") if "by" in body else who
+    await emulator.group_changes.change("remove", _group(emulator, body), by, [who])
+    return {}
+
+
+async def rename(emulator: WhatsAppEmulator, body: Json) -> Json:
+    """Let a member give a group another name."""
+    await emulator.group_changes.rename(_group(emulator, body), _phone(emulator, body, "by"), str(body["title"]))
+    return {}
 
 
 async def inbox(emulator: WhatsAppEmulator, body: Json) -> Json:
@@ -149,3 +194,9 @@ async def fault(emulator: WhatsAppEmulator, body: Json) -> Json:
 async def events(emulator: WhatsAppEmulator, _body: Json) -> Json:
     """What devices did, oldest first: connected, disconnected, replaced, receipt."""
     return {"events": list(emulator.messages.events)}
+
+
+_ACTIONS: tuple[_Action, ...] = (
+    *(scan, code, passkey, contact, links, logout, drop, fault, events),
+    *(incoming, inbox, group, join, leave, rename),
+)

@@ -11,28 +11,21 @@ import itertools
 import os
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import structlog
-
 from mim.emulators.whatsapp.connection import Connection
-from mim.emulators.whatsapp.contents import Deed, answered, deed, made, shown
-from mim.emulators.whatsapp.media import MediaError, MediaHost
+from mim.emulators.whatsapp.contents import made
+from mim.emulators.whatsapp.group_messages import GroupMessages
+from mim.emulators.whatsapp.groups import GROUP_SERVER, Group, GroupError, Groups
+from mim.emulators.whatsapp.media import MediaHost
 from mim.emulators.whatsapp.nodes import Attributes, Jid, Node, now
-from mim.emulators.whatsapp.phones import Device, Phone, Phones, Readable
+from mim.emulators.whatsapp.phones import Phone, Phones
 from mim.emulators.whatsapp.protobuf import Message
-from mim.emulators.whatsapp.ratchet import DecryptionError, Sealed
-from mim.emulators.whatsapp.x3dh import Bundle
-
-log = structlog.get_logger(__name__)
+from mim.emulators.whatsapp.ratchet import Sealed
+from mim.emulators.whatsapp.reading import Reading, address_of, bundle_of, marks_of, sealed_for
 
 _KEPT_EVENTS = 10_000
-# How stanzas say what is inside, for those who may not look (whatsmeow's getTypeFromMessage and EditAttribute).
-_MARKS: dict[str, dict[str, str]] = {
-    "edit": {"edit": "1"},
-    "delete": {"edit": "7"},
-    "reaction": {"type": "reaction"},
-}
 
 Json = dict[str, Any]
 
@@ -49,9 +42,11 @@ class Fault:
 class Messages:
     """Routes messages and receipts. `events` is what was seen, newest last; `faults` is by phone number."""
 
-    def __init__(self, phones: Phones, media: MediaHost) -> None:
+    def __init__(self, phones: Phones, media: MediaHost, groups: Groups) -> None:
         self._phones = phones
         self._media = media
+        self._reading = Reading(phones, media)
+        self._in_groups = GroupMessages(phones, groups, self._reading)
         self.faults: dict[str, Fault] = {}
         self.events: deque[dict[str, Any]] = deque(maxlen=_KEPT_EVENTS)
         # Unlike a plain counter, this does not repeat ids after a restart, which clients would take for duplicates.
@@ -71,11 +66,12 @@ class Messages:
         """A device tells that it got or read a message, or (`retry`) that it could not decrypt it."""
         identity, kind = node.text("id"), node.text("type") or "delivered"
         self.note("receipt", connection, message_id=identity, kind=kind)
-        sender = self._phones.find(node.jid("to"))
+        author = node.attributes.get("participant")
+        sender = self._phones.find(author if isinstance(author, Jid) else node.jid("to"))
         if kind == "retry" and sender is not None and connection.phone is not None:
-            sender.party.sessions.pop(_address(connection.phone, connection.device_number), None)
+            sender.party.forget(address_of(connection.phone, connection.device_number))
         head: Attributes = {"class": "receipt", "id": identity, "from": node.jid("to"), "type": node.text("type")}
-        await connection.send(Node("ack", head))
+        await connection.send(Node("ack", {**head, "participant": author}))
 
     async def outgoing(self, connection: Connection, node: Node) -> None:
         """A device sends a message: deliver it, acknowledge it, and let the receiver's phone send its receipts."""
@@ -84,14 +80,24 @@ class Messages:
         if fault.refuse is not None:
             await connection.send(Node("ack", {**head, "error": str(fault.refuse)}))
             return
-        readers = [reader for copy in _copies(node) if (reader := await self._deliver(connection, node, copy))]
+        try:
+            receipts = await self._route(connection, node)
+        except GroupError as error:
+            await connection.send(Node("ack", {**head, "error": str(error.code)}))
+            return
         if fault.delay_s:
             await asyncio.sleep(fault.delay_s)
         await connection.send(Node("ack", head))
-        for reader in readers[:1]:
+        for receipt in receipts:
             for kind in (None, "read"):
-                receipt: Attributes = {"from": reader.lid, "id": node.text("id"), "t": now(), "type": kind}
-                await connection.send(Node("receipt", receipt))
+                await connection.send(Node("receipt", {**receipt, "id": node.text("id"), "t": now(), "type": kind}))
+
+    async def _route(self, connection: Connection, node: Node) -> list[Attributes]:
+        """Bring a message to all who are to get it. Returns the heads of the receipts of those who read it."""
+        if node.jid("to").server == GROUP_SERVER.server:
+            return await self._in_groups.outgoing(connection, node)
+        readers = [reader for copy in _copies(node) if (reader := await self._deliver(connection, node, copy))]
+        return [{"from": reader.lid} for reader in readers[:1]]
 
     async def _deliver(self, connection: Connection, node: Node, copy: Node) -> Phone | None:
         """Deliver one device's copy. Returns the phone if it was the receiver's, who reads it at once."""
@@ -105,44 +111,20 @@ class Messages:
         if device is not None and device.connection is not connection:
             head = _head(Jid(sender.lid.user, "lid", connection.device_number), sender, node.text("id"))
             head = {**head, "type": node.text("type")}
-            await self._to_device(phone, device, Node("message", head, [sealed]))
+            await self._phones.deliver(phone, device, Node("message", head, [sealed]))
         return None
 
     def _read(self, phone: Phone, sender: Phone, device: int, node: Node, sealed: Node) -> Phone | None:
         own = phone is sender
-        if any(message.id == node.text("id") for message in phone.inbox):
-            return None  # clients repeat a message whose acknowledgement was lost with the connection
-        try:
-            message = Message.FromString(
-                phone.party.decrypt(_address(sender, device), Sealed(sealed.text("type"), sealed.data))
-            )
-            message = message.deviceSentMessage.message if own else message
-            if (done := deed(message)) is not None:
-                self._do(phone, done)
-                return None if own else phone
-            text, more = shown(message)
-            media, text = self._media.read(message) or (None, text)
-        except (DecryptionError, MediaError) as error:
-            log.warning("message_unreadable", phone=phone.number, sender=sender.number, error=str(error))
-            return None
         receiver = self._phones.find(node.jid("to"))
         to = receiver.number if receiver else node.text("to")
-        if (reply_to := answered(message)) is not None:
-            more["reply_to"] = reply_to
-        phone.read(Readable(node.text("id"), sender.number, to, text, own, media, more))
-        self._phones.changed(phone)
-        return None if own else phone
 
-    def _do(self, phone: Phone, done: Deed) -> None:
-        """Do what a message does to another one of a phone's inbox."""
-        match done.kind:
-            case "edit":
-                phone.change(done.target, done.text, edited=True)
-            case "delete":
-                phone.change(done.target, "", deleted=True)
-            case _:
-                phone.change(done.target, reaction=done.text)
-        self._phones.changed(phone)
+        def opened() -> Any:
+            plain = phone.party.decrypt(address_of(sender, device), Sealed(sealed.text("type"), sealed.data))
+            message = Message.FromString(plain)
+            return message.deviceSentMessage.message if own else message
+
+        return phone if self._reading.read(phone, sender, node.text("id"), to, opened) and not own else None
 
     async def incoming(self, sender: Phone, receiver: Phone, fields: Json) -> tuple[str, int]:
         """A simulated contact writes to an account (`contents.made`): one sealed copy a device.
@@ -154,27 +136,23 @@ class Messages:
             raise LookupError(f"{receiver.number} has no linked device: scan a QR code with it first")
         identity, delivered = next(self._ids), 0
         message = made(fields, str(receiver.jid), self._media)
-        done = deed(message)
         plain = message.SerializeToString()
         for number, device in receiver.devices.items():
-            address = _address(receiver, number)
-            if address not in sender.party.sessions:
-                sender.party.open(address, _take_bundle(device))
-            sealed = sender.party.encrypt(address, plain)
-            body = Node("enc", {"v": "2", "type": sealed.kind}, sealed.body)
-            head = {**_head(sender.lid, sender, identity), **_MARKS.get(done.kind if done else "", {})}
-            delivered += await self._to_device(receiver, device, Node("message", head, [body]))
+            body = sealed_for(sender, address_of(receiver, number), partial(bundle_of, device), plain)
+            head = {**_head(sender.lid, sender, identity), **marks_of(message)}
+            delivered += await self._phones.deliver(receiver, device, Node("message", head, [body]))
         self._phones.changed(sender)
         self._phones.changed(receiver)
         return identity, delivered
 
-    async def _to_device(self, phone: Phone, device: Device, node: Node) -> bool:
-        if device.connection is None:
-            device.waiting.append(node)
-            self._phones.changed(phone)
-            return False
-        await device.connection.send(node)
-        return True
+    async def to_group(self, sender: Phone, group: Group, fields: Json) -> tuple[str, int]:
+        """A simulated person writes to a group (`contents.made`). Returns as `incoming`.
+
+        Raises: GroupError if they do not belong to it.
+        """
+        identity = next(self._ids)
+        message = made(fields, str(group.jid), self._media)
+        return identity, await self._in_groups.say(sender, group, identity, message)
 
 
 def _copies(node: Node) -> list[Node]:
@@ -182,10 +160,6 @@ def _copies(node: Node) -> list[Node]:
     if participants is not None:
         return participants.children
     return [Node("to", {"jid": node.jid("to")}, node.children)]
-
-
-def _address(phone: Phone, device: int) -> str:
-    return f"{phone.lid.user}:{device}"
 
 
 def _head(sender: Jid, phone: Phone, identity: str) -> Attributes:
@@ -198,11 +172,3 @@ def _head(sender: Jid, phone: Phone, identity: str) -> Attributes:
         "t": now(),
         "notify": phone.name,
     }
-
-
-def _take_bundle(device: Device) -> Bundle:
-    if device.signed is None:
-        raise LookupError("the linked device has not uploaded its keys yet: wait until it is connected")
-    once_id, once = device.once.popitem() if device.once else (None, None)
-    signed = device.signed
-    return Bundle(device.registration, device.identity, signed.number, signed.public, signed.signature, once_id, once)

@@ -104,10 +104,14 @@ def digits(phone: str) -> str:
 
 
 class Phones:
-    """All phones. `on_change` is told whenever one has to be kept."""
+    """All phones. `on_change` is told whenever one has to be kept.
 
-    def __init__(self, known: list[Phone], on_change: Callable[[Phone], None]) -> None:
+    With `auto_contacts`, a number that nobody knows becomes a contact when a client asks for it.
+    """
+
+    def __init__(self, known: list[Phone], on_change: Callable[[Phone], None], *, auto_contacts: bool = False) -> None:
         self.changed = on_change
+        self._auto_contacts = auto_contacts
         self._by_user: dict[str, Phone] = {}
         for phone in known:
             self._add(phone)
@@ -133,3 +137,19 @@ class Phones:
     def find(self, jid: Jid) -> Phone | None:
         """The phone behind an address of either kind, whatever the device."""
         return self._by_user.get(jid.user)
+
+    def known(self, jid: Jid) -> Phone | None:
+        """The phone that a client asks for by address."""
+        phone = self.find(jid)
+        if phone is None and self._auto_contacts and jid.server == "s.whatsapp.net" and jid.user.isdecimal():
+            return self.get(jid.user)
+        return phone
+
+    async def deliver(self, phone: Phone, device: Device, node: Node) -> bool:
+        """Send a stanza to a linked device, or keep it until that connects. Returns whether it was sent."""
+        if device.connection is None:
+            device.waiting.append(node)
+            self.changed(phone)
+            return False
+        await device.connection.send(node)
+        return True

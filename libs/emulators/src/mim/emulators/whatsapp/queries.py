@@ -12,6 +12,7 @@ import structlog
 
 from mim.emulators.whatsapp.connection import Connection
 from mim.emulators.whatsapp.curve import KEY_TYPE, verify
+from mim.emulators.whatsapp.group_changes import GroupQueries
 from mim.emulators.whatsapp.media import MediaHost
 from mim.emulators.whatsapp.nodes import SERVER, Jid, MalformedNodeError, Node, now
 from mim.emulators.whatsapp.pairing import Pairing
@@ -21,12 +22,12 @@ log = structlog.get_logger(__name__)
 
 
 class Queries:
-    """Answers queries. With `auto_contacts`, a number that nobody knows becomes a contact when it is asked for."""
+    """Answers queries."""
 
-    def __init__(self, phones: Phones, pairing: Pairing, media: MediaHost, *, auto_contacts: bool) -> None:
+    def __init__(self, phones: Phones, pairing: Pairing, media: MediaHost, groups: GroupQueries) -> None:
         self._phones = phones
         self._media = media
-        self._auto_contacts = auto_contacts
+        self._groups = groups
         self._answers: dict[tuple[str, str], Callable[[Connection, Node], Awaitable[None]]] = {
             ("encrypt", "count"): self._count_keys,
             ("encrypt", "key"): self._give_keys,
@@ -43,6 +44,9 @@ class Queries:
     async def answer(self, connection: Connection, query: Node) -> None:
         """Answer one query; one that nothing is known about gets an empty result."""
         topic = (query.text("xmlns"), query.children[0].tag if query.children else "")
+        if topic[0] == "w:g2":
+            await self._groups.answer(connection, query)
+            return
         answer = self._answers.get(topic)
         if answer is not None:
             await answer(connection, query)
@@ -89,7 +93,7 @@ class Queries:
         asked, contact = user.attributes.get("jid"), user.find("contact")
         if not isinstance(asked, Jid):
             return self._look_up_number(contact) if contact is not None else None
-        phone = self._known(asked)
+        phone = self._phones.known(asked)
         if phone is None:
             return None
         parts = {
@@ -101,15 +105,9 @@ class Queries:
 
     def _look_up_number(self, contact: Node) -> Node:
         jid = Jid(contact.data.decode().partition("@")[0].lstrip("+"))
-        phone = self._known(jid)
+        phone = self._phones.known(jid)
         body = Node("contact", {"type": "in" if phone else "out"}, contact.data)
         return Node("user", {"jid": phone.lid if phone else jid, "pn_jid": jid}, [body])
-
-    def _known(self, jid: Jid) -> Phone | None:
-        phone = self._phones.find(jid)
-        if phone is None and self._auto_contacts and jid.server == "s.whatsapp.net" and jid.user.isdecimal():
-            return self._phones.get(jid.user)
-        return phone
 
     async def _deliver_waiting(self, connection: Connection, query: Node) -> None:
         await connection.reply(query)

@@ -17,6 +17,8 @@ from cryptography.exceptions import InvalidTag
 from mim.emulators.whatsapp.certificates import server_tls, write_secret
 from mim.emulators.whatsapp.connection import Connection
 from mim.emulators.whatsapp.control import control_application
+from mim.emulators.whatsapp.group_changes import GroupChanges, GroupQueries
+from mim.emulators.whatsapp.groups import Groups
 from mim.emulators.whatsapp.media import MediaHost
 from mim.emulators.whatsapp.messages import Messages
 from mim.emulators.whatsapp.nodes import Jid, MalformedNodeError, Node, now
@@ -49,11 +51,14 @@ class WhatsAppEmulator:
         self.folder = folder
         self._store = Store(folder)
         self._authority = Authority(self._store.root_key())
-        self.phones = Phones(self._store.load(), self._store.changed)
+        self.phones = Phones(self._store.load(), self._store.changed, auto_contacts=auto_contacts)
         self.pairing = Pairing(self.phones, qr_refs)
         self.media = MediaHost(folder / "media")
-        self.messages = Messages(self.phones, self.media)
-        self._queries = Queries(self.phones, self.pairing, self.media, auto_contacts=auto_contacts)
+        self.groups = Groups(self._store.load_groups(), self._store.keep_group)
+        self.group_changes = GroupChanges(self.phones, self.groups)
+        self.messages = Messages(self.phones, self.media, self.groups)
+        group_queries = GroupQueries(self.phones, self.groups, self.group_changes)
+        self._queries = Queries(self.phones, self.pairing, self.media, group_queries)
         self._connections: set[Connection] = set()
         self._runners: list[web.AppRunner] = []
         self._tunnel: Tunnel | None = None

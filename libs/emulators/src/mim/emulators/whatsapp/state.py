@@ -1,8 +1,8 @@
-"""What outlives the emulator: its root key and every phone with its keys, linked devices, sessions and inbox.
+"""What outlives the emulator: its root key, its groups, and every phone with its keys, devices, sessions and inbox.
 
 One JSON file a phone in `DIR/phones/`, written shortly after each change, so that devices that are linked stay linked
 and conversations stay readable when the emulator is restarted. A kill between a message and the write (50 ms) leaves
-that conversation's keys behind by that message.
+that conversation's keys behind by that message. One JSON file a group in `DIR/groups/`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mim.emulators.whatsapp.certificates import write_secret
 from mim.emulators.whatsapp.curve import Key
+from mim.emulators.whatsapp.groups import Group
 from mim.emulators.whatsapp.nodes import decode, encode
 from mim.emulators.whatsapp.phones import Device, Phone, Readable, SignedKey
 from mim.emulators.whatsapp.ratchet import Chain, Session
@@ -32,6 +34,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "phones"
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._groups = folder / "groups"
+        self._groups.mkdir(exist_ok=True, mode=0o700)
         self._root = folder / "root.key"
         self._changed: dict[str, Phone] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -45,6 +49,14 @@ class Store:
     def load(self) -> list[Phone]:
         """All phones of earlier lives."""
         return [_load_phone(_parse(path.read_text())) for path in sorted(self._folder.glob("*.json"))]
+
+    def load_groups(self) -> list[Group]:
+        """All groups of earlier lives."""
+        return [_load_group(_parse(path.read_text())) for path in sorted(self._groups.glob("*.json"))]
+
+    def keep_group(self, group: Group) -> None:
+        """Write a group, now: groups change seldom."""
+        write_secret(self._groups / f"{group.id}.json", json.dumps(asdict(group)).encode())
 
     def changed(self, phone: Phone) -> None:
         """Write the phone soon."""
@@ -76,6 +88,11 @@ def _bytes_from_json(value: Json) -> Json | bytes:
 def _parse(text: str) -> Json:
     parsed: Json = json.loads(text, object_hook=_bytes_from_json)
     return parsed
+
+
+def _load_group(kept: Json) -> Group:
+    name, at = kept["titled"]
+    return Group(**{**kept, "titled": (name, at)})
 
 
 def _dump_phone(phone: Phone) -> Json:

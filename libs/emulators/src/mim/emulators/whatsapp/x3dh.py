@@ -1,8 +1,7 @@
 """How two devices of the Signal protocol get their first common key, and the sessions that follow.
 
 Written from the published specification (https://signal.org/docs/specifications/x3dh/), with libsignal's message
-format. A `Party` is what a simulated phone knows; its sessions are double ratchets, and
-`groups` are its sender keys.
+format. A `Party` is what a simulated phone knows; its sessions are double ratchets, its `groups` sender keys.
 """
 
 from __future__ import annotations
@@ -80,6 +79,12 @@ class Party:
             6: theirs.signed_id,
         }
         self.sessions[address] = session
+
+    def forget(self, address: str) -> None:
+        """Start anew with a device that could not read: it gets all keys again."""
+        self.sessions.pop(address, None)
+        for key in self.groups.own.values():
+            key.told.discard(address)
 
     def encrypt(self, address: str, plain: bytes) -> Sealed:
         """Encrypt for a device to which a session is open."""
