@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import os
@@ -216,6 +217,42 @@ async def test_a_chat_is_followed_and_answered_and_what_waits_says_why(browser: 
     )
     assert await page.evaluate("document.querySelectorAll('[data-outgoing]').length") == 0
     assert await page.evaluate("window.sinceThen")
+
+
+# What a person finds in their folder afterwards.
+KEEP_SAVED = """{
+    const make = URL.createObjectURL.bind(URL);
+    URL.createObjectURL = blob => { void blob.text().then(text => window.saved = text); return make(blob); };
+}"""
+
+
+async def test_files_go_both_ways(browser: Browser, system: System) -> None:
+    own, ann = "15553330041", "15553330042"
+    made = await system.ready_whatsapp(own, name="Files")
+    picture = (DASHBOARD / "public" / "mim.svg").read_bytes()
+    media = {"kind": "document", "content": base64.b64encode(picture).decode(), "content_type": "image/svg+xml"}
+    plan = {"from": ann, "to": own, "name": "Ann", "text": "our plan", "media": media | {"name": "plan.svg"}}
+    await system.control("whatsapp", "incoming", **plan)
+    page = await browser.open()
+    await page.goto(f"{system.url}/instances/{made['instance_id']}?tab=messages")
+    await page.click("role=button[name=/Ann/]")
+    await page.see("role=log >> text=/^Document · plan.svg · /")
+    await page.evaluate(KEEP_SAVED)
+    await page.click("role=button[name='Save: plan.svg']")
+    await page.until("window.saved")
+    assert await page.evaluate("window.saved") == picture.decode()
+
+    await page.click("role=button[name='Attach a file']")
+    await page.setInputFiles("input[type=file]", str(DASHBOARD / "public" / "theme.js"))
+    await page.selectOption("role=combobox[name='Send as']", "document")
+    await page.fill("role=textbox[name=/^Text beside/]", "as a file")
+    assert await page.complaints() == []
+    await keep(page, "messages-file")
+    await page.click("role=button[name='Send']")
+    await page.see("li[data-message][data-mine]:has-text('as a file') >> text=Read")
+    (sent,) = (await system.control("whatsapp", "inbox", phone=ann))["messages"]
+    assert (sent["text"], sent["media"]["kind"], sent["media"]["file_name"]) == ("as a file", "document", "theme.js")
+    assert sent["media"]["size_bytes"] == (DASHBOARD / "public" / "theme.js").stat().st_size
 
 
 async def test_what_a_webhook_refused_is_redelivered_from_the_page(browser: Browser, own_system: StartSystem) -> None:

@@ -4,6 +4,8 @@ import { accessToken } from "./token";
 
 /** The longest that the gateway takes is 22 s, for a pairing code. */
 export const DEADLINE_MS = 25_000;
+/** A connection so slow (50 kB/s) still gets a file through in time. */
+const SLOWEST_BYTES_PER_MS = 50;
 const TRIES = 3;
 const FIRST_WAIT_MS = 400;
 
@@ -14,7 +16,8 @@ export async function send(request: Request): Promise<Response> {
   if (token) headers.set("Authorization", `Bearer ${token}`);
   const isPost = request.method === "POST";
   if (isPost && !headers.has("Idempotency-Key")) headers.set("Idempotency-Key", newKey());
-  const body = request.body ? await request.text() : undefined;
+  const bytes = await request.arrayBuffer(); // not every browser tells by `request.body` whether there are any
+  const body = bytes.byteLength > 0 ? bytes : undefined;
   const tries = request.method === "GET" ? 1 : TRIES; // reads are tried again by the query cache
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -29,8 +32,9 @@ export async function send(request: Request): Promise<Response> {
   }
 }
 
-async function once(request: Request, headers: Headers, body: string | undefined): Promise<Response> {
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(DEADLINE_MS)]);
+async function once(request: Request, headers: Headers, body: ArrayBuffer | undefined): Promise<Response> {
+  const deadline = DEADLINE_MS + (body?.byteLength ?? 0) / SLOWEST_BYTES_PER_MS;
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(Math.ceil(deadline))]);
   // Read when it is called: tests replace it.
   const response = await globalThis.fetch(request.url, { method: request.method, headers, body, signal });
   if (response.ok) return response;

@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { LEVELS, type Instance, type LogLevel, type LogLine } from "../api/types";
 import { Icon } from "../ui/Icon";
+import { saveFile } from "../ui/saveFile";
 import { useFormats } from "../ui/words";
 import classes from "./detail.module.css";
 import { useLogs } from "./useLogs";
@@ -123,9 +124,5 @@ function haystack(line: LogLine): string {
 
 function save(id: string, lines: readonly LogLine[]): void {
   const text = lines.map((line) => `${line.timestamp} ${line.level} ${line.source} ${line.message}`).join("\n");
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  link.download = `mim-${id}.log`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  saveFile(new Blob([text], { type: "text/plain" }), `mim-${id}.log`);
 }

@@ -1,15 +1,17 @@
 import { ActionIcon, Button, Group, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { StoredMessage } from "../api/types";
+import type { Instance, StoredMessage } from "../api/types";
 import { Icon } from "../ui/Icon";
 import { useFormats, useReason } from "../ui/words";
 import { kindOf } from "./chats";
 import classes from "./messages.module.css";
 import { WAITS_S } from "./outbox";
 import type { Outgoing } from "./outgoing";
+import { SaveFile } from "./SaveFile";
 
 type Props = {
+  instance: Instance;
   message: StoredMessage;
   /** The message that this one answers, if it is here. */
   answered: StoredMessage | null;
@@ -19,7 +21,7 @@ type Props = {
 };
 
 /** One message as it is now. Texts are text: nothing in them is markup. */
-export function Bubble({ message, answered, denied, onReply }: Props) {
+export function Bubble({ instance, message, answered, denied, onReply }: Props) {
   const { t } = useTranslation();
   const { short, time } = useFormats();
   const { fromMe, isGroup, deleted } = message;
@@ -34,6 +36,7 @@ export function Bubble({ message, answered, denied, onReply }: Props) {
         {message.replyTo !== null && <Quote message={answered} />}
         {message.forwarded && <Mark>{t("messages.forwarded")}</Mark>}
         {deleted ? <Mark>{t("messages.deleted")}</Mark> : <Content message={message} />}
+        {message.media && !fromMe && <SaveFile instance={instance} message={message} />}
         <Text size="xs" c="dimmed" className={classes.foot}>
           {message.edited && !deleted && <span>{t("messages.edited")}</span>}
           <time dateTime={message.timestamp} title={time(message.timestamp)}>
@@ -135,7 +138,7 @@ export function OutgoingBubble({ message, onAgain, onForget }: OutgoingProps) {
   const { short, time } = useFormats();
   const reason = useReason();
   const { state, why, until, media } = message;
-  const shown = media && { ...media, mimeType: null, sizeBytes: null };
+  const shown = media && { ...media, mimeType: null };
   const isOver = state === "failed" || state === "uncertain";
   const latest = time(until ?? message.since + WAITS_S * 1000);
   return (

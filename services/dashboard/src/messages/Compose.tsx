@@ -1,4 +1,4 @@
-import { Button, CloseButton, Group, NativeSelect, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, CloseButton, FileInput, Group, NativeSelect, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
@@ -7,7 +7,7 @@ import { problemWith, problemWithUrl } from "../editor/rules";
 import { useLacking } from "../instances/useLacking";
 import { Icon } from "../ui/Icon";
 import { useDenied } from "../ui/session";
-import { kindOf, kindOfFile, MEDIA_KINDS } from "./chats";
+import { kindOf, kindOfType, kindOfUrl, MEDIA_KINDS } from "./chats";
 import classes from "./messages.module.css";
 
 type Props = {
@@ -15,35 +15,39 @@ type Props = {
   chat: string;
   replyTo: StoredMessage | null;
   onNoReply: () => void;
-  onSend: (body: SendBody) => void;
+  onSend: (body: SendBody, file: File | null) => void;
 };
 
-/** A text, or a file from a URL with a text beside it. */
+/** A text, or a file of this device or from a URL, with a text beside it. */
 export function Compose({ instance, chat, replyTo, onNoReply, onSend }: Props) {
   const { t } = useTranslation();
   const denied = useDenied()("operator");
   const [text, setText] = useState("");
   const [url, setUrl] = useState("");
+  const [file, setFile] = useState<File | null>(null);
   const [chosen, setChosen] = useState<MediaKind | null>(null);
   const [hasFile, { toggle, close }] = useDisclosure();
   const box = useRef<HTMLTextAreaElement>(null);
-  const kind = chosen ?? kindOfFile(url.trim());
+  const kind = chosen ?? (file ? kindOfType(file.type) : kindOfUrl(url.trim()));
   const lacking = useLacking(instance);
   const isWrong = hasFile
-    ? problemWithUrl(url.trim()) !== null || lacking(kind) !== undefined
+    ? (!file && problemWithUrl(url.trim()) !== null) || lacking(kind) !== undefined
     : problemWith("SendMessageBody", "message", text.trim()) !== null;
   const isOff = isWrong || !!denied;
 
   function send(event?: FormEvent): void {
     event?.preventDefault();
     if (isOff) return;
-    onSend({
+    const source = file ? { file_name: file.name.slice(-MOST_NAME) } : { source: url.trim() };
+    const body = {
       to: chat,
       text: text.trim(),
-      ...(hasFile && { kind, media: { kind, source: url.trim(), file_name: null } }),
+      ...(hasFile && { kind, media: { kind, ...source } }),
       ...(replyTo && { reply_to: referenceOf(replyTo) }),
-    });
+    };
+    onSend(body, hasFile ? file : null);
     setText("");
+    setFile(null);
     setUrl("");
     setChosen(null);
     close();
@@ -60,7 +64,9 @@ export function Compose({ instance, chat, replyTo, onNoReply, onSend }: Props) {
     <form onSubmit={send} className={classes.bar}>
       <Stack gap="xs">
         {replyTo && <Answered message={replyTo} onNoReply={onNoReply} />}
-        {hasFile && <FileFields instance={instance} url={url} kind={kind} onUrl={setUrl} onKind={setChosen} />}
+        {hasFile && (
+          <FileFields {...{ instance, file, url, kind }} onFile={setFile} onUrl={setUrl} onKind={setChosen} />
+        )}
         <Textarea
           ref={box}
           aria-label={hasFile ? t("messages.caption") : t("send.text")}
@@ -91,6 +97,9 @@ export function Compose({ instance, chat, replyTo, onNoReply, onSend }: Props) {
   );
 }
 
+/** The longest name of a file that the gateway takes. */
+const MOST_NAME = 128;
+
 /** A message as the messengers want to be told of it. */
 function referenceOf({ id, fromMe, isGroup, contactId }: StoredMessage) {
   return { id, chat_id: null, from_me: fromMe, sender: isGroup && !fromMe ? contactId : null };
@@ -112,19 +121,30 @@ function Answered({ message, onNoReply }: { message: StoredMessage; onNoReply: (
 
 type FileProps = {
   instance: Instance;
+  file: File | null;
+  onFile: (file: File | null) => void;
   url: string;
   kind: MediaKind;
   onUrl: (url: string) => void;
   onKind: (kind: MediaKind) => void;
 };
 
-function FileFields({ instance, url, kind, onUrl, onKind }: FileProps) {
+function FileFields({ instance, file, url, kind, onFile, onUrl, onKind }: FileProps) {
   const { t } = useTranslation();
   const lacking = useLacking(instance);
   const reasons = MEDIA_KINDS.map((each) => lacking(each)).filter((each) => each !== undefined);
   return (
     <Stack gap={4}>
       <Group gap="xs" align="end">
+        <FileInput
+          label={t("messages.fileHere")}
+          placeholder={t("messages.fileChoose")}
+          value={file}
+          onChange={onFile}
+          clearable
+          clearButtonProps={{ "aria-label": t("messages.fileNone") }}
+          style={{ flex: "1 1 170px", minWidth: 0 }}
+        />
         <TextInput
           type="url"
           label={t("messages.fileUrl")}
@@ -132,15 +152,15 @@ function FileFields({ instance, url, kind, onUrl, onKind }: FileProps) {
           value={url}
           onChange={(event) => onUrl(event.currentTarget.value)}
           error={url && problemWithUrl(url.trim()) ? t("wrong.form") : null}
-          style={{ flex: "2 1 200px" }}
-          data-autofocus
+          disabled={file !== null}
+          style={{ flex: "1 1 190px" }}
         />
         <NativeSelect
           label={t("messages.fileKind")}
           data={MEDIA_KINDS.map((value) => ({ value, label: t(`kind.${value}`), disabled: lacking(value) !== undefined }))}
           value={kind}
           onChange={(event) => onKind(event.currentTarget.value as MediaKind)}
-          style={{ flex: "1 1 130px" }}
+          style={{ flex: "0 1 150px" }}
         />
       </Group>
       {reasons.map((reason) => (

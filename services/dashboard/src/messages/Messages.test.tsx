@@ -208,17 +208,75 @@ test("a file is sent by its URL, as what its ending says; what the account canno
     }),
   );
   open(`${TAB}&chat=${CHAT}`);
-  await user.click(await screen.findByRole("button", { name: "File by URL" }));
+  await user.click(await screen.findByRole("button", { name: "Attach a file" }));
   expect((await screen.findByRole<HTMLOptionElement>("option", { name: "Sticker" })).disabled).toBe(true);
   expect(screen.getByText("Accounts of this kind (WhatsApp Web) cannot do this: stickers")).toBeTruthy();
   expect(screen.getByRole<HTMLButtonElement>("button", { name: "Reply" }).title).toContain("cannot do this: replies");
-  await user.type(screen.getByRole("textbox", { name: "URL of the file" }), "https://example.com/shop.png");
+  await user.type(screen.getByRole("textbox", { name: "Or its URL" }), "https://example.com/shop.png");
   expect(screen.getByRole<HTMLSelectElement>("combobox", { name: "Send as" }).value).toBe("image");
   await user.type(screen.getByRole("textbox", { name: /Text beside/ }), "our shop");
   await user.click(screen.getByRole("button", { name: "Send" }));
   expect(await screen.findByText("Image · shop.png")).toBeTruthy();
-  const media = { kind: "image", source: "https://example.com/shop.png", file_name: null };
+  const media = { kind: "image", source: "https://example.com/shop.png" };
   expect(body).toEqual({ to: CHAT, text: "our shop", kind: "image", media, queue: true, expires_in_s: 3600 });
+});
+
+test("a file of this device is uploaded and sent as what it is; tried again, it is the same message", async () => {
+  const user = userEvent.setup();
+  const uploads: string[] = [];
+  const bodies: unknown[] = [];
+  const upload = "a".repeat(64);
+  server.use(
+    can("text", "image", "document", "audio", "voice", "video", "sticker"),
+    http.put(at("/api/v1/instances/:id/media"), async ({ request }) => {
+      uploads.push(`${request.headers.get("Content-Type")} ${await request.text()}`);
+      return HttpResponse.json({ success: true, upload, content_type: "image/png", size_bytes: 8, expires_at: AT }, { status: 201 });
+    }),
+    http.post(SEND, async ({ request }) => {
+      bodies.push(await request.json());
+      if (bodies.length === 1) return problem(400, "MEDIA_REFUSED", "this is no image");
+      return HttpResponse.json({ success: true, id: "m1", status: "queued", to: CHAT }, { status: 202 });
+    }),
+  );
+  open(`${TAB}&chat=${CHAT}`);
+  await user.click(await screen.findByRole("button", { name: "Attach a file" }));
+  const input = document.querySelector<HTMLInputElement>("input[type=file]") as HTMLInputElement;
+  await user.upload(input, new File(["\u0001picture"], "shop.png", { type: "image/png" }));
+  expect(screen.getByRole<HTMLSelectElement>("combobox", { name: "Send as" }).value).toBe("image");
+  await user.click(screen.getByRole("button", { name: "Send" }));
+  expect(await screen.findByText("this is no image")).toBeTruthy();
+  expect(screen.getByText("Image · shop.png · 8 byte")).toBeTruthy();
+  await user.click(screen.getByRole("button", { name: "Try again" }));
+  expect(await screen.findByText("Waiting")).toBeTruthy();
+  expect(uploads).toEqual(Array(2).fill("application/octet-stream \u0001picture"));
+  const media = { kind: "image", file_name: "shop.png", upload };
+  expect(bodies).toEqual(Array(2).fill({ to: CHAT, text: "", kind: "image", media, queue: true, expires_in_s: 3600 }));
+});
+
+test("the file of a message that came is fetched when somebody wants it", async () => {
+  const user = userEvent.setup();
+  const media = { kind: "document" as const, mimeType: "application/pdf", fileName: "list.pdf", sizeBytes: 8 };
+  const saved: [string, Blob][] = [];
+  let asked: string | null = null;
+  Object.assign(URL, { createObjectURL: (blob: Blob) => (saved.push(["", blob]), "blob:one"), revokeObjectURL: () => undefined });
+  const click = HTMLAnchorElement.prototype.click;
+  HTMLAnchorElement.prototype.click = function (this: HTMLAnchorElement) {
+    saved.at(-1)?.splice(0, 1, this.download);
+  };
+  server.use(
+    answerThread([stored("A", { type: "document", media })]),
+    http.get(at("/3001/api/v1/messages/:chat/:message/media"), ({ request, params }) => {
+      asked = `${params.chat as string} ${params.message as string} ${request.headers.get("Authorization")}`;
+      return new HttpResponse("contents", { headers: { "Content-Type": "application/pdf" } });
+    }),
+  );
+  open(`${TAB}&chat=${CHAT}`);
+  await user.click(await screen.findByRole("button", { name: "Save: list.pdf" }));
+  await waitFor(() => expect(saved).toHaveLength(1));
+  expect(saved[0]?.[0]).toBe("list.pdf");
+  expect(saved[0]?.[1].size).toBe(8);
+  expect(asked).toBe(`${CHAT} A Bearer mim_key`);
+  HTMLAnchorElement.prototype.click = click;
 });
 
 test("whoever is written to first is known by the chat's own id from then on", async () => {

@@ -68,8 +68,8 @@ export function Thread({ instance, events, chat, onBack }: Props) {
         chat={chat}
         replyTo={replyTo}
         onNoReply={() => setReplyTo(null)}
-        onSend={(body) => {
-          outbox.send(body);
+        onSend={(body, file) => {
+          outbox.send(body, file);
           setReplyTo(null);
         }}
       />
@@ -95,6 +95,7 @@ function Said({ instance, messages, onReply }: SaidProps) {
         </li>
       )}
       <Bubble
+        instance={instance}
         message={message}
         answered={message.replyTo === null ? null : (messages.find(({ id }) => id === message.replyTo) ?? null)}
         denied={denied}

@@ -30,8 +30,13 @@ const ENDINGS: readonly [MediaKind, RegExp][] = [
   ["video", /\.(mp4|mov|webm)$/i],
 ];
 
-/** What the file at a URL is sent as, unless somebody chooses: as the gateway guesses. */
-export function kindOfFile(url: string): MediaKind {
+/** What a file of this device is sent as, unless somebody chooses. */
+export function kindOfType(type: string): MediaKind {
+  return (["image", "audio", "video"] as const).find((each) => type.startsWith(`${each}/`)) ?? "document";
+}
+
+/** The same for the file at a URL: as the gateway guesses. */
+export function kindOfUrl(url: string): MediaKind {
   const path = URL.canParse(url) ? new URL(url).pathname : "";
   return ENDINGS.find(([, ending]) => ending.test(path))?.[0] ?? "document";
 }

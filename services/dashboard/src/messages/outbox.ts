@@ -62,12 +62,25 @@ async function post(instanceId: string, message: Outgoing): Promise<void> {
     });
   try {
     const params = { path: { id: instanceId }, header: { "Idempotency-Key": message.key } };
-    const answer = await ok(messengerAPI.POST("/api/v1/instances/{id}/messages", { params, body: message.request }));
+    const body = await requestOf(instanceId, message);
+    const answer = await ok(messengerAPI.POST("/api/v1/instances/{id}/messages", { params, body }));
     known(() => ({ id: answer.id, state: "messageId" in answer ? "sent" : "queued" }));
   } catch (error) {
     const { code, message: text } = asProblem(error);
     known(() => refused({ code, message: text }));
   }
+}
+
+/** What is to be sent, its file uploaded. The same file always has the same id: to do it again changes nothing. */
+async function requestOf(id: string, { request, file }: Outgoing): Promise<SendBody> {
+  if (!file || !request.media) return request;
+  const sent = messengerAPI.PUT("/api/v1/instances/{id}/media", {
+    params: { path: { id } },
+    headers: { "Content-Type": "application/octet-stream" },
+    body: (await file.arrayBuffer()) as never, // the document calls it a text
+    bodySerializer: (bytes: BodyInit) => bytes,
+  });
+  return { ...request, media: { ...request.media, upload: (await ok(sent)).upload } };
 }
 
 async function start(instanceId: string, message: Outgoing, before: Outgoing | null): Promise<void> {
@@ -84,16 +97,16 @@ export function useOutbox(instanceId: string) {
   const messages = useSyncExternalStore(subscribe, () => (boxes.get(instanceId) ?? EMPTY).messages);
   const acts = useMemo(
     () => ({
-      send(body: SendBody): void {
+      send(body: SendBody, file: File | null): void {
         hear(instanceId, listen);
         const request = { ...body, queue: true, expires_in_s: WAITS_S };
-        void start(instanceId, newOutgoing(request, newKey(), Date.now()), null);
+        void start(instanceId, newOutgoing(request, newKey(), Date.now(), file), null);
       },
       /** Where no answer came, the same key keeps a message from being sent twice. */
       again(message: Outgoing): void {
         hear(instanceId, listen);
         const key = isOpen(message) ? message.key : newKey();
-        void start(instanceId, newOutgoing(message.request, key, Date.now()), message);
+        void start(instanceId, newOutgoing(message.request, key, Date.now(), message.file), message);
       },
       forget: (message: Outgoing): void =>
         change(instanceId, ({ messages, told }) => ({ messages: messages.filter(({ key }) => key !== message.key), told })),

@@ -12,7 +12,7 @@ export type Outgoing = {
   chatId: string;
   body: string;
   kind: string;
-  media: { kind: MediaKind; fileName: string | null } | null;
+  media: { kind: MediaKind; fileName: string | null; sizeBytes: number | null } | null;
   replyTo: string | null;
   /** Ms of this machine's clock. */
   since: number;
@@ -21,6 +21,8 @@ export type Outgoing = {
   why: Told | null;
   until: string | null;
   request: SendBody;
+  /** What is uploaded before, and sent as the media of the request. */
+  file: File | null;
 };
 
 /** The messages after an event; one that was sent is among the stored ones from then on. */
@@ -43,21 +45,23 @@ export function refused(why: Told): Pick<Outgoing, "state" | "why" | "until"> {
 }
 
 /** A message that is about to be sent. */
-export function newOutgoing(body: SendBody, key: string, now: number): Outgoing {
+export function newOutgoing(body: SendBody, key: string, now: number, file: File | null = null): Outgoing {
   const { text = "", media, reply_to } = body;
+  const fileName = file?.name ?? fileNameOf(media?.source ?? "");
   return {
     key,
     id: null,
     chatId: body.to,
     body: text,
     kind: body.kind ?? "text",
-    media: media ? { kind: media.kind, fileName: fileNameOf(media.source ?? "") } : null,
+    media: media ? { kind: media.kind, fileName, sizeBytes: file?.size ?? null } : null,
     replyTo: reply_to?.id ?? null,
     since: now,
     state: "sending",
     why: null,
     until: null,
     request: body,
+    file,
   };
 }
 

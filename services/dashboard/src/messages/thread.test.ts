@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Chat } from "../api/types";
-import { chatNamed, kindOfFile, titleOfChat } from "./chats";
+import { chatNamed, kindOfUrl, titleOfChat } from "./chats";
 import { messageEvent, type Incoming, type MessageEvent } from "./events";
 import { newOutgoing, outgoingAfter, type Outgoing } from "./outgoing";
 import { chatsWith, unseen, withEvent, type Messages } from "./thread";
@@ -119,9 +119,9 @@ test("chats and files are called by what they are", () => {
   expect(chatNamed(known, "@ann")).toBe("@ann");
   expect(titleOfChat(CHAT)).toBe("+15550002");
   expect(titleOfChat("12@g.us")).toBe("12@g.us");
-  expect(kindOfFile("https://example.com/a/Photo.JPG?x=1")).toBe("image");
-  expect(kindOfFile("https://example.com/list.pdf")).toBe("document");
-  expect(kindOfFile("no address")).toBe("document");
+  expect(kindOfUrl("https://example.com/a/Photo.JPG?x=1")).toBe("image");
+  expect(kindOfUrl("https://example.com/list.pdf")).toBe("document");
+  expect(kindOfUrl("no address")).toBe("document");
   const media = { kind: "document" as const, source: "https://example.com/list.pdf", file_name: null };
-  expect(newOutgoing({ to: "1", kind: "document", media }, "k", 0).media).toEqual({ kind: "document", fileName: "list.pdf" });
+  expect(newOutgoing({ to: "1", kind: "document", media }, "k", 0).media).toEqual({ kind: "document", fileName: "list.pdf", sizeBytes: null });
 });
