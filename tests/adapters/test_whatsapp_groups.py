@@ -141,6 +141,29 @@ async def test_changes_of_a_group_are_heard(scene: Scene) -> None:
     assert all(abs(datetime.now(UTC) - each["at"]) < timedelta(minutes=1) for each in told)
 
 
+async def test_the_account_hears_that_it_was_taken_in_and_what_was_written_while_it_was_away(scene: Scene) -> None:
+    changes, messages = scene.emulator.group_changes, scene.emulator.messages
+    group = await changes.create("Bob's", scene.bob, [scene.carol])
+    await messages.to_group(scene.bob, group, {"text": "before"})
+    await changes.change("add", group, scene.bob, [scene.alice])
+    told = await scene.changed()
+    assert (told["change"], told["title"], told["chat_id"]) == ("joined", "Bob's", str(group.jid))
+    assert (numbers(told), told["by"]["phone_number"]) == ([ALICE], BOB)
+
+    scene.emulator.drop(scene.alice, 1)
+    _, delivered = await messages.to_group(scene.bob, group, {"text": "while away"})
+    await changes.rename(group, scene.bob, "Ours")
+    assert delivered == 0
+    message = await scene.recorder.message()
+    assert (message.body, message.chat_id) == ("while away", str(group.jid))
+    assert (await scene.changed())["title"] == "Ours"
+    assert texts(scene.carol) == ["before", "while away"]
+
+    await changes.change("remove", group, scene.alice, [scene.alice])
+    left = await scene.changed()
+    assert (left["change"], numbers(left), left["by"]["phone_number"]) == ("left", [ALICE], ALICE)
+
+
 async def test_who_is_removed_reads_nothing_more(scene: Scene) -> None:
     made = await scene.session.create_group("Picnic", [BOB, CAROL])
     await scene.session.send(text(made.id, "to all"))
