@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 
 import uvloop
 
-from benchmarks import bus, create, events, memory, qr, read, send, start
+from benchmarks import burst, bus, create, events, incoming, layout, memory, qr, read, send, start
 from benchmarks.report import HEAD, WIDTHS, Row, line, show
 
 Measure = Callable[[bool], AsyncIterator[Row]]
@@ -23,11 +23,14 @@ ALL: dict[str, Measure] = {
     "start": start.measure,
     "create": create.measure,
     "send": send.measure,
+    "burst": burst.measure,
+    "incoming": incoming.measure,
     "read": read.measure,
     "qr": qr.measure,
     "events": events.measure,
     "memory": memory.measure,
     "bus": bus.measure,
+    "layout": layout.measure,
 }
 AT_MOST_S = 600.0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import nats
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from benchmarks.processes import end
@@ -23,7 +24,8 @@ LAZY = "2m"  # nats-server's default
 
 
 @asynccontextmanager
-async def _server(folder: Path, sync_interval: str) -> AsyncIterator[JetStreamContext]:
+async def served(folder: Path, sync_interval: str = "always") -> AsyncIterator[tuple[int, Client]]:
+    """Run a nats-server of the benchmark's own until the end of the block: its process id and a connection."""
     config = folder / f"{sync_interval}.conf"
     store = f'jetstream {{ store_dir: "{folder / sync_interval}", sync_interval: {sync_interval} }}'
     port = free_port()
@@ -35,13 +37,19 @@ async def _server(folder: Path, sync_interval: str) -> AsyncIterator[JetStreamCo
         await _until_open(port)
         client = await nats.connect(f"nats://127.0.0.1:{port}")
         try:
-            jetstream = client.jetstream()
-            await jetstream.add_stream(name="BENCH", subjects=["bench"])
-            yield jetstream
+            yield process.pid, client
         finally:
             await client.close()
     finally:
         await end(process)
+
+
+@asynccontextmanager
+async def _stream(folder: Path, sync_interval: str) -> AsyncIterator[JetStreamContext]:
+    async with served(folder, sync_interval) as (_, client):
+        jetstream = client.jetstream()
+        await jetstream.add_stream(name="BENCH", subjects=["bench"])
+        yield jetstream
 
 
 async def _until_open(port: int) -> None:
@@ -74,8 +82,8 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
     rounds, singly, many = (3, 200, 2_000) if smoke else (9, 1_000, 10_000)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mim-bench-")))
-        lazy = await stack.enter_async_context(_server(folder, LAZY))
-        always = await stack.enter_async_context(_server(folder, "always"))
+        lazy = await stack.enter_async_context(_stream(folder, LAZY))
+        always = await stack.enter_async_context(_stream(folder, "always"))
         for in_flight, count in ((1, singly), (64, many)):
             lazy_rates, always_rates = [], []
             for number in range(rounds + 1):

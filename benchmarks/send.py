@@ -43,7 +43,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
     """
     rounds, singly, many = (2, 30, 150) if smoke else (7, 200, 1000)
     async with (
-        running(pacing=False) as system,
+        running(env={"MIM_TELEGRAM_PACING": "off"}) as system,
         helper("benchmarks.load") as load,
         helper("benchmarks.baselines.bare_aiogram") as aiogram,
     ):

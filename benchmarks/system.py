@@ -9,7 +9,7 @@ import random
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,10 +75,12 @@ class System:
         code = (await self.call("GET", f"/api/v1/instances/{instance_id}/qr"))["code"]
         await self.control("whatsapp", "scan", qr=code, phone=phone)
 
-    async def ready_bots(self, load: Helper, number: int, rate: float = 0.0) -> list[tuple[str, str]]:
+    async def ready_bots(
+        self, load: Helper, number: int, rate: float = 0.0, more: Json | None = None
+    ) -> list[tuple[str, str]]:
         """Make Telegram bots, a few at a time or at a rate, wait until all are ready; (instance id, token) of each."""
         before = {made["id"] for made in await self._list()}
-        requests = [create_request() for _ in range(number)]
+        requests = [create_request(**(more or {})) for _ in range(number)]
         how: Json = {"rate": rate} if rate else {"once": True, "connections": AT_A_TIME}
         done = await load.ask(port=self.port, requests=requests, expect='"api_key":"mim_', **how)
         if done["wrong"]:
@@ -155,11 +157,11 @@ async def next_event(queue: asyncio.Queue[Seen], name: str, instance_id: str, wi
         raise BrokenError(f"no {name} of {instance_id} within {within_s:g} s") from None
 
 
-def create_request() -> list[str]:
+def create_request(**more: object) -> list[str]:
     """The request that makes and starts one Telegram bot; its token is also its name."""
     token = f"{next(_bots)}:benchmarkbenchmarkbenchmarkbenchmark"
     body = {"user_id": "bench", "provider": "telegram", "type_instance": ["api"], "token": token, "name": token}
-    return ["POST", "/api/v1/instances", json.dumps(body)]
+    return ["POST", "/api/v1/instances", json.dumps(body | more)]
 
 
 def free_port() -> int:
@@ -191,17 +193,16 @@ def flush_note(system: System) -> str:
 
 
 @asynccontextmanager
-async def running(*, sandbox: bool = True, pacing: bool = True) -> AsyncIterator[System]:
+async def running(*, sandbox: bool = True, env: Mapping[str, str] | None = None) -> AsyncIterator[System]:
     """Run a system until the end of the block. Raises: BrokenError if it does not become ready."""
     port, first = free_port(), random.choice(PORTS)
     with tempfile.TemporaryDirectory(prefix="mim-bench-") as name:
         folder = Path(name)
         options = [f"--data-dir={folder / 'data'}", f"--port={port}"]
         options += [f"--instance-ports={first}-{first + INSTANCE_PORTS}", *(["--sandbox"] if sandbox else [])]
-        env = {} if pacing else {"MIM_TELEGRAM_PACING": "off"}
         with (folder / "up.log").open("wb") as errors:
             began = time.perf_counter()
-            process = await python("-m", "mim.cli", "up", *options, stderr=errors, env=env)
+            process = await python("-m", "mim.cli", "up", *options, stderr=errors, env=env or {})
         try:
             await _until_ready(process, folder)
             took_s = time.perf_counter() - began
