@@ -13,7 +13,7 @@ import { When } from "../ui/When";
 import { chatNamed, kindOf, titleOfChat } from "./chats";
 import type { MessageEvent } from "./events";
 import classes from "./messages.module.css";
-import { foundQuery } from "./queries";
+import { CHATS, foundQuery, MOST_CHATS } from "./queries";
 import { useChats } from "./useStored";
 
 const TYPING_MS = 250;
@@ -30,7 +30,8 @@ export function ChatList({ instance, events, chat, onOpen }: Props) {
   const { t } = useTranslation();
   const [typed, setTyped] = useState("");
   const [search] = useDebouncedValue(typed.trim(), TYPING_MS);
-  const { chats, error, refetch } = useChats(instance, search, events);
+  const [limit, setLimit] = useState(CHATS);
+  const { data, chats, error, refetch } = useChats(instance, search, limit, events);
   const [isNew, { toggle, close }] = useDisclosure();
   const isEmpty = chats?.length === 0 && search === "";
 
@@ -67,6 +68,11 @@ export function ChatList({ instance, events, chat, onOpen }: Props) {
           </Entry>
         ))}
       </ul>
+      {data && data.total > data.chats.length && limit < MOST_CHATS && (
+        <Button size="xs" variant="default" m="sm" onClick={() => setLimit(Math.min(MOST_CHATS, limit + CHATS))}>
+          {t("history.more")}
+        </Button>
+      )}
       {search !== "" && <Found instance={instance} search={search} isAlone={chats?.length === 0} onOpen={onOpen} />}
     </nav>
   );

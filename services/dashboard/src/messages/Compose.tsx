@@ -7,6 +7,7 @@ import { problemWith, problemWithUrl } from "../editor/rules";
 import { useLacking } from "../instances/useLacking";
 import { Icon } from "../ui/Icon";
 import { useDenied } from "../ui/session";
+import { usePhone } from "../ui/usePhone";
 import { kindOf, kindOfType, kindOfUrl, MEDIA_KINDS } from "./chats";
 import classes from "./messages.module.css";
 
@@ -27,6 +28,7 @@ export function Compose({ instance, chat, replyTo, onNoReply, onSend }: Props) {
   const [file, setFile] = useState<File | null>(null);
   const [chosen, setChosen] = useState<MediaKind | null>(null);
   const [hasFile, { toggle, close }] = useDisclosure();
+  const isPhone = usePhone();
   const box = useRef<HTMLTextAreaElement>(null);
   const kind = chosen ?? (file ? kindOfType(file.type) : kindOfUrl(url.trim()));
   const lacking = useLacking(instance);
@@ -69,6 +71,7 @@ export function Compose({ instance, chat, replyTo, onNoReply, onSend }: Props) {
         )}
         <Textarea
           ref={box}
+          autoFocus={!isPhone} // there a keyboard would cover what is read
           aria-label={hasFile ? t("messages.caption") : t("send.text")}
           placeholder={hasFile ? t("messages.caption") : t("send.text")}
           value={text}

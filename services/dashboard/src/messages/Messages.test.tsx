@@ -298,6 +298,22 @@ test("whoever is written to first is known by the chat's own id from then on", a
   await waitFor(() => expect(within(screen.getByRole("log")).getAllByText("hello")).toHaveLength(1));
 });
 
+test("more chats are listed when they are asked for", async () => {
+  const user = userEvent.setup();
+  const all = Array.from({ length: 120 }, (_, number) => ({ ...chat, id: `c${number}`, name: `Somebody ${number}` }));
+  server.use(
+    http.get(at("/3001/api/v1/chats"), ({ request }) => {
+      const limit = Number(new URL(request.url).searchParams.get("limit"));
+      return HttpResponse.json({ success: true, chats: all.slice(0, limit), total: all.length });
+    }),
+  );
+  open(TAB);
+  expect(await screen.findByText("Somebody 99")).toBeTruthy();
+  await user.click(screen.getByRole("button", { name: "Show more" }));
+  expect(await screen.findByText("Somebody 119")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Show more" })).toBeNull();
+});
+
 test("a search finds chats and texts, or says that there is none", async () => {
   const user = userEvent.setup();
   const found = (messages: StoredMessage[]) =>

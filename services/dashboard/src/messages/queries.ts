@@ -5,19 +5,21 @@ import { messengerAPI } from "../api/messengerAPI";
 import type { Instance } from "../api/types";
 
 const PAGE = 50;
-const CHATS = 200;
+/** So many chats are listed at first; the gateway lists no more than the other at once. */
+export const CHATS = 100;
+export const MOST_CHATS = 1000;
 const FOUND = 30;
 const WAITING_MS = 5000;
 
 /** All that is stored of an instance's messages begins so. */
 export const storedKey = (id: string) => ["messages", id];
 
-export const chatsQuery = (instance: Instance, search: string) =>
+export const chatsQuery = (instance: Instance, search: string, limit = CHATS) =>
   queryOptions({
-    queryKey: [...storedKey(instance.id), "chats", search],
+    queryKey: [...storedKey(instance.id), "chats", search, limit],
     queryFn: ({ client, signal }) =>
       askPort(client, instance, signal, ({ params, ...how }) => {
-        const query = { limit: CHATS, ...(search && { search }) };
+        const query = { limit, ...(search && { search }) };
         return messengerAPI.GET("/{port}/api/v1/chats", { params: { ...params, query }, ...how });
       }),
     staleTime: 0,

@@ -1,7 +1,7 @@
 /** The chats and threads as they are now: what is stored, with the events since then on top. */
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import type { Instance } from "../api/types";
+import type { Chat, Instance } from "../api/types";
 import { useLive } from "../app/LiveContext";
 import { messageEvent, type MessageEvent } from "./events";
 import { chatsQuery, storedKey, threadQuery } from "./queries";
@@ -43,12 +43,12 @@ export function useMessageEvents(instanceId: string): Events {
   return events;
 }
 
-export function useChats(instance: Instance, search: string, events: Events) {
-  const query = useQuery(chatsQuery(instance, search));
+export function useChats(instance: Instance, search: string, limit: number, events: Events) {
+  const query = useQuery(chatsQuery(instance, search, limit));
   const { data } = query;
   const chats = useMemo(() => {
     // What a search finds is the gateway's to say.
-    return data && (search ? data.chats : events.reduce(chatsWith, data.chats as readonly (typeof data.chats)[number][]));
+    return data && (search ? data.chats : events.reduce<readonly Chat[]>(chatsWith, data.chats));
   }, [data, search, events]);
   return { ...query, chats };
 }

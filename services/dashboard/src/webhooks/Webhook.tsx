@@ -21,7 +21,7 @@ export function Webhook({ instance }: { instance: Instance }) {
       </Empty>
     );
   }
-  const { allowGroups, allowPrivate } = webhook.filters;
+  const { allowGroups, allowPrivate, events } = webhook.filters;
   const chats = [allowPrivate && t("webhook.private"), allowGroups && t("webhook.groups")].filter(Boolean).join(", ");
   return (
     <Stack>
@@ -30,6 +30,7 @@ export function Webhook({ instance }: { instance: Instance }) {
           [t("webhook.url"), webhook.url],
           [t("webhook.state"), webhook.enabled ? t("webhook.enabled") : t("webhook.disabled")],
           [t("webhook.what"), chats || t("webhook.nothing")],
+          [t("webhook.events"), events.length > 0 ? events.join(", ") : t("webhook.incoming")],
         ]}
       />
       <Group align="start">
