@@ -9,9 +9,12 @@ from enum import StrEnum
 
 from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused
 from mim.contracts.fields import Model, Time
+from mim.runtime.session import SessionContext
+from mim.whatsapp_adapter.endings import unreachable
 from mim.whatsapp_adapter.messages import recipient
-from mim.whatsapp_adapter.process import Fields
+from mim.whatsapp_adapter.process import ChildEndedError, ChildProcess, Fields
 
+_WITHIN_S = 30.0
 _LATER_S = 60.0
 _REFUSED = re.compile(r"info query returned status (\d+)")
 
@@ -59,9 +62,26 @@ class GroupMethods(ABC):
     allow or know. Those that change something raise MimError(UNCERTAIN) if it is open whether they did.
     """
 
+    _context: SessionContext
+
     @abstractmethod
+    def _connected(self) -> ChildProcess:
+        """The child process of a connected account. Raises: NotReady."""
+
     async def _ask_about_groups(self, command: str, *, changes: bool, **fields: object) -> Fields:
-        """Ask the child. Raises as the class says."""
+        try:
+            answer = await self._connected().ask(command, _WITHIN_S, **fields)
+        except (TimeoutError, ChildEndedError) as error:
+            why = str(error) or f"no answer within {_WITHIN_S:.0f} s"
+            if changes:
+                raise MimError(ErrorCode.UNCERTAIN, f"it is open whether the group was changed: {why}") from None
+            raise unreachable(why) from None
+        if answer["event"] == "failed":
+            failure = group_failure(answer["message"])
+            self._context.log.warning("whatsapp_group_refused", command=command, code=failure.code, why=failure.message)
+            raise failure
+        self._context.proved()
+        return answer
 
     async def groups(self) -> tuple[Group, ...]:
         """The groups that the account belongs to."""

@@ -32,7 +32,7 @@ from mim.runtime.fetch import sweep
 from mim.runtime.session import SentMessage, SessionContext
 from mim.whatsapp_adapter import login_file
 from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
-from mim.whatsapp_adapter.groups import GroupMethods, group_failure
+from mim.whatsapp_adapter.groups import GroupMethods
 from mim.whatsapp_adapter.messages import (
     account_of,
     address,
@@ -55,7 +55,6 @@ _UPLOAD_WITHIN_S = 25.0  # with the time for the fetch, less than the worker giv
 _LOGOUT_WITHIN_S = 10.0
 _DOWNLOAD_WITHIN_S = 60.0
 _CODE_WITHIN_S = 20.0
-_GROUPS_WITHIN_S = 30.0
 
 _SHOW_WITHIN_S = 20.0
 _WITHOUT_CAPTION = (MessageKind.AUDIO, MessageKind.VOICE, MessageKind.STICKER)
@@ -247,22 +246,6 @@ class WhatsAppSession(GroupMethods):
         answer = await self._ask(child, "download", _DOWNLOAD_WITHIN_S, **fields)
         if answer["event"] == "failed":
             raise download_failure(answer["message"])
-
-    async def _ask_about_groups(self, command: str, *, changes: bool, **fields: object) -> Fields:
-        """See `GroupMethods`."""
-        try:
-            answer = await self._connected().ask(command, _GROUPS_WITHIN_S, **fields)
-        except (TimeoutError, ChildEndedError) as error:
-            why = str(error) or f"no answer within {_GROUPS_WITHIN_S:.0f} s"
-            if changes:
-                raise MimError(ErrorCode.UNCERTAIN, f"it is open whether the group was changed: {why}") from None
-            raise unreachable(why) from None
-        if answer["event"] == "failed":
-            failure = group_failure(answer["message"])
-            self._log.warning("whatsapp_group_refused", command=command, code=failure.code, why=failure.message)
-            raise failure
-        self._context.proved()
-        return answer
 
     async def logout(self) -> None:
         """Unlink the device at WhatsApp, if connected."""
