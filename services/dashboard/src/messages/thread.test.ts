@@ -3,7 +3,7 @@ import type { Chat } from "../api/types";
 import { chatNamed, kindOfUrl, titleOfChat } from "./chats";
 import { messageEvent, type Incoming, type MessageEvent } from "./events";
 import { newOutgoing, outgoingAfter, type Outgoing } from "./outgoing";
-import { chatsWith, unseen, withEvent, type Messages } from "./thread";
+import { chatsWith, unseen, withEvents, type Messages } from "./thread";
 
 const CHAT = "15550002@s.whatsapp.net";
 const AT = "2026-01-02T03:04:05.000Z";
@@ -24,7 +24,7 @@ const receipt = (name: "delivered" | "read", id: string): MessageEvent => ({
   at: AT,
   data: { messenger_ids: [id], ids: [], chat_id: CHAT },
 });
-const fold = (...events: MessageEvent[]): Messages => events.reduce((all, each) => withEvent(all, CHAT, each), [] as Messages);
+const fold = (...events: MessageEvent[]): Messages => withEvents([], CHAT, events);
 
 test("a message is there once, however often it is told, and other chats' are not", () => {
   const all = fold(incoming("A"), incoming("A"), sent("m1", "B"), sent("m1", "B"), incoming("C", { chat_id: "other" }));
@@ -37,6 +37,7 @@ test("a message is there once, however often it is told, and other chats' are no
 test("a receipt never takes a status back, and is for own messages only", () => {
   const all = fold(incoming("A"), sent("m1", "B"), receipt("read", "B"), receipt("delivered", "B"), receipt("read", "A"));
   expect(all.map((each) => each.status)).toEqual(["received", "read"]);
+  expect(fold(receipt("delivered", "B"), receipt("read", "B"), sent("m1", "B"))[0]?.status).toBe("read");
 });
 
 test("edits, deletions and reactions change the message, whoever did them", () => {
@@ -51,10 +52,10 @@ test("edits, deletions and reactions change the message, whoever did them", () =
   );
   expect(all[0]).toMatchObject({ body: "hi!", edited: true, reactions: { c1: "👍", me: "🎉" } });
   expect(all[1]).toMatchObject({ body: "hello!", edited: true });
-  const later = [
-    { name: "reaction", at: AT, data: { ...change, emoji: "" } } as const,
-    { name: "deleted", at: AT, data: change } as const,
-  ].reduce((before, each) => withEvent(before, CHAT, each), all);
+  const later = withEvents(all, CHAT, [
+    { name: "reaction", at: AT, data: { ...change, emoji: "" } },
+    { name: "deleted", at: AT, data: change },
+  ]);
   expect(later[0]).toMatchObject({ body: "", deleted: true, reactions: { me: "🎉" } });
 });
 

@@ -9,8 +9,16 @@ const RANKS = ["received", "sent", "delivered", "read"] as const;
 /** Under this name the account's own reaction stands. */
 const ME = "me";
 
-/** The messages of a chat, oldest first, after an event. */
-export function withEvent(before: Messages, chatId: string, event: MessageEvent): Messages {
+/** The messages of a chat, oldest first, after events. A receipt may be told before the sending that it is about. */
+export function withEvents(stored: Messages, chatId: string, events: readonly MessageEvent[]): Messages {
+  const receipts = events.filter(isReceipt);
+  const others = events.filter((each) => !isReceipt(each));
+  return [...others, ...receipts].reduce((before, event) => withEvent(before, chatId, event), stored);
+}
+
+const isReceipt = ({ name }: MessageEvent): boolean => name === "delivered" || name === "read";
+
+function withEvent(before: Messages, chatId: string, event: MessageEvent): Messages {
   const { name, data } = event;
   switch (name) {
     case "received":

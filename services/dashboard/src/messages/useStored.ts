@@ -5,7 +5,7 @@ import type { Chat, Instance } from "../api/types";
 import { useLive } from "../app/LiveContext";
 import { messageEvent, type MessageEvent } from "./events";
 import { chatsQuery, storedKey, threadQuery } from "./queries";
-import { chatsWith, withEvent, type Messages } from "./thread";
+import { chatsWith, withEvents } from "./thread";
 
 type Events = readonly MessageEvent[];
 
@@ -60,7 +60,7 @@ export function useThread(instance: Instance, chat: string, events: Events) {
   const messages = useMemo(() => {
     if (!data) return undefined;
     const stored = new Map(data.pages.flatMap((page) => page.messages).map((each) => [each.id, each]));
-    return events.reduce((before, event) => withEvent(before, chat, event), [...stored.values()].reverse() as Messages);
+    return withEvents([...stored.values()].reverse(), chat, events);
   }, [data, events, chat]);
   return { ...query, messages };
 }
