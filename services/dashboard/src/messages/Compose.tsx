@@ -29,6 +29,7 @@ export function Compose({ instance, chat, replyTo, onNoReply, onSend }: Props) {
   const [chosen, setChosen] = useState<MediaKind | null>(null);
   const [hasFile, { toggle, close }] = useDisclosure();
   const isPhone = usePhone();
+  const size = isPhone ? "xs" : "sm";
   const box = useRef<HTMLTextAreaElement>(null);
   const kind = chosen ?? (file ? kindOfType(file.type) : kindOfUrl(url.trim()));
   const lacking = useLacking(instance);
@@ -87,10 +88,10 @@ export function Compose({ instance, chat, replyTo, onNoReply, onSend }: Props) {
             {denied ?? t("messages.keys")}
           </Text>
           <Group gap="xs" wrap="nowrap">
-            <Button variant="default" size="sm" aria-expanded={hasFile} onClick={toggle} disabled={!!denied} title={denied}>
+            <Button variant="default" size={size} aria-expanded={hasFile} onClick={toggle} disabled={!!denied} title={denied}>
               {t("messages.file")}
             </Button>
-            <Button type="submit" size="sm" disabled={isOff} title={denied} leftSection={<Icon name="send" size={16} />}>
+            <Button type="submit" size={size} disabled={isOff} title={denied} leftSection={<Icon name="send" size={16} />}>
               {t("send.submit")}
             </Button>
           </Group>
