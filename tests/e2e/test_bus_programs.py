@@ -135,7 +135,7 @@ async def test_an_instance_is_updated_by_command(system: System) -> None:
     assert (outcome["ok"], outcome["status"]) == (True, "client_ready")
     now = await shown_with(system, instance_id, name="Стойка 1")
     assert now["api_webhook_schema"]["url"] == hook["url"]
-    assert now["api_webhook_schema"]["filters"] == {"allowGroups": False, "allowPrivate": True}
+    assert now["api_webhook_schema"]["filters"] == {"allowGroups": False, "allowPrivate": True, "events": []}
 
     assert (await outcome_of(client, update, {"removed": ["name", "webhook"]}))["ok"]
     await shown_with(system, instance_id, name=None, api_webhook_schema=None)
