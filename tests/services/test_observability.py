@@ -86,11 +86,14 @@ class Program:
         self.process = process
 
     async def ready(self) -> None:
+        await self.says(b"service_ready")
+
+    async def says(self, event: bytes) -> None:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
-            if b"service_ready" in line:
+            if event in line:
                 return
-        pytest.fail("it ended instead of getting ready")
+        pytest.fail(f"it ended without {event.decode()}")
 
     async def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -110,6 +113,14 @@ async def running(settings: Settings, name: str = "probe", **more: str) -> Async
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_a_service_that_waits_for_a_bus_ends_when_it_is_told_to(settings: Settings) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and not listening
+        async with running(settings, MIM_NATS_URL=f"nats://127.0.0.1:{nobody.getsockname()[1]}") as program:
+            await program.says(b"bus_error")
+            assert await program.end() == 0
 
 
 async def test_a_service_answers_how_it_is(bus: Bus, settings: Settings, eventually: Eventually) -> None:

@@ -63,10 +63,21 @@ def run(name: str, build: Build, settings: Settings) -> int:
 
 
 async def _serve(name: str, build: Build, settings: Settings) -> int:
-    stop = asyncio.Event()
+    stop, ready = asyncio.Event(), asyncio.Event()
+    serving = asyncio.create_task(_serve_until(stop, ready, name, build, settings))
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
+    await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if not ready.is_set():
+        serving.cancel()  # it may be waiting for a bus that never comes
+    try:
+        return await serving
+    except asyncio.CancelledError:
+        return 0
+
+
+async def _serve_until(stop: asyncio.Event, ready: asyncio.Event, name: str, build: Build, settings: Settings) -> int:
     async with buses.connect(settings, name, [dead_letters(name)]) as bus:
         bus.broker.context.set_global("bus", bus)
         await bus.surely(lambda: _provision(bus))
@@ -79,6 +90,7 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
             await bus.nc.flush(5)
             await bus.nc.flush(5)
             _settle_down()
+            ready.set()
             log.info("service_ready")
             await _first(stop, bus.closed)
         log.info("service_stopped")
