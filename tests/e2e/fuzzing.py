@@ -166,6 +166,8 @@ class Caller:
             "service": lambda: self._random.choice(self._world.services),
             "token_id": self._create_token,
             "delivery_id": lambda: self._delivery(instance["instance_id"]),
+            "bulk_id": lambda: self._bulk(instance),
+            "message": lambda: str(self._random.randrange(20)),
         }
         case.path_parameters = {part: known[part]() for part in parts}
         if "port" in parts:
@@ -176,6 +178,15 @@ class Caller:
         path = f"{self._world.url}/api/v1/instances/{instance_id}/webhook/deliveries"
         found = self._session.get(path, timeout=ANSWER_S).json().get("deliveries", [])
         return str(self._random.choice(found)["id"]) if found else str(UUID(int=self._random.getrandbits(128)))
+
+    def _bulk(self, instance: Json) -> str:
+        """A bulk message of an instance, or one that does not exist."""
+        path, headers = (
+            f"{self._world.url}/{instance['port']}/api/v1/bulk",
+            {"Authorization": f"Bearer {instance['api_key']}"},
+        )
+        found = self._session.get(path, headers=headers, timeout=ANSWER_S).json().get("bulks", [])
+        return str(self._random.choice(found)["id"]) if found else f"{self._random.getrandbits(128):032x}"
 
     def _fill(self, body: Any) -> bool:
         """Give a body what its form alone does not tell, at any depth. Whether there was something to give."""

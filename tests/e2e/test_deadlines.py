@@ -42,10 +42,13 @@ SENDS = {
     *("send", "port_send", "send_message", "send_media", "telegram_send", "telegram_send_message"),
     *("telegram_send_media", "whatsapp_send"),
 }
+FILES = {route.operation for route in routes.PORTS if route.path.endswith("/media")}
 CHANGES = {"start", "stop", "restart", "logout", "delete", "update", "rotate_api_key", "clear_errors"}
 LOGINS = {"qr", "current_qr", "login_step", "login", "pairing_code"}
 FROM_MEMORY = {"get", "list", "auth_status", "memory", "activity_stats", "memory_stats", "active_providers", "ports"}
-NO_DELIVERY = "the instance has no delivery"
+NOT_THERE = re.compile(
+    "the instance has no (delivery|bulk message)|there is no message .* with a file"
+)  # told as always
 NOWHERE = "MEDIA_UNREACHABLE"  # the file of `calls.NOWHERE`, told as always where the worker gets so far
 
 # What an answer names while a dependency is silent. On a busy machine the bus may be late beside it.
@@ -88,7 +91,8 @@ class Job:
         if self.route.operation in SENDS:
             return SEND_S if self.way == "gateway" else SEND_THROUGH_GATEWAY_S
         if self.way == "through":
-            return THROUGH_S if self.route.method == "GET" else SEND_THROUGH_GATEWAY_S
+            short = self.route.method == "GET" and self.route.operation not in FILES
+            return THROUGH_S if short else SEND_THROUGH_GATEWAY_S
         if self.route.operation in ("pairing_code", "login"):
             return LOGIN_S
         return CHANGE_S if self.route.operation in CHANGES else LIMIT_S
@@ -197,7 +201,8 @@ async def call(session: aiohttp.ClientSession, job: Job) -> Seen:
         async with session.ws_connect(job.path):
             return Seen(job, 101, time.monotonic() - began)
     headers = {"Authorization": f"Bearer {job.target.key}"} if job.way != "gateway" else {}
-    request = session.request(job.route.method, job.path, json=body_of(job.route), headers=headers)
+    body = {"data": b"a file"} if job.route.operation.endswith("upload") else {"json": body_of(job.route)}
+    request = session.request(job.route.method, job.path, headers=headers, **body)
     async with asyncio.timeout(HARD_S + 2), request as response:
         seen = Seen(job, response.status, time.monotonic() - began)
         if response.content_type == "application/json":
@@ -222,7 +227,7 @@ def judge(seen: Seen, dependency: str, busy_s: float) -> str | None:
         # Through the gateway the gateway itself may have to say that nobody answers.
         if code not in {*route.codes, *(("TIMEOUT", "NO_WORKER") if seen.job.way == "through" else ())}:
             return "no documented code"
-        ordinary = code == NOWHERE or NO_DELIVERY in seen.told
+        ordinary = code == NOWHERE or NOT_THERE.search(seen.told) is not None
     if ordinary or seen.job.route.operation == "health":
         return None
     if BUS.search(seen.told) or re.search(NAMED[dependency], seen.told):

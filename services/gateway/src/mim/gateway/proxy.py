@@ -6,6 +6,7 @@ gateway shows the key in its place.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -77,18 +78,24 @@ class Proxy:
         # As it came: an encoded slash in a chat's id stays one.
         target = URL(f"{url}/{request.rel_url.raw_path.split('/', 2)[2]}", encoded=True)
         target = target.with_query(request.rel_url.query)
+        is_file = _is_file(request)
+        patience = asyncio.timeout(ANSWER_S if is_file else None)
+        upload = _passing(request.content, patience) if request.method == "PUT" else None
         try:
-            async with self._session.request(
-                request.method,
-                target,
-                headers=headers,
-                data=request.content if request.method == "PUT" else await request.read() or None,
-                allow_redirects=False,
-                timeout=_FILE if _is_file(request) else _READ if request.method in ("GET", "HEAD") else _CHANGE,
-            ) as answer:
+            async with (
+                patience,
+                self._session.request(
+                    request.method,
+                    target,
+                    headers=headers,
+                    data=upload or await request.read() or None,
+                    allow_redirects=False,
+                    timeout=_FILE if is_file else _READ if request.method in ("GET", "HEAD") else _CHANGE,
+                ) as answer,
+            ):
                 kept = {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED}
-                if _is_file(request) and answer.status == 200:
-                    return await _passed_on(request, answer, kept)
+                if is_file and answer.status == 200:
+                    return await _passed_on(request, answer, kept, patience)
                 body = await answer.read()
         except TimeoutError:
             message = f"the worker of the instance {record.id} did not answer in time; it is {record.status}"
@@ -119,14 +126,21 @@ def _is_file(request: web.Request) -> bool:
     return request.method == "PUT" or request.match_info["tail"].endswith("/media")
 
 
+async def _passing(content: aiohttp.StreamReader, patience: asyncio.Timeout) -> AsyncIterator[bytes]:
+    """A file, block by block; as long as it moves on there is time. Who is silent is not waited for till `FILE_S`."""
+    async for block in content.iter_chunked(BLOCK):
+        patience.reschedule(asyncio.get_running_loop().time() + ANSWER_S)
+        yield block
+
+
 async def _passed_on(
-    request: web.Request, answer: aiohttp.ClientResponse, headers: dict[str, str]
+    request: web.Request, answer: aiohttp.ClientResponse, headers: dict[str, str], patience: asyncio.Timeout
 ) -> web.StreamResponse:
     """A file, block by block."""
     response = web.StreamResponse(status=answer.status, headers=headers)
     response.content_length = answer.content_length
     await response.prepare(request)
-    async for block in answer.content.iter_chunked(BLOCK):
+    async for block in _passing(answer.content, patience):
         await response.write(block)
     await response.write_eof()
     return response
