@@ -42,6 +42,7 @@ log = structlog.get_logger()
 MAX_DELIVERIES = 20
 RETRY_S = 1.0
 CANCELS = 3
+START_S = 2.0  # a start under way is finished before the service ends, if it can be
 GC_THRESHOLD = 20_000  # new containers between collections; a request makes a few hundred
 VERBS = frozenset({"create", "update", *Verb})
 # A secret in text that is no JSON: the value up to its closing quote or brace, or to its end where it has neither.
@@ -70,7 +71,9 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
         loop.add_signal_handler(signum, stop.set)
     await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if not ready.is_set():
-        serving.cancel()  # it may be waiting for a bus that never comes
+        await asyncio.wait({serving}, timeout=START_S)
+    if not ready.is_set():
+        serving.cancel()  # it waits for a bus that is away
     try:
         return await serving
     except asyncio.CancelledError:
