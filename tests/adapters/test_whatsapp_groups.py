@@ -14,13 +14,14 @@ from tests.adapters.test_whatsapp_emulator import call
 from tests.adapters.test_whatsapp_session import ALICE, BOB, Recorder, link, running, text, until
 
 from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused
+from mim.contracts.groups import ParticipantChange
 from mim.contracts.values import IncomingMessage
 from mim.emulators.whatsapp import WhatsAppEmulator, serve
 from mim.emulators.whatsapp.groups import Group
 from mim.emulators.whatsapp.nodes import Jid
 from mim.emulators.whatsapp.phones import Phone
 from mim.emulators.whatsapp.reading import address_of
-from mim.whatsapp_adapter.groups import ParticipantChange, group_address, group_failure
+from mim.whatsapp_adapter.groups import group_address, group_failure
 from mim.whatsapp_adapter.session import WhatsAppSession
 
 CAROL = "15550003333"
@@ -168,8 +169,8 @@ async def test_who_is_removed_reads_nothing_more(scene: Scene) -> None:
     made = await scene.session.create_group("Picnic", [BOB, CAROL])
     await scene.session.send(text(made.id, "to all"))
     await scene.heard(scene.bob, scene.group(made.id), "from Bob")
-    (gone,) = await scene.session.participants(made.id, ParticipantChange.REMOVE, [CAROL])
-    assert (gone.id, gone.error) == (CAROL, None)
+    (gone,) = await scene.session.change_participants(made.id, ParticipantChange.REMOVE, [CAROL])
+    assert (gone.id, gone.problem) == (CAROL, None)
     await scene.session.send(text(made.id, "to the rest"))
     await scene.heard(scene.bob, scene.group(made.id), "from Bob, later")
     assert texts(scene.carol) == ["to all", "from Bob"]
@@ -187,9 +188,13 @@ async def test_who_is_removed_reads_nothing_more(scene: Scene) -> None:
 
 async def test_people_are_added_and_promoted_and_invited(scene: Scene) -> None:
     made = await scene.session.create_group("Picnic", [BOB])
-    change = scene.session.participants
+    change = scene.session.change_participants
     added = await change(made.id, ParticipantChange.ADD, [CAROL, BOB, "+1 999 888 7777"])
-    assert [(each.id, each.error) for each in added] == [(CAROL, None), (BOB, 409), ("19998887777", 404)]
+    assert [(each.id, each.problem) for each in added] == [
+        (CAROL, None),
+        (BOB, "already_there"),
+        ("19998887777", "not_found"),
+    ]
     await scene.session.send(text(made.id, "welcome"))
     assert texts(scene.carol) == ["welcome"]
     assert [each.is_admin for each in await change(made.id, ParticipantChange.PROMOTE, [CAROL])] == [True]
@@ -197,18 +202,18 @@ async def test_people_are_added_and_promoted_and_invited(scene: Scene) -> None:
     await change(made.id, ParticipantChange.DEMOTE, [CAROL])
     assert [each.id for each in (await scene.session.group(made.id)).participants if each.is_admin] == [ALICE]
 
-    invite = await scene.session.invite(made.id)
+    invite = await scene.session.invite_link(made.id, renew=False)
     assert invite == f"https://chat.whatsapp.com/{scene.group(made.id).code}"
-    assert await scene.session.invite(made.id) == invite
-    assert await scene.session.invite(made.id, renew=True) != invite
+    assert await scene.session.invite_link(made.id, renew=False) == invite
+    assert await scene.session.invite_link(made.id, renew=True) != invite
 
 
 async def test_what_only_admins_may_do_is_refused_to_others(scene: Scene) -> None:
     group = await scene.group_of_bob()
     with pytest.raises(Refused) as kept:
-        await scene.session.participants(str(group.jid), ParticipantChange.REMOVE, [CAROL])
+        await scene.session.change_participants(str(group.jid), ParticipantChange.REMOVE, [CAROL])
     with pytest.raises(Refused) as untold:
-        await scene.session.invite(str(group.jid))
+        await scene.session.invite_link(str(group.jid), renew=False)
     assert kept.value.code is untold.value.code is ErrorCode.MESSENGER_REFUSED
     with pytest.raises(Refused) as unnamed:
         await scene.session.create_group("x" * 101, [BOB])

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from telethon import TelegramClient, events
+from telethon import TelegramClient, events, utils
 from telethon.tl import functions, types
 
 from mim.contracts.content import Media, MessageKind
@@ -38,6 +38,7 @@ from mim.emulators.mtproto.describe import messages_of
 from mim.emulators.mtproto.logins import token_of
 from mim.emulators.mtproto.people import Person
 from mim.emulators.whatsapp import WhatsAppEmulator
+from mim.emulators.whatsapp.nodes import Jid
 from mim.runtime.fetch import Fetched, Limits
 from mim.runtime.media import file_of
 from mim.runtime.session import SentMessage, Session
@@ -196,6 +197,24 @@ class Messenger(ABC):
         """The person reads the chat; which receipts there will be."""
         return ("delivered", "read")
 
+    @property
+    @abstractmethod
+    def person_id(self) -> str:
+        """The person as a participant of groups."""
+
+    @property
+    @abstractmethod
+    def third(self) -> str:
+        """Somebody else who can be added to a group."""
+
+    @abstractmethod
+    async def has_group(self, title: str) -> str:
+        """A group of the person's in which the account is an admin; its id."""
+
+    @abstractmethod
+    async def says_in(self, group: str, text: str) -> None:
+        """The person writes in a group."""
+
     @abstractmethod
     def saw(self, kind: MessageKind, target: str = "") -> bool:
         """Whether the person saw `typing`, or that the account read their message `target`."""
@@ -254,6 +273,21 @@ class TelegramBot(Messenger):
         else:
             self.emulator.react(self.bot, self.chat, int(target), text)
 
+    @property
+    def person_id(self) -> str:
+        return self.chat
+
+    @property
+    def third(self) -> str:
+        return "1003"
+
+    async def has_group(self, title: str) -> str:
+        people = {int(self.chat): "Anna", int(self.third): "Carol"}
+        return str(self.emulator.add_group(self.bot, -1001234, title, people)["id"])
+
+    async def says_in(self, group: str, text: str) -> None:
+        self.emulator.say(self.bot, group, text)
+
     def saw(self, kind: MessageKind, target: str = "") -> bool:
         assert not target, "a bot cannot show that it read a message"
         return kind is MessageKind.TYPING and (self.bot, self.chat, "typing") in self.emulator.actions
@@ -290,6 +324,25 @@ class WhatsAppAccount(Messenger):
 
     async def does(self, kind: str, target: str, text: str = "") -> None:
         await self.says(target=target, own=True, **{kind: text})
+
+    @property
+    def person_id(self) -> str:
+        return self.other
+
+    @property
+    def third(self) -> str:
+        return "15550003333"
+
+    async def has_group(self, title: str) -> str:
+        phones, changes = self.emulator.phones, self.emulator.group_changes
+        own, other = phones.get(self.own), phones.get(self.other)
+        group = await changes.create(title, other, [own])
+        await changes.change("promote", group, other, [own])
+        return str(group.jid)
+
+    async def says_in(self, group: str, text: str) -> None:
+        found = self.emulator.groups.get(Jid(group.partition("@")[0], "g.us"))
+        await self.emulator.messages.to_group(self.emulator.phones.get(self.other), found, {"text": text})
 
     def saw(self, kind: MessageKind, target: str = "") -> bool:
         events = self.emulator.messages.events
@@ -369,6 +422,26 @@ class TelegramUser(Messenger):
         await self.client.send_read_acknowledge("own_account")
         return ("read",)  # Telegram does not tell when a message arrived
 
+    @property
+    def person_id(self) -> str:
+        return str(self.person.id)
+
+    @property
+    def third(self) -> str:
+        return "@carol_c"
+
+    async def has_group(self, title: str) -> str:
+        own = await self.client.get_input_entity("own_account")
+        updates = await self.client(functions.channels.CreateChannelRequest(title, "", megagroup=True))
+        group = updates.chats[0]
+        await self.client(functions.channels.InviteToChannelRequest(group, [own]))
+        await self.client.edit_admin(group, own, invite_users=True, ban_users=True, add_admins=True)
+        return str(utils.get_peer_id(group))
+
+    async def says_in(self, group: str, text: str) -> None:
+        await self.client.get_dialogs()
+        await self.client.send_message(int(group), text)
+
     def saw(self, kind: MessageKind, target: str = "") -> bool:
         del target  # a chat is read up to a message
         return kind in self.noticed
@@ -410,6 +483,7 @@ async def _telegram_user(folder: Path) -> AsyncIterator[Messenger]:
     async with mtproto.serve() as emulator:
         own = emulator.world.people.add(phone="15550001111", name="Own Account", username="own_account")
         person = emulator.world.people.add(phone="15550002222", name="Bob", username="bob_b")
+        emulator.world.people.add(phone="15550003333", name="Carol", username="carol_c")
         recorder = Recorder(folder / "session", user_settings(emulator, folder), login=LoginKind.USER)
         session = UserSession(recorder)
         async with _client_of(emulator, person) as client, _running(session):
@@ -497,6 +571,7 @@ async def _whatsapp(folder: Path) -> AsyncIterator[Messenger]:
             kind=ACCOUNTS["whatsapp"], recorder=recorder, session=session, chat="+1 555 000 2222", emulator=emulator
         )
         emulator.phones.get(account.other, "Bob")
+        emulator.phones.get(account.third, "Carol")
         async with _running(session):
             code, _ = await recorder.next("qr_ready")
             await emulator.pairing.scan(code, account.own)

@@ -12,8 +12,10 @@ from tests.contract.messengers import ACCOUNTS, Kind, connected, until
 
 from mim.contracts.content import Content, Media, MediaKind, MessageKind, MessageRef
 from mim.contracts.errors import ErrorCode, Refused, Rejected
+from mim.contracts.groups import Group, ParticipantChange
 from mim.contracts.login import LoginKind
 from mim.contracts.providers import PROVIDERS, check_supported
+from mim.contracts.states import Provider
 
 if TYPE_CHECKING:
     from tests.conftest import Files
@@ -168,6 +170,71 @@ async def hears_what_is_done_to_messages(messenger: Messenger, said: str, chat: 
     if messenger.can("receipts"):  # a bot is not told of deletions
         await messenger.does("delete", said)
         assert (await messenger.hears("deleted")).messenger_id == said
+
+
+async def test_what_is_told_of_a_group_and_done_in_it(messenger: Messenger) -> None:
+    session, person = messenger.session, messenger.person_id
+    group_id = await messenger.has_group("Picnic")
+    await messenger.says_in(group_id, "who brings bread?")
+    heard = await messenger.hears("received")
+    assert (heard.chat_id, heard.is_group, heard.body) == (group_id, True, "who brings bread?")
+
+    group = await session.group(group_id)
+    assert (group.id, group.title) == (group_id, "Picnic")
+    assert group.participants_count >= 2
+    if messenger.can("group_list"):
+        assert [(each.id, each.title) for each in await session.groups()] == [(group_id, "Picnic")]
+    link = await session.invite_link(group_id, renew=False)
+    assert link.startswith("https://")
+    assert await session.invite_link(group_id, renew=False) == link
+    assert await session.invite_link(group_id, renew=True) != link
+
+    change = session.change_participants
+    if messenger.can("group_add"):
+        added = await change(group_id, ParticipantChange.ADD, [messenger.third, person, "+1 999 888 7777"])
+        assert [each.problem for each in added] == [None, "already_there", "not_found"]
+        third = added[0].id
+    else:
+        third = messenger.third
+        with pytest.raises(Rejected, match="adds nobody"):
+            await change(group_id, ParticipantChange.ADD, [third])
+    if third not in admins(group):
+        (promoted,) = await change(group_id, ParticipantChange.PROMOTE, [third])
+        assert (promoted.id, promoted.is_admin, promoted.problem) == (third, True, None)
+        assert third in admins(await session.group(group_id))
+        await change(group_id, ParticipantChange.DEMOTE, [third])
+        assert third not in admins(await session.group(group_id))
+        before = (await session.group(group_id)).participants_count
+        (gone,) = await change(group_id, ParticipantChange.REMOVE, [third])
+        assert (gone.id, gone.problem) == (third, None)
+        assert (await session.group(group_id)).participants_count == before - 1
+    assert [each.problem for each in await change(group_id, ParticipantChange.REMOVE, [third])] == ["not_found"]
+
+
+async def test_a_group_that_an_account_makes(messenger: Messenger) -> None:
+    if not messenger.can("group_create"):
+        with pytest.raises(Rejected) as refused:
+            await messenger.session.create_group("Picnic", [messenger.person_id])
+        assert refused.value.code is ErrorCode.NOT_SUPPORTED
+        return
+    made = await messenger.session.create_group("Picnic", [messenger.chat])
+    assert made.title == "Picnic"
+    assert messenger.person_id in [each.id for each in made.participants]
+    assert [each.id for each in await messenger.session.groups()] == [made.id]
+    await messenger.says_in(made.id, "thank you")
+    assert (await messenger.hears("received")).chat_id == made.id
+
+
+async def test_a_group_that_an_account_is_not_in(messenger: Messenger) -> None:
+    nowhere = "120363025246125486@g.us" if messenger.kind.provider is Provider.WHATSAPPWEB else "-100987654321"
+    for asked in (messenger.session.group(nowhere), messenger.session.invite_link(nowhere, renew=True)):
+        with pytest.raises(Refused) as refused:
+            await asked
+        assert refused.value.code is ErrorCode.NOT_FOUND
+
+
+def admins(group: Group) -> list[str]:
+    return [each.id for each in group.participants if each.is_admin]
 
 
 @pytest.mark.parametrize("account", ACCOUNTS.values(), ids=ACCOUNTS)

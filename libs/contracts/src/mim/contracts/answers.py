@@ -930,13 +930,6 @@ class ContactList(Answer):
     total: int
 
 
-class GroupList(Answer):
-    """Groups, the latest first."""
-
-    groups: list[Chat]
-    total: int
-
-
 class MessageList(Answer):
     """The newest messages of a chat, newest first."""
 

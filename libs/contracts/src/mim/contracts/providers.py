@@ -37,6 +37,14 @@ class Capability(StrEnum):
     FORMATTING = "formatting"
     RECEIPTS = "receipts"
     GROUPS = "groups"
+    """Takes part in groups and knows about them; what else can be done about groups follows."""
+    GROUP_LIST = "group_list"
+    GROUP_CREATE = "group_create"
+    GROUP_ADD = "group_add"
+    GROUP_REMOVE = "group_remove"
+    GROUP_ADMINS = "group_admins"
+    """Makes people in a group admins, and takes that back."""
+    GROUP_INVITE = "group_invite"
     QR_LOGIN = "qr_login"
     PAIRING_CODE = "pairing_code"
     PHONE_LOGIN = "phone_login"
@@ -93,9 +101,12 @@ _EVERYWHERE = (
     Capability.TYPING,
     Capability.REPLY,
     Capability.GROUPS,
+    Capability.GROUP_REMOVE,
+    Capability.GROUP_ADMINS,
+    Capability.GROUP_INVITE,
     Capability.PROXY,
 )
-
+_GROUPS = (Capability.GROUP_LIST, Capability.GROUP_CREATE, Capability.GROUP_ADD)
 
 _BOT = (*_EVERYWHERE, Capability.FORWARD, Capability.FORMATTING, Capability.TOKEN_LOGIN)
 _USER = (
@@ -104,6 +115,7 @@ _USER = (
     Capability.FORMATTING,
     Capability.READ,
     Capability.RECEIPTS,
+    *_GROUPS,
     Capability.QR_LOGIN,
     Capability.PHONE_LOGIN,
 )
@@ -130,6 +142,7 @@ PROVIDERS: dict[Provider, ProviderDescription] = {
             *_EVERYWHERE,
             Capability.READ,
             Capability.RECEIPTS,
+            *_GROUPS,
             Capability.QR_LOGIN,
             Capability.PAIRING_CODE,
         ),
@@ -166,15 +179,25 @@ PROVIDERS: dict[Provider, ProviderDescription] = {
 }
 
 
+def check_can(provider: Provider, login: LoginKind | None, capability: Capability) -> None:
+    """Raises: Rejected (NOT_SUPPORTED) if accounts of the provider that log in so lack the capability."""
+    can = PROVIDERS[provider].can(login)
+    if capability.value not in can:
+        raise _cannot(provider, login, [capability.value], [word.value for word in Capability if word.value in can])
+
+
 def check_supported(provider: Provider, login: LoginKind | None, content: Content) -> None:
     """Raises: Rejected (NOT_SUPPORTED) if accounts of the provider that log in so cannot say or do this."""
-    description = PROVIDERS[provider]
+    can = PROVIDERS[provider].can(login)
     wanted = [content.kind.value]
     wanted += ["reply"] if content.reply_to else []
     wanted += ["formatting"] if content.parse_mode else []
-    can = description.can(login)
     if lacking := [word for word in wanted if word not in can]:
-        known = ", ".join(kind.value for kind in MessageKind if kind.value in can)
-        who = f"{description.title} {login}" if login else description.title
-        message = f"a {who} account cannot do this: {', '.join(lacking)}; what it can: {known}"
-        raise Rejected(ErrorCode.NOT_SUPPORTED, message)
+        raise _cannot(provider, login, lacking, [kind.value for kind in MessageKind if kind.value in can])
+
+
+def _cannot(provider: Provider, login: LoginKind | None, lacking: list[str], known: list[str]) -> Rejected:
+    title = PROVIDERS[provider].title
+    who = f"{title} {login}" if login else title
+    message = f"a {who} account cannot do this: {', '.join(lacking)}; what it can: {', '.join(known)}"
+    return Rejected(ErrorCode.NOT_SUPPORTED, message)

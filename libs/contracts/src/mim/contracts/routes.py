@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from mim.contracts import answers as a
-from mim.contracts import api, bulk
+from mim.contracts import api, bulk, groups
 from mim.contracts import deliveries as d
 from mim.contracts.errors import ErrorCode as E
 from mim.contracts.fields import Model
@@ -50,6 +50,19 @@ SEND = (
     E.MEDIA_REFUSED,
     E.UNCERTAIN,
 )
+ASK = (
+    E.NOT_READY,
+    E.NOT_SUPPORTED,
+    E.INVALID_FIELDS,
+    E.MESSENGER_UNREACHABLE,
+    E.MESSENGER_REFUSED,
+    E.RECIPIENT_UNKNOWN,
+    E.RECIPIENT_BLOCKED,
+    E.RATE_LIMITED,
+    E.UNCERTAIN,
+    E.INTERNAL,
+)
+"""What is asked of the messenger itself."""
 UPLOAD = BUS
 DOWNLOAD = (*BUS, E.NOT_READY, E.MEDIA_UNREACHABLE, E.MEDIA_REFUSED, E.MESSENGER_UNREACHABLE)
 
@@ -410,7 +423,7 @@ def _port(prefix: str, sends: tuple[Route, ...]) -> tuple[Route, ...]:
         )
         for path in account
     ]
-    return (*both, *accounts, _SEND, *sends, *_BULK, *_MEDIA, *_STORED, *_WEBHOOK)
+    return (*both, *accounts, _SEND, *sends, *_BULK, *_MEDIA, *_STORED, *_GROUPS, *_WEBHOOK)
 
 
 _MEDIA = (
@@ -477,9 +490,6 @@ _STORED = (
         **_KEY,
     ),
     Route(
-        "GET", "/api/v1/groups", "port_groups", "Groups", {200: a.GroupList}, query=api.PageQuery, raises=BUS, **_KEY
-    ),
-    Route(
         *("GET", "/api/v1/stored-messages", "port_stored", "Stored messages"),
         {200: a.StoredMessages},
         query=api.StoredQuery,
@@ -490,6 +500,48 @@ _STORED = (
         *("GET", "/api/v1/stored-messages/stats", "port_stored_stats", "What is stored"),
         {200: a.StoredStatsAnswer},
         raises=BUS,
+        **_KEY,
+    ),
+)
+_GROUP = "/api/v1/groups/{group}"
+_GROUPS = (
+    Route(
+        *("GET", "/api/v1/groups", "port_groups", "Groups of the account, and those that messages are stored of"),
+        {200: groups.GroupList},
+        query=api.PageQuery,
+        raises=BUS,
+        **_KEY,
+    ),
+    Route(
+        *("POST", "/api/v1/groups", "port_create_group", "Make a group"),
+        {201: groups.GroupAnswer},
+        body=groups.CreateGroupBody,
+        raises=ASK,
+        **_KEY,
+    ),
+    Route(
+        *("GET", _GROUP, "port_group", "A group and who is in it"),
+        {200: groups.GroupAnswer},
+        raises=ASK,
+        **_KEY,
+    ),
+    Route(
+        *("POST", f"{_GROUP}/participants", "port_participants", "Add, remove, promote or demote people"),
+        {200: groups.ParticipantsAnswer},
+        body=groups.ParticipantsBody,
+        raises=ASK,
+        **_KEY,
+    ),
+    Route(
+        *("GET", f"{_GROUP}/invite", "port_invite", "The link by which anybody can come into a group"),
+        {200: groups.InviteAnswer},
+        raises=ASK,
+        **_KEY,
+    ),
+    Route(
+        *("POST", f"{_GROUP}/invite", "port_renew_invite", "Make a new link into a group; the one before is dead"),
+        {200: groups.InviteAnswer},
+        raises=ASK,
         **_KEY,
     ),
 )

@@ -35,6 +35,7 @@ from mim.runtime import http
 from mim.runtime.activity import Activity
 from mim.runtime.bus import Bus
 from mim.runtime.commands import Commands
+from mim.runtime.groups import GroupRoutes
 from mim.runtime.idempotency import Idempotency
 from mim.runtime.media import MediaStore
 from mim.runtime.messaging import SEND_DEADLINE_S, not_ready, send_answer, send_any, send_file, upload
@@ -83,6 +84,7 @@ class InstancePorts:
     ) -> None:
         self._settings = settings
         self._stored = StoredRoutes(means.bus)
+        self._groups = GroupRoutes(self._stored)
         self._host = settings.instance_host
         self._provider = provider
         self._means = means
@@ -164,7 +166,7 @@ class InstancePorts:
         }
         if route.operation == "port_send":
             return self._send_any
-        handlers |= self._stored.handlers()
+        handlers |= self._stored.handlers() | self._groups.handlers()
         act = handlers[route.operation.removeprefix("port_").removeprefix("provider_")]
 
         async def handle(call: Call) -> web.StreamResponse:

@@ -18,7 +18,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mim.contracts.content import Media
 from mim.contracts.errors import ErrorCode
+from mim.contracts.groups import Group, GroupParticipant, ParticipantChange
 from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
 from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.values import Account, IncomingMessage, Restriction
@@ -115,7 +116,38 @@ class SessionContext(Protocol):
         ...
 
 
-class Session(Protocol):
+class GroupSession(Protocol):
+    """What can be asked and done about the groups of an account that is connected.
+
+    Only what the provider's capabilities name is asked for. All raise NotReady if the messenger is away or asks to
+    wait, and Refused for what it does not allow or know (NOT_FOUND: no such group). Those that change something raise
+    MimError (UNCERTAIN) if it is open whether they did.
+    """
+
+    async def groups(self) -> tuple[Group, ...]:
+        """The groups that the account belongs to; `participants` may be left out."""
+        ...
+
+    async def group(self, group_id: str) -> Group:
+        """One group with those who are in it."""
+        ...
+
+    async def create_group(self, title: str, people: Sequence[str]) -> Group:
+        """Make a group with these people. Who could not be taken in is among its participants, with the problem."""
+        ...
+
+    async def change_participants(
+        self, group_id: str, change: ParticipantChange, people: Sequence[str]
+    ) -> tuple[GroupParticipant, ...]:
+        """Add, remove, promote or demote people. Returns them, with `problem` on those for whom it was not done."""
+        ...
+
+    async def invite_link(self, group_id: str, *, renew: bool) -> str:
+        """The link by which anybody can come into a group; `renew` makes the one before useless."""
+        ...
+
+
+class Session(GroupSession, Protocol):
     """One live link of one instance. Made afresh for every attempt; never used by two tasks at once but for `send`."""
 
     async def run(self) -> None:

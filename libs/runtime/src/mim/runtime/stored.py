@@ -14,7 +14,6 @@ from mim.contracts import subjects
 from mim.contracts.answers import (
     ChatList,
     ContactList,
-    GroupList,
     MessageList,
     StoredMessages,
     StoredStatsAnswer,
@@ -48,7 +47,6 @@ class StoredRoutes:
             "chats": self._chats,
             "contacts": self._contacts,
             "messages": self._messages,
-            "groups": self._groups,
             "stored": self._stored,
             "stored_stats": self._stored_stats,
             "bulk": self._bulk,
@@ -60,36 +58,32 @@ class StoredRoutes:
     # ---------------------------------------------------------------------------------------- what is stored
 
     async def _chats(self, call: Call, runner: Runner) -> web.StreamResponse:
-        found = await self._stored_of(runner, StoredVerb.CHATS, http.read_query(call.request, PageQuery))
+        found = await self.look_up(runner, StoredVerb.CHATS, http.read_query(call.request, PageQuery))
         return http.answer(ChatList(chats=list(found.chats), total=found.total))
 
-    async def _groups(self, call: Call, runner: Runner) -> web.StreamResponse:
-        query = http.read_query(call.request, PageQuery)
-        found = await self._stored_of(runner, StoredVerb.CHATS, query, is_group=True)
-        return http.answer(GroupList(groups=list(found.chats), total=found.total))
-
     async def _contacts(self, call: Call, runner: Runner) -> web.StreamResponse:
-        found = await self._stored_of(runner, StoredVerb.CONTACTS, http.read_query(call.request, PageQuery))
+        found = await self.look_up(runner, StoredVerb.CONTACTS, http.read_query(call.request, PageQuery))
         return http.answer(ContactList(contacts=list(found.contacts), total=found.total))
 
     async def _messages(self, call: Call, runner: Runner) -> web.StreamResponse:
         chat, query = call.request.match_info["chat"], http.read_query(call.request, PageQuery)
-        found = await self._stored_of(runner, StoredVerb.MESSAGES, query, chat_id=chat)
+        found = await self.look_up(runner, StoredVerb.MESSAGES, query, chat_id=chat)
         return http.answer(MessageList(messages=list(found.messages), chatId=chat, total=found.total))
 
     async def _stored(self, call: Call, runner: Runner) -> web.StreamResponse:
         query = http.read_query(call.request, StoredQuery)
-        found = await self._stored_of(runner, StoredVerb.MESSAGES, query)
+        found = await self.look_up(runner, StoredVerb.MESSAGES, query)
         page = {"limit": query.limit, "offset": query.offset}
         return http.answer(StoredMessages(messages=list(found.messages), total=found.total, **page))
 
     async def _stored_stats(self, _call: Call, runner: Runner) -> web.StreamResponse:
-        found = await self._stored_of(runner, StoredVerb.STATS, PageQuery())
+        found = await self.look_up(runner, StoredVerb.STATS, PageQuery())
         if found.stats is None:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, STORE_AWAY)
         return http.answer(StoredStatsAnswer(stats=found.stats))
 
-    async def _stored_of(self, runner: Runner, verb: StoredVerb, query: PageQuery, **more: Any) -> StoredReply:
+    async def look_up(self, runner: Runner, verb: StoredVerb, query: PageQuery, **more: Any) -> StoredReply:
+        """What is stored of an instance. Raises: Unavailable."""
         asked = StoredCall(instance_id=runner.order.instance_id, **query.model_dump(by_alias=False) | more)
         raw = await self._store_says(verb, asked)
         reply = StoredReply.model_validate_json(raw)
@@ -101,7 +95,7 @@ class StoredRoutes:
         """What is known of a message's file. Who just heard of the message is a moment ahead of the store."""
         which = {"chat_id": chat, "messenger_id": message_id}
         for wait_s in (0.05, 0.1, 0.2, 0.4, 0.0):
-            found = await self._stored_of(runner, StoredVerb.MESSAGES, PageQuery(limit=1), **which)
+            found = await self.look_up(runner, StoredVerb.MESSAGES, PageQuery(limit=1), **which)
             if found.messages:
                 return found.messages[0].media
             await asyncio.sleep(wait_s)

@@ -44,6 +44,7 @@ from mim.telegram_adapter.failures import (
     rejected,
     unreachable,
 )
+from mim.telegram_adapter.groups import GroupMethods
 from mim.telegram_adapter.incoming import UPDATE_KINDS, read, salvage
 from mim.telegram_adapter.outgoing import MOST_BYTES, caption_edit, method
 from mim.telegram_adapter.pacing import Pacer
@@ -67,7 +68,7 @@ TRIAL_S = 10  # a poll that lives so long after a conflict shows that the other 
 _contested: set[tuple[str, int]] = set()
 
 
-class TelegramSession:
+class TelegramSession(GroupMethods):
     """A bot of the Bot API as `mim.runtime.session.Session`.
 
     Settings: `telegram_api_url`, `telegram_poll_s` (whole seconds), `telegram_pacing` ("off" for benchmarks only),

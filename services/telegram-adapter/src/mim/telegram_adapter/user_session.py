@@ -38,6 +38,7 @@ from mim.telegram_adapter.user_content import (
     target,
 )
 from mim.telegram_adapter.user_failures import ending, ends_login, flooded, logged_out, refusal_of, unreachable, word
+from mim.telegram_adapter.user_groups import GroupMethods
 from mim.telegram_adapter.user_hearing import Hearing, Sent, load_state
 from mim.telegram_adapter.user_login import Answers, UserLogin
 
@@ -50,7 +51,7 @@ MOST_BYTES = 2 << 30
 DIALOGS = 100
 
 
-class UserSession:
+class UserSession(GroupMethods):
     """A person's account as `mim.runtime.session.Session`.
 
     Settings: `telegram_api_id` and `telegram_api_hash` (https://my.telegram.org), `telegram_ping_s` (seconds between
@@ -145,7 +146,7 @@ class UserSession:
         try:
             async with asyncio.timeout(CONNECT_S):
                 await client.connect()
-        except (EOFError, OSError, TimeoutError) as error:
+        except (errors.InvalidBufferError, EOFError, OSError, TimeoutError) as error:
             raise unreachable(error) from None
 
     async def _log_in(self, client: Any) -> None:
@@ -206,9 +207,7 @@ class UserSession:
 
     async def send(self, message: Message) -> SentMessage:
         """Say or do what the message's kind says; see `mim.runtime.session.Session.send`."""
-        client = self._client
-        if client is None or not self._is_ready:
-            raise NotReady(ErrorCode.NOT_READY, "the account is not connected to Telegram at the moment")
+        client = self._connected()
         try:
             async with self._sent.sending, asyncio.timeout(ANSWER_S):
                 sent = await self._send(client, message)
@@ -226,6 +225,11 @@ class UserSession:
         self._context.proved()
         self._context.log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=message.kind)
         return sent
+
+    def _connected(self) -> Any:
+        if self._client is None or not self._is_ready:
+            raise NotReady(ErrorCode.NOT_READY, "the account is not connected to Telegram at the moment")
+        return self._client
 
     async def _send(self, client: Any, message: Message) -> SentMessage:
         peer = await self._peer(client, message.to)
@@ -277,9 +281,7 @@ class UserSession:
 
     async def download(self, reference: str, path: Path, most_bytes: int) -> None:
         """Write the file of a message to `path`; see `mim.runtime.session.Session.download`."""
-        client = self._client
-        if client is None or not self._is_ready:
-            raise NotReady(ErrorCode.NOT_READY, "the account is not connected to Telegram at the moment")
+        client = self._connected()
         chat, _, message_id = reference.rpartition("/")
         try:
             async with asyncio.timeout(DOWNLOAD_S):

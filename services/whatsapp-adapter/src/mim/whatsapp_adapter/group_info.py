@@ -14,7 +14,7 @@ def group_of(info: Any) -> Fields:
         "title": info.GroupName.Name,
         "owner": info.OwnerPN.User or info.OwnerJID.User or None,
         "created_at": info.GroupCreated or None,
-        "participants": [participant_of(each) for each in info.Participants if not each.Error],
+        "participants": [participant_of(each) for each in info.Participants],
     }
 
 

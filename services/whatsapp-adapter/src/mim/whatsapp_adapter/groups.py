@@ -4,63 +4,29 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from enum import StrEnum
+from collections.abc import Sequence
 
 from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused
-from mim.contracts.fields import Model, Time
+from mim.contracts.groups import Group, GroupParticipant, ParticipantChange, ParticipantProblem
 from mim.runtime.session import SessionContext
 from mim.whatsapp_adapter.endings import unreachable
 from mim.whatsapp_adapter.messages import recipient
 from mim.whatsapp_adapter.process import ChildEndedError, ChildProcess, Fields
 
-_WITHIN_S = 30.0
+_WITHIN_S = 15.0
 _LATER_S = 60.0
 _REFUSED = re.compile(r"info query returned status (\d+)")
 
 
-class ParticipantChange(StrEnum):
-    """What can be done to people in a group."""
-
-    ADD = "add"
-    REMOVE = "remove"
-    PROMOTE = "promote"
-    DEMOTE = "demote"
-
-
-class GroupParticipant(Model):
-    """Somebody in a group: `id` is the phone number, or the hidden id (`lid`) where WhatsApp does not tell it.
-
-    `error` is WhatsApp's code why a change was not made for this one: 403 they do not let everybody add them, 404 not
-    on WhatsApp or not in the group, 409 in the group already.
-    """
-
-    id: str
-    phone_number: str | None = None
-    lid: str | None = None
-    is_admin: bool = False
-    error: int | None = None
-
-
-class Group(Model):
-    """A group that the account belongs to. `id` is the chat to write to.
-
-    `created_at` is right to about a minute: the library passes it in a number of 24 bits' precision.
-    """
-
-    id: str
-    title: str
-    owner: str | None = None
-    created_at: Time | None = None
-    participants: tuple[GroupParticipant, ...] = ()
+_PROBLEMS = {
+    403: ParticipantProblem.NOT_ALLOWED,
+    404: ParticipantProblem.NOT_FOUND,
+    409: ParticipantProblem.ALREADY_THERE,
+}
 
 
 class GroupMethods(ABC):
-    """The methods of a session that are about groups.
-
-    All raise NotReady if the account is not connected or WhatsApp does not answer, and Refused for what it does not
-    allow or know. Those that change something raise MimError(UNCERTAIN) if it is open whether they did.
-    """
+    """The methods of a session that are about groups; see `mim.runtime.session.GroupSession`."""
 
     _context: SessionContext
 
@@ -86,35 +52,45 @@ class GroupMethods(ABC):
     async def groups(self) -> tuple[Group, ...]:
         """The groups that the account belongs to."""
         answer = await self._ask_about_groups("groups", changes=False)
-        return tuple(Group.model_validate(each) for each in answer["groups"])
+        return tuple(self._group(each) for each in answer["groups"])
 
     async def group(self, group_id: str) -> Group:
         """One group with its participants."""
         answer = await self._ask_about_groups("group", changes=False, group=group_address(group_id))
-        return Group.model_validate(answer["group"])
+        return self._group(answer["group"])
 
-    async def create_group(self, title: str, members: Iterable[str]) -> Group:
-        """Make a group with these people, phone numbers as people write them. The account becomes its admin.
+    async def create_group(self, title: str, people: Sequence[str]) -> Group:
+        """Make a group with these people, phone numbers as people write them."""
+        members = [recipient(person) for person in people]
+        answer = await self._ask_about_groups("create_group", changes=True, title=title, members=members)
+        return self._group(answer["group"])
 
-        Whom WhatsApp does not take in is not among the participants of what is returned.
-        """
-        people = [recipient(member) for member in members]
-        answer = await self._ask_about_groups("create_group", changes=True, title=title, members=people)
-        return Group.model_validate(answer["group"])
-
-    async def participants(
-        self, group_id: str, change: ParticipantChange, members: Iterable[str]
+    async def change_participants(
+        self, group_id: str, change: ParticipantChange, people: Sequence[str]
     ) -> tuple[GroupParticipant, ...]:
-        """Add, remove, promote or demote people. Returns them, with `error` on those for whom it was not done."""
+        """Add, remove, promote or demote people."""
         about = {"group": group_address(group_id), "change": change.value}
-        people = [recipient(member) for member in members]
-        answer = await self._ask_about_groups("participants", changes=True, members=people, **about)
-        return tuple(GroupParticipant.model_validate(each) for each in answer["participants"])
+        members = [recipient(person) for person in people]
+        answer = await self._ask_about_groups("participants", changes=True, members=members, **about)
+        return tuple(self._participant(each) for each in answer["participants"])
 
-    async def invite(self, group_id: str, *, renew: bool = False) -> str:
-        """The link by which anybody can come into a group; `renew` makes the one before useless."""
+    async def invite_link(self, group_id: str, *, renew: bool) -> str:
+        """The link by which anybody can come into a group."""
         answer = await self._ask_about_groups("invite", changes=renew, group=group_address(group_id), renew=renew)
         return str(answer["link"])
+
+    def _group(self, told: Fields) -> Group:
+        everybody = [self._participant(each) for each in told["participants"]]
+        count = sum(each.problem is None for each in everybody)
+        return Group.model_validate(told | {"participants": everybody, "participants_count": count})
+
+    def _participant(self, told: Fields) -> GroupParticipant:
+        """Somebody in a group; `error` is WhatsApp's code why what was asked about them was not done."""
+        code = told.pop("error")
+        if code is not None:
+            self._context.log.warning("whatsapp_participant_refused", code=code)
+        problem = None if code is None else _PROBLEMS.get(code, ParticipantProblem.REFUSED)
+        return GroupParticipant.model_validate(told | {"problem": problem})
 
 
 def group_address(group_id: str) -> str:

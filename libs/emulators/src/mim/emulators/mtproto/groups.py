@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ class Member:
     person: Person
     inviter_id: int
     since: datetime
+    is_admin: bool = False
 
 
 @dataclass(eq=False)
@@ -60,14 +61,19 @@ class Group:
         """The group as a `Peer`."""
         return types.PeerChat(self.id) if self.box is None else types.PeerChannel(self.id)
 
+    def is_admin(self, person: Person) -> bool:
+        """Whether a person may change who is in here."""
+        member = self.members.get(person.id)
+        return member is not None and (member.is_admin or person is self.creator)
+
     def may_post(self, person: Person) -> bool:
         """Whether a person can write here."""
-        return person.id in self.members and (not self.broadcast or person is self.creator)
+        return person.id in self.members and (not self.broadcast or self.is_admin(person))
 
     def seen_by(self, viewer: Person) -> Any:
         """The group as a `Chat` or `Channel`."""
         creator, left = (viewer is self.creator) or None, (viewer.id not in self.members) or None
-        rights = ALL_RIGHTS if creator else None
+        rights = ALL_RIGHTS if self.is_admin(viewer) else None
         photo, bans = types.ChatPhotoEmpty(), types.ChatBannedRights(**_NO_BANS)
         if self.box is None:
             count = len(self.members)
@@ -144,7 +150,12 @@ class Groups:
         group.members.pop(person.id, None)
         group.version += 1
 
-    def link(self, group: Group) -> str:
-        """The group's invite link, made on the first call."""
-        group.invite = group.invite or self._token()
+    def promote(self, group: Group, person: Person, *, is_admin: bool) -> None:
+        """Make a member an admin, or take that back."""
+        group.members[person.id] = replace(group.members[person.id], is_admin=is_admin)
+        group.version += 1
+
+    def link(self, group: Group, *, renew: bool = False) -> str:
+        """The group's invite link, made on the first call, and anew by `renew`."""
+        group.invite = (not renew and group.invite) or self._token()
         return f"https://t.me/+{group.invite}"

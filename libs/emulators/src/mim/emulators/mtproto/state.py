@@ -86,7 +86,9 @@ def _dump_group(group: Group) -> Json:
         "creator": group.creator.id,
         "created": group.created.isoformat(),
         "box": group.box and [group.box.pts, group.box.last_id],
-        "members": [[one.person.id, one.inviter_id, one.since.isoformat()] for one in group.members.values()],
+        "members": [
+            [one.person.id, one.inviter_id, one.since.isoformat(), one.is_admin] for one in group.members.values()
+        ],
     }
 
 
@@ -96,8 +98,8 @@ def _load_group(world: World, fields: Json, skipped: int) -> Group:
     group = Group(**fields, creator=creator, created=created)
     if numbers:
         group.box = Box(group.channel_mark, *(number + skipped for number in numbers))
-    for who, inviter, since in members:
-        group.members[who] = Member(world.people.get(who), inviter, datetime.fromisoformat(since))
+    for who, inviter, since, *admin in members:
+        group.members[who] = Member(world.people.get(who), inviter, datetime.fromisoformat(since), any(admin))
     return group
 
 

@@ -6,6 +6,7 @@ line. The control port takes `POST /<verb>` with a JSON object:
     say {bot, from, text, name?, …} -> {message_id}       a person writes to a bot; more goes into the `Message`
     edit {bot, from, message_id, text}   -> {}            the person changes that message
     react {bot, from, message_id, emoji} -> {}            a person reacts to a message
+    group {bot, chat, title, people, is_admin?} -> {chat} a group with a bot; people are names by id, the owner first
     inbox {chat}                    -> {messages}         what bots sent to a chat; of files kind, name, size, sha256
     fault {bot?, method?, times?, status?, description?, retry_after?, body?, delay_s?, drop?, lose?} -> {}
     unreachable {bot, on?}          -> {}
@@ -45,6 +46,10 @@ def _verbs(emulator: Emulator) -> dict[str, Callable[..., Json | None]]:
     def react(bot: int, sender: int, message_id: int, emoji: str) -> None:
         emulator.react(bot, sender, message_id, emoji)
 
+    def group(bot: int, chat: int, title: str, people: dict[str, str], is_admin: bool = True) -> Json:
+        named = {int(person): name for person, name in people.items()}
+        return {"chat": emulator.add_group(bot, chat, title, named, is_admin=is_admin)}
+
     def inbox(chat: int | str) -> Json:
         return {"messages": emulator.inbox(chat)}
 
@@ -60,7 +65,7 @@ def _verbs(emulator: Emulator) -> dict[str, Callable[..., Json | None]]:
     def bots() -> Json:
         return {"bots": emulator.bots()}
 
-    return {verb.__name__: verb for verb in (say, edit, react, inbox, fault, unreachable, revoke, bots)}
+    return {verb.__name__: verb for verb in (say, edit, react, group, inbox, fault, unreachable, revoke, bots)}
 
 
 def _control(emulator: Emulator) -> web.Application:

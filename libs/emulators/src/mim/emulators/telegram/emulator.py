@@ -8,6 +8,7 @@ import time
 from collections import deque
 
 from mim.emulators.telegram.bots import CONFLICT_PAUSE_S, ApiError, Bot, Fault, Json
+from mim.emulators.telegram.groups import Groups
 
 _TOKEN = re.compile(r"([1-9]\d{0,15}):[A-Za-z0-9_-]{30,}")
 _CHAT_NUMBER = re.compile(r"-?[1-9]\d{0,15}")
@@ -47,6 +48,7 @@ class Emulator:
         """Files that people sent, by id."""
         self.actions: deque[tuple[int, str, str]] = deque(maxlen=_MAX_CALLS)
         """What bots showed that they do, as (bot id, chat, action)."""
+        self.groups = Groups()
         self._bots: dict[int, Bot] = {}
         self._messages: dict[tuple[int, str, str], Json] = {}
         self._chats: dict[str, Json] = {}
@@ -78,6 +80,20 @@ class Emulator:
         self._chats[str(chat)] = described = _describe(chat, name, len(self._chats))
         return described
 
+    def _chat(self, chat: int | str, name: str) -> Json:
+        group = self.groups.get(str(chat))
+        return self.add_chat(chat, name) if group is None else group.chat
+
+    def add_group(
+        self, bot: int | str, chat: int | str, title: str, people: dict[int, str], *, is_admin: bool = True
+    ) -> Json:
+        """Have a group of these people, the first one its owner, and a bot, which is an admin or not."""
+        if int(chat) >= 0 or not people:
+            raise ValueError("a group has a negative id and an owner")
+        described = self._chats[str(chat)] = _describe(chat, title, 0) | {"title": title}
+        self.groups.put(described, self.bot(bot), people, is_admin=is_admin)
+        return described
+
     def say(self, bot: int | str, chat: int | str, text: str | None, *, name: str = "Anna", **fields: object) -> int:
         """A person writes to a bot, in private or (negative `chat`) in a group; returns the message's id.
 
@@ -88,7 +104,7 @@ class Emulator:
         message: Json = {
             "message_id": receiver.next_message_id(),
             "from": {"id": sender, "is_bot": False, "first_name": name},
-            "chat": self.add_chat(chat, name),
+            "chat": self._chat(chat, name),
             "date": int(time.time()),
         }
         message |= {"text": text} if text is not None else {}
@@ -120,7 +136,7 @@ class Emulator:
         receiver.push(
             "message_reaction",
             {
-                "chat": self.add_chat(chat, name),
+                "chat": self._chat(chat, name),
                 "message_id": message_id,
                 "user": {"id": sender, "is_bot": False, "first_name": name},
                 "date": int(time.time()),

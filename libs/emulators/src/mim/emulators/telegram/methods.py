@@ -221,6 +221,47 @@ def _described(file: Upload, field: str) -> Json | list[Json]:
     return about | _MORE[field]
 
 
+async def _get_chat(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    return emulator.groups.about(bot, emulator.find_chat(args.get("chat_id", "")))
+
+
+async def _get_member_count(emulator: Emulator, bot: Bot, args: Args) -> int:
+    group = emulator.groups.of(bot, args.get("chat_id", ""))
+    return len(group.people) + len(group.bots)
+
+
+async def _get_admins(emulator: Emulator, bot: Bot, args: Args) -> list[Json]:
+    group = emulator.groups.of(bot, args.get("chat_id", ""))
+    return [group.member(user) for user in group.people if user in group.admins]
+
+
+async def _get_member(emulator: Emulator, bot: Bot, args: Args) -> Json:
+    return emulator.groups.of(bot, args.get("chat_id", "")).member(_integer(args, "user_id", 0))
+
+
+async def _ban_member(emulator: Emulator, bot: Bot, args: Args) -> bool:
+    emulator.groups.ban(bot, args.get("chat_id", ""), _integer(args, "user_id", 0))
+    return True
+
+
+async def _unban_member(emulator: Emulator, bot: Bot, args: Args) -> bool:
+    group = emulator.groups.of(bot, args.get("chat_id", ""), as_admin=True)
+    if group.chat["type"] != "supergroup":
+        raise ApiError(400, "Bad Request: method is available for supergroup and channel chats only")
+    group.banned.discard(_integer(args, "user_id", 0))
+    return True
+
+
+async def _promote_member(emulator: Emulator, bot: Bot, args: Args) -> bool:
+    is_admin = any(value == "true" for name, value in args.items() if name.startswith("can_"))
+    emulator.groups.promote(bot, args.get("chat_id", ""), _integer(args, "user_id", 0), is_admin=is_admin)
+    return True
+
+
+async def _export_link(emulator: Emulator, bot: Bot, args: Args) -> str:
+    return emulator.groups.export_link(bot, args.get("chat_id", ""))
+
+
 async def _get_file(emulator: Emulator, _: Bot, args: Args) -> Json:
     content = emulator.files.get(args.get("file_id", ""))
     if content is None:
@@ -274,6 +315,14 @@ METHODS: dict[str, Method] = {
     "deletemessage": _delete_message,
     "setmessagereaction": _set_reaction,
     "sendchataction": _chat_action,
+    "getchat": _get_chat,
+    "getchatmembercount": _get_member_count,
+    "getchatadministrators": _get_admins,
+    "getchatmember": _get_member,
+    "banchatmember": _ban_member,
+    "unbanchatmember": _unban_member,
+    "promotechatmember": _promote_member,
+    "exportchatinvitelink": _export_link,
     "getfile": _get_file,
     "setwebhook": _set_webhook,
     "deletewebhook": _delete_webhook,

@@ -78,12 +78,49 @@ def leave_channel(call: Call, q: Any) -> Any:
 def _remove(call: Call, group: Group, person: Person) -> Any:
     if person.id not in group.members:
         raise RpcError(400, "USER_NOT_PARTICIPANT")
-    if call.me not in (person, group.creator):
-        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    if call.me is not person:
+        _check_admin(call, group)
     told = _service(call, group, types.MessageActionChatDeleteUser(person.id))
     call.world.groups.leave(group, person)
     told.chats = [group.seen_by(call.me)]
     return told
+
+
+def _check_admin(call: Call, group: Group) -> None:
+    if not group.is_admin(call.me):
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+
+
+def edit_banned(call: Call, q: Any) -> Any:
+    """Ban somebody from a supergroup or channel, which takes them out of it, or lift a ban."""
+    group, person = group_of(call, q.channel), person_of(call, q.participant)
+    _check_admin(call, group)
+    if person is None:
+        raise RpcError(400, "PARTICIPANT_ID_INVALID")
+    if not q.banned_rights.view_messages:
+        return call.world.chats.updates(call.me, [], chats=[group.chat])
+    return _remove(call, group, person)
+
+
+def edit_chat_admin(call: Call, q: Any) -> Any:
+    """Make somebody an admin of a basic group, or take that back."""
+    group, (person,) = group_of(call, q.chat_id), people_of(call, [q.user_id])
+    _promote(call, group, person, is_admin=q.is_admin)
+    return True
+
+
+def edit_admin(call: Call, q: Any) -> Any:
+    """Make somebody an admin of a supergroup or channel, or take that back."""
+    group, (person,) = group_of(call, q.channel), people_of(call, [q.user_id])
+    _promote(call, group, person, is_admin=any(value for key, value in q.admin_rights.to_dict().items() if key != "_"))
+    return call.world.chats.updates(call.me, [], chats=[group.chat])
+
+
+def _promote(call: Call, group: Group, person: Person, *, is_admin: bool) -> None:
+    _check_admin(call, group)
+    if person.id not in group.members:
+        raise RpcError(400, "USER_NOT_PARTICIPANT")
+    call.world.groups.promote(group, person, is_admin=is_admin)
 
 
 def edit_title(call: Call, q: Any) -> Any:
@@ -117,6 +154,8 @@ def get_full_chat(call: Call, q: Any) -> Any:
 def _chat_participant(group: Group, member: Member) -> Any:
     if member.person is group.creator:
         return types.ChatParticipantCreator(member.person.id)
+    if member.is_admin:
+        return types.ChatParticipantAdmin(member.person.id, member.inviter_id, member.since)
     return types.ChatParticipant(member.person.id, member.inviter_id, member.since)
 
 
@@ -147,7 +186,7 @@ def get_participants(call: Call, q: Any) -> Any:
     words = getattr(q.filter, "q", "").lower()
     members = [one for one in group.members.values() if words in f"{one.person.name} {one.person.username}".lower()]
     if isinstance(q.filter, types.ChannelParticipantsAdmins):
-        members = [member for member in members if member.person is group.creator]
+        members = [member for member in members if group.is_admin(member.person)]
     shown = members[q.offset : q.offset + min(q.limit, _MAX_SHOWN)]
     participants = [_participant(call, group, member) for member in shown]
     return types.channels.ChannelParticipants(len(members), participants, [], _users(call, shown))
@@ -166,6 +205,8 @@ def get_participant(call: Call, q: Any) -> Any:
 def _participant(call: Call, group: Group, member: Member) -> Any:
     if member.person is group.creator:
         return types.ChannelParticipantCreator(member.person.id, ALL_RIGHTS)
+    if member.is_admin:
+        return types.ChannelParticipantAdmin(member.person.id, group.creator.id, member.since, ALL_RIGHTS)
     if member.person is call.me:
         return types.ChannelParticipantSelf(member.person.id, member.inviter_id, member.since)
     return types.ChannelParticipant(member.person.id, member.since)
@@ -178,14 +219,13 @@ def _users(call: Call, members: Any) -> list[Any]:
 def export_invite(call: Call, q: Any) -> Any:
     """The invite link of a group."""
     group = group_of(call, q.peer)
-    if call.me is not group.creator:
-        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
-    call.world.groups.link(group)
+    _check_admin(call, group)
+    call.world.groups.link(group, renew=bool(q.legacy_revoke_permanent))
     return _exported(call, group)
 
 
 def _exported(call: Call, group: Group) -> Any:
-    if not group.invite or call.me is not group.creator:
+    if not group.invite or not group.is_admin(call.me):
         return None
     link = call.world.groups.link(group)
     return types.ChatInviteExported(link, group.creator.id, group.created, permanent=True)
@@ -224,6 +264,7 @@ METHODS = {
     functions.messages.AddChatUserRequest: add_chat_user,
     functions.messages.DeleteChatUserRequest: delete_chat_user,
     functions.messages.EditChatTitleRequest: edit_title,
+    functions.messages.EditChatAdminRequest: edit_chat_admin,
     functions.messages.GetChatsRequest: get_chats,
     functions.messages.GetFullChatRequest: get_full_chat,
     functions.messages.ExportChatInviteRequest: export_invite,
@@ -233,6 +274,8 @@ METHODS = {
     functions.channels.InviteToChannelRequest: invite_to_channel,
     functions.channels.LeaveChannelRequest: leave_channel,
     functions.channels.EditTitleRequest: edit_title,
+    functions.channels.EditAdminRequest: edit_admin,
+    functions.channels.EditBannedRequest: edit_banned,
     functions.channels.GetChannelsRequest: get_channels,
     functions.channels.GetFullChannelRequest: get_full_channel,
     functions.channels.GetParticipantsRequest: get_participants,
