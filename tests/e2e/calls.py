@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mim.contracts import api, bulk
+from mim.contracts import api, bulk, groups
 from mim.contracts.fields import Model
 from mim.contracts.routes import Route
 
@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 BOT_TOKEN = "7{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
 NOBODY = "00000000-0000-4000-8000-000000000000"
+NO_GROUP = "120363025246125486@g.us"
 NOWHERE = "https://files.invalid/picture.png"
 BODIES: dict[type[Model], Json] = {
     api.CreateInstanceBody: {
@@ -28,6 +29,8 @@ BODIES: dict[type[Model], Json] = {
     api.SendMessageBody: {"to": "15552229999", "message": "hello"},
     api.SendBody: {"to": "15552229999", "text": "hello"},
     bulk.BulkBody: {"recipients": ["15552229999"], "text": "hello"},
+    groups.CreateGroupBody: {"title": "Picnic", "participants": ["15552229999"]},
+    groups.ParticipantsBody: {"action": "promote", "participants": ["15552229999"]},
     api.SendMediaBody: {"to": "15552229999", "mediaUrl": NOWHERE},
     api.TelegramSendBody: {"chatId": "15552229999", "message": "hello"},
     api.TelegramMediaBody: {"chatId": "15552229999", "source": NOWHERE},
@@ -48,6 +51,7 @@ def body_of(route: Route) -> Json | None:
 
 def path_of(route: Route, **parts: object) -> str:
     """The path with its variable parts filled in. Raises: LookupError if one is not known."""
-    nothing = {"token_id": "000000000000", "message": "1", "bulk_id": "0" * 32, "delivery_id": NOBODY}
+    nothing = {"token_id": "000000000000", "message": "1", "bulk_id": "0" * 32}
+    nothing |= {"delivery_id": NOBODY, "group": NO_GROUP}
     known = {"service": "allocator", "chat": "15552229999", **nothing, **parts}
     return re.sub(r"\{(\w+)\}", lambda found: str(known[found[1]]), route.path)

@@ -163,6 +163,7 @@ class Caller:
             "provider": lambda: instance["provider"],
             "port": lambda: instance["port"],
             "chat": lambda: self._random.choice(self._world.chats),
+            "group": lambda: self._random.choice(self._world.chats),
             "service": lambda: self._random.choice(self._world.services),
             "token_id": self._create_token,
             "delivery_id": lambda: self._delivery(instance["instance_id"]),

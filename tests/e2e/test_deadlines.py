@@ -43,11 +43,13 @@ SENDS = {
     *("telegram_send_media", "whatsapp_send"),
 }
 FILES = {route.operation for route in routes.PORTS if route.path.endswith("/media")}
+ASKS = {"port_create_group", "port_participants", "port_renew_invite"}
 CHANGES = {"start", "stop", "restart", "logout", "delete", "update", "rotate_api_key", "clear_errors"}
 LOGINS = {"qr", "current_qr", "login_step", "login", "pairing_code"}
 FROM_MEMORY = {"get", "list", "auth_status", "memory", "activity_stats", "memory_stats", "active_providers", "ports"}
 NOT_THERE = re.compile(
-    "the instance has no (delivery|bulk message)|there is no message .* with a file"
+    "the instance has no (delivery|bulk message)|there is no message .* with a file|account cannot do this"
+    "|no group with this id|only admins of the group"
 )  # told as always
 NOWHERE = "MEDIA_UNREACHABLE"  # the file of `calls.NOWHERE`, told as always where the worker gets so far
 
@@ -61,7 +63,8 @@ NAMED = {
     "allocator": r"port and key are still being assigned|no answer on \S*metrics.allocator",
     "lifecycle": r"will be done, but not within|port and key are still being assigned",
     "workers": r"queued|the worker of the instance|not (stopped|logged out) yet|the worker \S+ did not answer",
-    "messengers": r"queued|WhatsApp did not answer",
+    "messengers": r"queued|(WhatsApp|Telegram) (did|does) not answer|no answer from the messenger"
+    r"|open whether the group was changed",
     "webhooks": r"the service of webhooks does not answer|no answer on \S*metrics.webhooks",
 }
 
@@ -88,7 +91,7 @@ class Job:
     @property
     def limit_s(self) -> float:
         """Until when the answer must have come."""
-        if self.route.operation in SENDS:
+        if self.route.operation in SENDS | ASKS:
             return SEND_S if self.way == "gateway" else SEND_THROUGH_GATEWAY_S
         if self.way == "through":
             short = self.route.method == "GET" and self.route.operation not in FILES

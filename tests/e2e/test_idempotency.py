@@ -124,7 +124,21 @@ async def bulks_cancelled(site: Site, made: Json) -> int:
     return (await bulks(site, made)).count("cancelled")
 
 
+async def groups(site: Site, made: Json) -> int:
+    _, found = await site.system.port_call(made["port"], "GET", "/api/v1/groups", key=made["api_key"])
+    assert found["source"] == "account", found
+    return int(found["total"])
+
+
+async def admins(site: Site, made: Json) -> int:
+    path = f"/api/v1/groups/{made['group']}"
+    _, found = await site.system.port_call(made["port"], "GET", path, key=made["api_key"])
+    return sum(each["is_admin"] for each in found["group"]["participants"])
+
+
 COUNTED: dict[str, Count] = {
+    "port_create_group": groups,
+    "port_participants": admins,
     "create": instances,
     "create_token": tokens,
     "test_webhook": hooks,
@@ -153,12 +167,14 @@ COUNTED: dict[str, Count] = {
         received,
     ),
 }
-READS = {"batch_status"}
+# A link is another one each time, so that answers that are the same say that it was made once.
+READS = {"batch_status", "port_renew_invite"}
+IN_GROUP = {"port_participants", "port_renew_invite"}
 POSTS = [("gateway", None, route) for route in routes.GATEWAY if route.method == "POST"] + [
     (way, provider, route)
     for provider in Provider
     for route in routes.PORT_ROUTES[provider]
-    if route.method == "POST"
+    if route.method == "POST" and not (provider is Provider.TELEGRAM and route.operation == "port_create_group")
     for way in ("own", "through")
 ]
 
@@ -191,9 +207,19 @@ async def prepared(site: Site, provider: Provider | None, route: Route) -> Json:
         return made
     if provider is Provider.WHATSAPPWEB:
         made = await site.system.ready_whatsapp(str(next(_phones)))
+        if route.operation in IN_GROUP:
+            body = {"title": "Picnic", "participants": ["15552229999"]}
+            _, answer = await site.system.port_call(made["port"], "POST", "/api/v1/groups", body, made["api_key"])
+            return made | {"group": answer["group"]["id"]}
         return await running_bulk(site, made) if route.operation == "port_cancel_bulk" else made
     if route.operation in ("redeliver", "redeliver_failed"):
         return await refused_delivery(site)
+    if route.operation in IN_GROUP:
+        made = await site.system.ready_telegram()
+        _, about = await site.system.port_call(made["port"], "GET", "/api/v1/telegram/me", key=made["api_key"])
+        people, chat = {"1": "Anna", "15552229999": "Boris"}, -int(f"100{next(_phones)}")
+        await site.system.control("telegram", "group", bot=int(about["id"]), chat=chat, title="Picnic", people=people)
+        return made | {"group": str(chat)}
     hook = {"url": f"{site.url}/hook"}
     made = await site.system.ready_telegram(api_webhook_schema=hook)
     return await running_bulk(site, made) if route.operation == "port_cancel_bulk" else made
@@ -212,7 +238,7 @@ async def test_every_post_happens_once_for_a_key_and_answers_the_same(site: Site
 
     async def once(way: str, provider: Provider | None, route: Route) -> None:
         made = await prepared(site, provider, route)
-        known = {name: made[name] for name in ("delivery_id", "bulk_id") if name in made}
+        known = {name: made[name] for name in ("delivery_id", "bulk_id", "group") if name in made}
         path = path_of(route, id=made["instance_id"], provider=made["instance"]["provider"], **known)
         base = {"gateway": "", "own": f"http://127.0.0.1:{made['port']}", "through": f"/{made['port']}"}[way]
         bearer = None if way == "gateway" else made["api_key"]

@@ -1544,26 +1544,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/{port}/api/v1/groups": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Groups
-         * @description Groups, the latest first. Needs the API key of the instance; the gateway also takes a token that may see it.
-         */
-        get: operations["port_groups"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/{port}/api/v1/stored-messages": {
         parameters: {
             query?: never;
@@ -1598,6 +1578,94 @@ export interface paths {
         get: operations["port_stored_stats"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Groups of the account, and those that messages are stored of
+         * @description Groups, the latest first. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        get: operations["port_groups"];
+        put?: never;
+        /**
+         * Make a group
+         * @description A group. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        post: operations["port_create_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/groups/{group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A group and who is in it
+         * @description A group. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        get: operations["port_group"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/groups/{group}/participants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add, remove, promote or demote people
+         * @description Those who were named, with the problem where nothing was done. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        post: operations["port_participants"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{port}/api/v1/groups/{group}/invite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The link by which anybody can come into a group
+         * @description The link by which anybody can come into the group. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        get: operations["port_invite"];
+        put?: never;
+        /**
+         * Make a new link into a group; the one before is dead
+         * @description The link by which anybody can come into the group. Needs the API key of the instance; the gateway also takes a token that may see it.
+         */
+        post: operations["port_renew_invite"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1969,7 +2037,7 @@ export interface components {
          * @description Something that instances of a provider can do. Kinds of messages are called as in `MessageKind`.
          * @enum {string}
          */
-        Capability: "text" | "image" | "document" | "audio" | "voice" | "video" | "sticker" | "location" | "contact" | "poll" | "forward" | "edit" | "delete" | "reaction" | "read" | "typing" | "reply" | "formatting" | "receipts" | "groups" | "qr_login" | "pairing_code" | "phone_login" | "token_login" | "proxy";
+        Capability: "text" | "image" | "document" | "audio" | "voice" | "video" | "sticker" | "location" | "contact" | "poll" | "forward" | "edit" | "delete" | "reaction" | "read" | "typing" | "reply" | "formatting" | "receipts" | "groups" | "group_list" | "group_create" | "group_add" | "group_remove" | "group_admins" | "group_invite" | "qr_login" | "pairing_code" | "phone_login" | "token_login" | "proxy";
         /**
          * Changed
          * @description What became of a change, and where the instance stands now (null: it was deleted meanwhile).
@@ -2071,6 +2139,14 @@ export interface components {
                 number,
                 number
             ];
+        };
+        /**
+         * CreateGroupBody
+         * @description Body of `POST …/groups`. People are named as in `to` of a message. The account becomes the group's admin.
+         */
+        CreateGroupBody: {
+            title: string;
+            participants: string[];
         };
         /**
          * CreateInstanceBody
@@ -2328,6 +2404,63 @@ export interface components {
             timestamp: string;
         };
         /**
+         * Group
+         * @description A group. `id` is the chat to write to.
+         *
+         *     `participants` are those that the messenger shows: a bot sees admins only, nobody all members of a very large group;
+         *     `participants_count` counts all. `created_at` is right to about a minute on WhatsApp.
+         */
+        Group: {
+            id: string;
+            title: string;
+            /** @default null */
+            owner: string | null;
+            /** @default null */
+            created_at: string | null;
+            /** @default 0 */
+            participants_count: number;
+            /** @default [] */
+            participants: components["schemas"]["GroupParticipant"][];
+        };
+        /**
+         * GroupAnswer
+         * @description A group.
+         */
+        GroupAnswer: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            group: components["schemas"]["Group"];
+        };
+        /**
+         * GroupItem
+         * @description A group as a chat. Of one in which nothing was written there is no last message; `participantsCount` is null
+         *     where the messenger was not asked, or where the account is in the group no more.
+         */
+        GroupItem: {
+            id: string;
+            name: string | null;
+            /**
+             * @default true
+             * @constant
+             */
+            isGroup: true;
+            /** @default  */
+            lastMessage: string;
+            /** @default null */
+            lastMessageAt: string | null;
+            /** @default false */
+            lastFromMe: boolean;
+            /** @default 0 */
+            unread: number;
+            /** @default 0 */
+            messageCount: number;
+            /** @default null */
+            participantsCount: number | null;
+        };
+        /**
          * GroupList
          * @description Groups, the latest first.
          */
@@ -2337,9 +2470,37 @@ export interface components {
              * @constant
              */
             success: true;
-            groups: components["schemas"]["Chat"][];
+            groups: components["schemas"]["GroupItem"][];
             total: number;
+            /** @default stored */
+            source: components["schemas"]["GroupSource"];
         };
+        /**
+         * GroupParticipant
+         * @description Somebody in a group. `id` is as in events: Telegram's number of the person; on WhatsApp the phone number, or the
+         *     hidden id (`lid`) where that is not told. `problem` is why a change was not made for this one.
+         */
+        GroupParticipant: {
+            id: string;
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            username: string | null;
+            /** @default null */
+            phone_number: string | null;
+            /** @default null */
+            lid: string | null;
+            /** @default false */
+            is_admin: boolean;
+            /** @default null */
+            problem: components["schemas"]["ParticipantProblem"] | null;
+        };
+        /**
+         * GroupSource
+         * @description Where a list of groups comes from.
+         * @enum {string}
+         */
+        GroupSource: "account" | "stored";
         /**
          * Health
          * @description Which parts work. 503 while one is down.
@@ -2470,6 +2631,18 @@ export interface components {
          * @enum {string}
          */
         Interface: "api" | "mcp";
+        /**
+         * InviteAnswer
+         * @description The link by which anybody can come into the group.
+         */
+        InviteAnswer: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            link: string;
+        };
         /**
          * Location
          * @description A place on the map, in degrees.
@@ -2741,6 +2914,38 @@ export interface components {
          */
         PairingCodeBody: {
             phone_number: string;
+        };
+        /**
+         * ParticipantChange
+         * @description What can be done to people in a group.
+         * @enum {string}
+         */
+        ParticipantChange: "add" | "remove" | "promote" | "demote";
+        /**
+         * ParticipantProblem
+         * @description Why a change was not made for one person.
+         * @enum {string}
+         */
+        ParticipantProblem: "not_allowed" | "not_found" | "already_there" | "refused";
+        /**
+         * ParticipantsAnswer
+         * @description Those who were named, with the problem where nothing was done.
+         */
+        ParticipantsAnswer: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            participants: components["schemas"]["GroupParticipant"][];
+        };
+        /**
+         * ParticipantsBody
+         * @description Body of `POST …/groups/{group}/participants`.
+         */
+        ParticipantsBody: {
+            action: components["schemas"]["ParticipantChange"];
+            participants: string[];
         };
         /**
          * PastError
@@ -4008,6 +4213,19 @@ export interface components {
                 };
             };
         };
+        /** @description `MESSENGER_REFUSED`, `MESSENGER_UNREACHABLE`, `RATE_LIMITED`, `RECIPIENT_BLOCKED`, `RECIPIENT_UNKNOWN`, `UNCERTAIN` */
+        "Error502-3": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    /** @enum {unknown} */
+                    code?: "MESSENGER_REFUSED" | "MESSENGER_UNREACHABLE" | "RATE_LIMITED" | "RECIPIENT_BLOCKED" | "RECIPIENT_UNKNOWN" | "UNCERTAIN";
+                };
+            };
+        };
         /** @description `BUS_UNAVAILABLE`, `NO_WORKER`, `PORTS_EXHAUSTED`, `STORAGE_FULL` */
         Error503: {
             headers: {
@@ -4155,7 +4373,7 @@ export interface operations {
                 provider?: components["schemas"]["Provider"];
                 /** @description Only what stands here. */
                 status?: components["schemas"]["Status"];
-                /** @description Only instances that have this text in their id, name, user or account. */
+                /** @description Only what has this text in it: instances in id, name, user or account, chats and people in their name, messages in their text. */
                 search?: string;
                 /** @description How many at most. */
                 limit?: number;
@@ -7136,7 +7354,7 @@ export interface operations {
                 limit?: number;
                 /** @description How many to leave out at the beginning. */
                 offset?: number;
-                /** @description Only instances that have this text in their id, name, user or account. */
+                /** @description Only what has this text in it: instances in id, name, user or account, chats and people in their name, messages in their text. */
                 search?: string;
             };
             header?: never;
@@ -7176,7 +7394,7 @@ export interface operations {
                 limit?: number;
                 /** @description How many to leave out at the beginning. */
                 offset?: number;
-                /** @description Only instances that have this text in their id, name, user or account. */
+                /** @description Only what has this text in it: instances in id, name, user or account, chats and people in their name, messages in their text. */
                 search?: string;
             };
             header?: never;
@@ -7216,7 +7434,7 @@ export interface operations {
                 limit?: number;
                 /** @description How many to leave out at the beginning. */
                 offset?: number;
-                /** @description Only instances that have this text in their id, name, user or account. */
+                /** @description Only what has this text in it: instances in id, name, user or account, chats and people in their name, messages in their text. */
                 search?: string;
             };
             header?: never;
@@ -7251,46 +7469,6 @@ export interface operations {
             504: components["responses"]["Error504"];
         };
     };
-    port_groups: {
-        parameters: {
-            query?: {
-                /** @description How many at most. */
-                limit?: number;
-                /** @description How many to leave out at the beginning. */
-                offset?: number;
-                /** @description Only instances that have this text in their id, name, user or account. */
-                search?: string;
-            };
-            header?: never;
-            path: {
-                /** @description Port of the instance, as `port_api` shows it. */
-                port: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Groups, the latest first. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GroupList"];
-                };
-            };
-            401: components["responses"]["Error401"];
-            403: components["responses"]["Error403-2"];
-            404: components["responses"]["Error404-3"];
-            405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
-            429: components["responses"]["Error429"];
-            503: components["responses"]["Error503-3"];
-            504: components["responses"]["Error504"];
-        };
-    };
     port_stored: {
         parameters: {
             query?: {
@@ -7298,7 +7476,7 @@ export interface operations {
                 limit?: number;
                 /** @description How many to leave out at the beginning. */
                 offset?: number;
-                /** @description Only instances that have this text in their id, name, user or account. */
+                /** @description Only what has this text in it: instances in id, name, user or account, chats and people in their name, messages in their text. */
                 search?: string;
                 /** @description Only messages of this chat. Also accepted as `chat_id`. */
                 chatId?: string;
@@ -7363,6 +7541,263 @@ export interface operations {
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
             429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_groups: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description How many to leave out at the beginning. */
+                offset?: number;
+                /** @description Only what has this text in it: instances in id, name, user or account, chats and people in their name, messages in their text. */
+                search?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Groups, the latest first. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_create_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateGroupBody"];
+            };
+        };
+        responses: {
+            /** @description A group. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-3"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422-2"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502-3"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+                /** @description Id of the group, as `groups` shows it. */
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A group. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupAnswer"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-4"];
+            422: components["responses"]["Error422-2"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502-3"];
+            503: components["responses"]["Error503-5"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_participants: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+                /** @description Id of the group, as `groups` shows it. */
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ParticipantsBody"];
+            };
+        };
+        responses: {
+            /** @description Those who were named, with the problem where nothing was done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParticipantsAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-3"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422-2"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502-3"];
+            503: components["responses"]["Error503-3"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+                /** @description Id of the group, as `groups` shows it. */
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link by which anybody can come into the group. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteAnswer"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-4"];
+            422: components["responses"]["Error422-2"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502-3"];
+            503: components["responses"]["Error503-5"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    port_renew_invite: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Port of the instance, as `port_api` shows it. */
+                port: number;
+                /** @description Id of the group, as `groups` shows it. */
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link by which anybody can come into the group. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404-3"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-3"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422-2"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502-3"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
         };

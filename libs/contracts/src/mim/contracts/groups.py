@@ -36,8 +36,8 @@ class ParticipantProblem(StrEnum):
 
 
 class GroupParticipant(Model):
-    """Somebody in a group. `id` is as in events: the phone number, or the hidden id (`lid`) where WhatsApp does not tell
-    it; Telegram's number of the person. `problem` is why a change was not made for this one."""
+    """Somebody in a group. `id` is as in events: Telegram's number of the person; on WhatsApp the phone number, or the
+    hidden id (`lid`) where that is not told. `problem` is why a change was not made for this one."""
 
     id: str
     name: str | None = None

@@ -63,6 +63,7 @@ PATH_PARAMETERS: dict[str, tuple[str, Json]] = {
     "service": ("Name of the service.", {"type": "string", "pattern": "^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$"}),
     "message": ("Id of the message at the messenger.", {"type": "string", "minLength": 1, "maxLength": 128}),
     "chat": ("Id of the chat, as `chats` shows it.", {"type": "string", "minLength": 1, "maxLength": 128}),
+    "group": ("Id of the group, as `groups` shows it.", {"type": "string", "minLength": 1, "maxLength": 128}),
     "bulk_id": ("Id of the bulk message.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "delivery_id": ("Id of the delivery.", {"type": "string", "format": "uuid", "pattern": UUID_PATTERN}),
     "token_id": ("Id of the access token.", {"type": "string", "minLength": 1, "maxLength": 64}),
@@ -74,7 +75,8 @@ QUERY_PARAMETERS = {
     "company_id": "Another name of `user_id`.",
     "provider": "Only instances of this provider.",
     "status": "Only what stands here.",
-    "search": "Only instances that have this text in their id, name, user or account.",
+    "search": "Only what has this text in it: instances in id, name, user or account, chats and people in their name,"
+    " messages in their text.",
     "limit": "How many at most.",
     "offset": "How many to leave out at the beginning.",
     "format": "JSON, a picture, or the code as text.",

@@ -344,4 +344,4 @@ def _allow(bot: Bot, args: Args) -> None:
 
 def _integer(args: Args, name: str, default: int) -> int:
     text = args.get(name, "")
-    return int(text) if re.fullmatch(r"-?\d{1,10}", text) else default
+    return int(text) if re.fullmatch(r"-?\d{1,16}", text) else default
