@@ -31,6 +31,7 @@ from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
 from mim.contracts.providers import PROVIDERS
 from mim.contracts.states import Provider
+from mim.contracts.stored import MediaRow, MessageRow
 from mim.contracts.values import Account, IncomingMessage, Restriction
 from mim.emulators import mtproto, telegram, whatsapp
 from mim.emulators.mtproto import MTProtoEmulator
@@ -81,6 +82,7 @@ class Recorder:
         self.settings, self.secrets, self.data_dir = settings, secrets, data_dir
         data_dir.mkdir(mode=0o700)
         self.log = structlog.wrap_logger(None, processors=[self._drop], wrapper_class=structlog.BoundLogger)
+        self.kept: dict[tuple[str, str], MessageRow] = {}
         self._reported: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     def _drop(self, *_: object) -> Mapping[str, Any]:
@@ -94,6 +96,26 @@ class Recorder:
 
     def proved(self) -> None:
         """Nobody asks here."""
+
+    async def stored(self, chat_id: str, messenger_id: str) -> MessageRow | None:
+        """What was noted by `keep`."""
+        return self.kept.get((chat_id, messenger_id))
+
+    def keep(self, sent: SentMessage, text: str) -> None:
+        """Have a message that was sent as the message store has it."""
+        file = sent.media
+        media = file and MediaRow(
+            kind=file.kind,
+            mimeType=file.mime_type,
+            fileName=file.file_name,
+            sizeBytes=file.size_bytes,
+            reference=file.reference,
+        )
+        about = {"id": sent.messenger_id, "chatId": sent.chat_id, "body": text, "type": file.kind if file else "text"}
+        nobody = {"messageId": None, "contact": None, "contactId": None, "replyTo": None, "forwarded": False}
+        state = {"fromMe": True, "isGroup": False, "timestamp": self.now(), "status": "sent", "reactions": {}}
+        row = MessageRow(**about, **nobody, **state, edited=False, deleted=False, media=media)
+        self.kept[(sent.chat_id or "", sent.messenger_id)] = row
 
     async def qr_ready(self, code: str, expires_at: datetime) -> None:
         self._reported.put_nowait(("qr_ready", (code, expires_at)))
@@ -312,6 +334,7 @@ class WhatsAppAccount(Messenger):
             contact=more["contact"]["name"] if "contact" in more else None,
             options=more["poll"]["options"] if "poll" in more else None,
             reply_to=more.get("reply_to"),
+            forwarded=more.get("forwarded", False),
             edited=more.get("edited", False),
             deleted=more.get("deleted", False),
             reaction=more.get("reaction", ""),

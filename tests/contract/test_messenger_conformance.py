@@ -48,9 +48,12 @@ async def messenger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
         yield found
 
 
-async def test_what_an_account_says_and_does_is_what_the_person_sees(messenger: Messenger, files: Files) -> None:
+async def test_what_an_account_says_and_does_is_what_the_person_sees(
+    messenger: Messenger, files: Files, tmp_path: Path
+) -> None:
     await says_every_kind(messenger)
-    await sends_every_file(messenger, files)
+    await sends_every_file(messenger, files, tmp_path / "file")
+    await forwards_a_file(messenger, files)
     await does_things_to_messages(messenger)
     await answers_and_shows_that_it_read(messenger)
 
@@ -74,17 +77,35 @@ async def says_every_kind(messenger: Messenger) -> None:
                 assert shown.options == ["tea", "coffee"]
 
 
-async def sends_every_file(messenger: Messenger, files: Files) -> None:
+async def sends_every_file(messenger: Messenger, files: Files, path: Path) -> None:
     for kind, (name, content, content_type) in FILES.items():
         assert messenger.can(kind)
         media = Media(kind=kind, source=files.add(name, content), file_name=name)
-        shown = messenger.shown(await messenger.send(media=media, text=f"a {kind}"))
+        sent = await messenger.send(media=media, text=f"a {kind}")
+        shown = messenger.shown(sent)
         assert shown.media is not None
+        assert sent.media is not None
+        assert (sent.media.kind, sent.media.size_bytes) == (kind, len(content))
+        await messenger.session.download(sent.media.reference, path, 1 << 20)
+        assert path.read_bytes() == content
         wanted = {"kind": kind.value, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         assert wanted.items() <= shown.media.items()
         if kind in (MediaKind.IMAGE, MediaKind.DOCUMENT, MediaKind.VIDEO):
             assert shown.text == f"a {kind}"
         assert shown.media.get("content_type", content_type) == content_type
+
+
+async def forwards_a_file(messenger: Messenger, files: Files) -> None:
+    if not messenger.can("forward"):
+        return
+    name, content, _ = FILES[MediaKind.DOCUMENT]
+    media = Media(kind=MediaKind.DOCUMENT, source=files.add(name, content), file_name=name)
+    sent = await messenger.send(media=media, text="the list")
+    messenger.recorder.keep(sent, "the list")
+    forwarded = await messenger.send(kind="forward", target=MessageRef(id=sent.messenger_id, from_me=True))
+    copy = messenger.shown(forwarded)
+    assert (copy.text, copy.forwarded, forwarded.media.kind) == ("the list", True, "document")
+    assert copy.media["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 async def does_things_to_messages(messenger: Messenger) -> None:
@@ -100,8 +121,10 @@ async def does_things_to_messages(messenger: Messenger) -> None:
         await messenger.send(kind="reaction", emoji="", target=target)
         assert messenger.shown(sent).reaction == ""
     if messenger.can("forward"):
-        copy = messenger.shown(await messenger.send(kind="forward", target=target))
-        assert (copy.text, copy.forwarded) == ("first", True)
+        messenger.recorder.keep(sent, "first")
+        forwarded = await messenger.send(kind="forward", target=target)
+        copy = messenger.shown(forwarded)
+        assert (copy.text, copy.forwarded, forwarded.body) == ("first", True, "first")
     if messenger.can("delete"):
         await messenger.send(kind="delete", target=target)
         assert messenger.shown(sent).deleted
@@ -257,4 +280,4 @@ def test_what_an_account_cannot_do_is_refused_by_name(account: Kind) -> None:
         with pytest.raises(Rejected, match=str(kind)) as refused:
             check_supported(account.provider, account.login, content)
         assert refused.value.code is ErrorCode.NOT_SUPPORTED
-    assert lacking or account.login is LoginKind.USER  # which can do everything that there is
+    assert bool(lacking) is (account.login is LoginKind.BOT)  # all others can do everything that there is

@@ -222,6 +222,7 @@ FIELDS: dict[str, Any] = COMMON | {
     "id": "m-1",
     "to": "1",
     "messenger_id": "9",
+    "media": INCOMING.media,
     "chat_id": "1",
     "type": "image",
     "body": "b",

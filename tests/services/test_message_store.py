@@ -127,6 +127,17 @@ async def test_a_conversation_is_there_with_everything_that_became_of_it(store: 
     assert (contact.id, contact.phoneNumber, contact.lid) == (ANNA.id, ANNA.phone_number, ANNA.lid)
 
 
+async def test_within_a_second_the_order_is_that_of_the_events(store: MessageStore) -> None:
+    """Messengers tell whole seconds, our own messages have the time of their event."""
+    at = NOW + timedelta(milliseconds=300)
+    media = IncomingMedia(kind=MediaKind.DOCUMENT, file_name="list.pdf", size_bytes=9, reference="v1.y")
+    await write(store, sent("own", "first"), said("theirs", "second", second=1), at=at)
+    await write(store, sent("copy", "third", type="forward", media=media), first_seq=3, at=at - timedelta(seconds=2))
+    found = (await messages(store)).messages
+    assert [message.id for message in found] == ["copy", "theirs", "own"]
+    assert (found[0].type, found[0].forwarded, found[0].media.fileName) == ("document", True, "list.pdf")
+
+
 async def test_lists_are_newest_first_in_pages_and_know_their_total(store: MessageStore) -> None:
     await write(store, *(said(f"m{number}", f"text {number}", second=number) for number in range(5)))
     page = await messages(store, limit=2, offset=1)

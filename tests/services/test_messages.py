@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from tests.services.test_worker import ID, Rig, rig  # noqa: F401 - a fixture
 
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode, NotReady, Rejected
+from mim.contracts.errors import ErrorCode, NotReady, Refused, Rejected
 from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.messages import (
     ActionRequired,
@@ -24,7 +26,8 @@ from mim.contracts.messages import (
 from mim.contracts.records import OrderAction, SessionAnswer, SessionCall
 from mim.contracts.states import Provider, Status
 from mim.contracts.values import Contact, IncomingMedia, IncomingMessage, Restriction
-from mim.runtime.recent import Recent
+from mim.runtime.media import MediaStore, incoming_name
+from mim.runtime.recent import OVERTAKEN_S, Recent
 from mim.runtime.secrets import LOGIN, load_vault, login_secret
 from mim.runtime.session import SessionContext
 from mim.runtime.store import Secrets
@@ -137,7 +140,36 @@ async def test_a_receipt_names_our_own_ids(ready: tuple[Rig, SessionContext], bu
     await context.happened(MessageDelivered, at=at, messenger_ids=("m-a", "m-x"), chat_id="1", contact=ANNA)
     (delivered,) = await of(rig, MessageDelivered)
     assert (delivered.messenger_ids, delivered.ids) == (("m-a", "m-x"), ("a", None))
-    assert await Recent(bus, ID).id_of("m-a") == "a"
+    assert await Recent(bus, ID).ids_of(["m-a", "m-b"]) == ["a", None]
+
+
+async def test_a_receipt_that_overtakes_the_answer_to_its_message_is_told_after_it(
+    ready: tuple[Rig, SessionContext],
+) -> None:
+    rig, context = ready  # noqa: F811
+    recent = rig.worker._runners[ID].recent
+    assert await recent.ids_of([]) == []  # from here on it knows what was sent before
+    gate = rig.world.hold = asyncio.Event()
+    await rig.send("a")
+    await rig.world.until(lambda: rig.world.sent == ["a"])
+    receipt = context.happened(MessageDelivered, at=rig.bus.now(), messenger_ids=("m-a",), chat_id="1")
+    arriving = asyncio.create_task(receipt)
+    await asyncio.sleep(0)
+    gate.set()
+    await arriving
+    await of(rig, MessageDelivered)
+    told = [item.data for item in rig.story.items if isinstance(item.data, MessageSent | MessageDelivered)]
+    assert [type(each) for each in told] == [MessageSent, MessageDelivered]
+    assert told[1].ids == ("a",)
+
+
+async def test_receipts_of_strangers_hold_nothing_up(bus: Bus) -> None:
+    recent = Recent(bus, ID)
+    recent.sending()
+    began = asyncio.get_running_loop().time()
+    for _ in range(5):
+        assert await recent.ids_of(["unknown"]) == [None]
+    assert asyncio.get_running_loop().time() - began < 2 * OVERTAKEN_S
 
 
 async def test_what_is_told_again_is_one_event(ready: tuple[Rig, SessionContext]) -> None:
@@ -159,6 +191,32 @@ async def test_what_gets_a_file_travels_sealed(ready: tuple[Rig, SessionContext]
 
 
 # -------------------------------------------------------------------------------------------------- limits
+
+
+async def test_files_are_fetched_at_once_if_that_is_set(
+    ready: tuple[Rig, SessionContext], tmp_path: Path, eventually: Eventually
+) -> None:
+    rig, context = ready  # noqa: F811
+    rig.world.files = {"early": b"an early file", "late": b"a late file"}
+    store, runner = MediaStore(rig.bus), rig.worker._runners[ID]
+
+    async def is_kept(message_id: str) -> bool:
+        try:
+            async with store.get(incoming_name(ID, "1", message_id), tmp_path):
+                return True
+        except Refused:
+            return False
+
+    await context.received(incoming("late", media=IncomingMedia(kind="image", reference="late")))
+    runner._settings = dict(runner._settings) | {"media_download": "at_once"}
+    await context.received(incoming("early", media=IncomingMedia(kind="image", reference="early")))
+    await context.received(incoming("huge", media=IncomingMedia(kind="video", reference="huge", size_bytes=1 << 40)))
+    await eventually(lambda: is_kept("early"))
+    assert set(rig.world.files) == {"late"}
+    assert not await is_kept("late")
+    sealed = (await of(rig, MessageReceived, 2))[1].message.media.reference
+    async with runner.incoming_file("1", "early", sealed) as path:
+        assert path.read_bytes() == b"an early file"
 
 
 async def test_a_restriction_is_told_and_lifted_when_it_is_over(ready: tuple[Rig, SessionContext]) -> None:

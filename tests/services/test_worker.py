@@ -48,6 +48,7 @@ class World:
         self.runs = 0
         self.logouts = 0
         self.sent: list[str] = []
+        self.files: dict[str, bytes] = {}
         self.answers: deque[Exception] = deque()
         self.hold: asyncio.Event | None = None
         self.moved = asyncio.Condition()
@@ -92,6 +93,11 @@ class ScriptedSession:
         if world.hold is not None:
             await world.hold.wait()
         return SentMessage(messenger_id=f"m-{message.id}")
+
+    async def download(self, reference: str, path: Path, most_bytes: int) -> None:
+        content = self._world.files.pop(reference)
+        assert len(content) <= most_bytes
+        path.write_bytes(content)
 
     async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
         raise Refused(ErrorCode.INVALID_FIELDS, f"no phone has the number {phone_number}")

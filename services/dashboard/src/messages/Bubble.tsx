@@ -36,7 +36,7 @@ export function Bubble({ instance, message, answered, denied, onReply }: Props) 
         {message.replyTo !== null && <Quote message={answered} />}
         {message.forwarded && <Mark>{t("messages.forwarded")}</Mark>}
         {deleted ? <Mark>{t("messages.deleted")}</Mark> : <Content message={message} />}
-        {message.media && !fromMe && <SaveFile instance={instance} message={message} />}
+        {message.media && <SaveFile instance={instance} message={message} />}
         <Text size="xs" c="dimmed" className={classes.foot}>
           {message.edited && !deleted && <span>{t("messages.edited")}</span>}
           <time dateTime={message.timestamp} title={time(message.timestamp)}>

@@ -33,6 +33,7 @@ export type Sent = {
   body: string;
   target: string | null;
   reply_to: string | null;
+  media?: IncomingMedia | null;
 };
 
 type Data = {

@@ -40,6 +40,17 @@ test("a receipt never takes a status back, and is for own messages only", () => 
   expect(fold(receipt("delivered", "B"), receipt("read", "B"), sent("m1", "B"))[0]?.status).toBe("read");
 });
 
+test("a file that was sent shows as what it is, and so does one that was forwarded", () => {
+  const media = { kind: "document" as const, mime_type: "application/pdf", file_name: "list.pdf", size_bytes: 9 };
+  const all = fold(sent("m1", "A", { type: "document", media }), sent("m2", "B", { type: "forward", media }), sent("m3", "C"));
+  const shown = { kind: "document", mimeType: "application/pdf", fileName: "list.pdf", sizeBytes: 9 };
+  expect(all.map((each) => [each.type, each.forwarded, each.media])).toEqual([
+    ["document", false, shown],
+    ["document", true, shown],
+    ["text", false, null],
+  ]);
+});
+
 test("edits, deletions and reactions change the message, whoever did them", () => {
   const change = { messenger_id: "A", chat_id: CHAT, from_me: false, contact: { id: "c1", name: null, username: null } };
   const all = fold(

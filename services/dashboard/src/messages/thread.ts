@@ -91,13 +91,19 @@ function received(message: Incoming): StoredMessage {
     status: message.from_me ? "sent" : "received",
     replyTo: message.reply_to,
     forwarded: message.forwarded,
-    media: media && {
+    media: fileOf(media),
+  };
+}
+
+function fileOf(media: Incoming["media"]): StoredMessage["media"] {
+  return (
+    media && {
       kind: media.kind,
       mimeType: media.mime_type ?? null,
       fileName: media.file_name ?? null,
       sizeBytes: media.size_bytes ?? null,
-    },
-  };
+    }
+  );
 }
 
 function sent(message: Sent, at: string): StoredMessage {
@@ -109,7 +115,7 @@ function sent(message: Sent, at: string): StoredMessage {
     chatId,
     fromMe: true,
     body: message.body,
-    type: message.type,
+    type: message.type === "forward" ? (message.media?.kind ?? "text") : message.type,
     isGroup: chatId.endsWith("@g.us") || chatId.startsWith("-"),
     timestamp: at,
     contact: null,
@@ -117,7 +123,7 @@ function sent(message: Sent, at: string): StoredMessage {
     status: "sent",
     replyTo: message.reply_to,
     forwarded: message.type === "forward",
-    media: null,
+    media: fileOf(message.media ?? null),
   };
 }
 

@@ -30,7 +30,7 @@ from mim.contracts.fields import (
 )
 from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.states import Desired, Interface, Provider, Status
-from mim.contracts.values import Account, Contact, IncomingMessage, Ports, Reason, Restriction, Webhook
+from mim.contracts.values import Account, Contact, IncomingMedia, IncomingMessage, Ports, Reason, Restriction, Webhook
 
 MAX_SECRET = 16_384
 SecretName = Literal["token", "proxy", "webhook_headers"]
@@ -348,6 +348,7 @@ class MessageSent(MessageEvent):
     body: str = ""
     target: str | None = None
     reply_to: str | None = None
+    media: IncomingMedia | None = None
 
 
 class MessageFailed(MessageEvent):

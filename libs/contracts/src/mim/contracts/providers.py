@@ -95,6 +95,7 @@ _EVERYWHERE = (
     Capability.LOCATION,
     Capability.CONTACT,
     Capability.POLL,
+    Capability.FORWARD,
     Capability.EDIT,
     Capability.DELETE,
     Capability.REACTION,
@@ -108,10 +109,9 @@ _EVERYWHERE = (
 )
 _GROUPS = (Capability.GROUP_LIST, Capability.GROUP_CREATE, Capability.GROUP_ADD)
 
-_BOT = (*_EVERYWHERE, Capability.FORWARD, Capability.FORMATTING, Capability.TOKEN_LOGIN)
+_BOT = (*_EVERYWHERE, Capability.FORMATTING, Capability.TOKEN_LOGIN)
 _USER = (
     *_EVERYWHERE,
-    Capability.FORWARD,
     Capability.FORMATTING,
     Capability.READ,
     Capability.RECEIPTS,

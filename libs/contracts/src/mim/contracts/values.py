@@ -84,7 +84,8 @@ class Contact(Model):
 
 
 class IncomingMedia(Model):
-    """The file of a message that came in. `reference` gets it from the messenger, through the worker only."""
+    """The file of a message that came in, or that was sent. `reference` gets it from the messenger, through the worker
+    only."""
 
     kind: MediaKind
     mime_type: str | None = None

@@ -7,8 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from mim.contracts.content import Media
+from mim.contracts.errors import NotReady, Unavailable
+from mim.contracts.stored import MessageRow
 from mim.runtime.fetch import Fetched, Limits
 from mim.runtime.media import file_of
+from mim.runtime.stored_messages import stored_message
 
 if TYPE_CHECKING:
     from mim.runtime.runner import Runner
@@ -42,6 +45,18 @@ class RunnerContext:
         """The file of a message to be sent, for the length of the block."""
         runner, limits = self._runner, Limits.of(self.settings, most_bytes)
         return file_of(media, self.instance_id, self.data_dir, limits, runner._media)
+
+    async def stored(self, chat_id: str, messenger_id: str) -> MessageRow | None:
+        """A message of the account as it is stored."""
+        runner = self._runner
+        try:
+            found = await stored_message(runner._bus, self.instance_id, chat_id, messenger_id)
+        except Unavailable as error:
+            raise NotReady(error.code, error.message, error.retry_after_s) from None
+        if found is None or found.media is None or found.media.reference is None:
+            return found
+        opened = runner.files.opened(found.media.reference)
+        return found.model_copy(update={"media": found.media.model_copy(update={"reference": opened})})
 
     def proved(self) -> None:
         """The messenger just answered a real round trip."""

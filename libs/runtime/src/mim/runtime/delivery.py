@@ -21,6 +21,7 @@ from mim.contracts.states import Status
 from mim.contracts.values import Reason
 from mim.runtime import metrics
 from mim.runtime.bus import Bus
+from mim.runtime.media import MessageFiles
 from mim.runtime.recent import Recent
 from mim.runtime.sending import Sender
 from mim.runtime.session import SentMessage, Session
@@ -41,6 +42,7 @@ class Link(Protocol):
     """Set while messages can be sent."""
     session: Session | None
     recent: Recent
+    files: MessageFiles
 
 
 class Delivery:
@@ -63,6 +65,8 @@ class Delivery:
             await self._failed(message, error.code, error.message)
         else:
             await self._sent(message, sent)
+        finally:
+            self._link.recent.told()
 
     async def _send(self, message: SendMessage) -> SentMessage:
         """Wait until the session is ready, and try until it takes the message. Raises: MimError."""
@@ -86,6 +90,7 @@ class Delivery:
                 wait_s = error.retry_after_s or 1.0
                 if wait_s >= left_s:
                     raise
+                link.recent.told()
                 told = await self._waits(message, told, error.code, error.message, error.retry_after_s)
                 await asyncio.sleep(wait_s)
 
@@ -126,6 +131,7 @@ class Delivery:
 
     async def _attempt(self, session: Session, message: SendMessage) -> SentMessage:
         """One attempt, ended even if the session is being closed: from here on a message is sent or open."""
+        self._link.recent.sending()
         attempt = asyncio.create_task(session.send(message))
         try:
             async with asyncio.timeout(SEND_S):
@@ -159,9 +165,10 @@ class Delivery:
                 messenger_id=sent.messenger_id,
                 chat_id=sent.chat_id,
                 type=message.kind,
-                body=message.summary,
+                body=message.summary if sent.body is None else sent.body,
                 target=message.target.id if message.target else None,
                 reply_to=message.reply_to.id if message.reply_to else None,
+                media=self._link.files.sealed(sent.media) if sent.media else None,
             )
         )
         if message.kind.is_message:

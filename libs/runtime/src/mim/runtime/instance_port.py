@@ -46,6 +46,7 @@ from mim.runtime.sending import OUTBOX_LIFE_S, Sender
 from mim.runtime.settings import Settings, is_loopback
 from mim.runtime.store import Secrets, Store
 from mim.runtime.stored import StoredRoutes
+from mim.runtime.stored_messages import stored_message
 from mim.runtime.traffic import Traffic
 
 log = structlog.get_logger()
@@ -228,7 +229,8 @@ class InstancePorts:
 
     async def _media(self, call: Call, runner: Runner) -> web.StreamResponse:
         chat, message_id = call.request.match_info["chat"], call.request.match_info["message"]
-        media = await self._stored.media_of(runner, chat, message_id)
+        message = await stored_message(self._means.bus, runner.order.instance_id, chat, message_id)
+        media = message.media if message else None
         if media is None or media.reference is None:
             raise MimError(ErrorCode.NOT_FOUND, f"there is no message {message_id[:40]!r} with a file in this chat")
         async with runner.incoming_file(chat, message_id, media.reference) as path:

@@ -13,24 +13,30 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import nats.errors
+import structlog
 from nats.js.errors import APIError, NotFoundError, ObjectDeletedError, ObjectNotFoundError
 from nats.js.object_store import ObjectStore
 
 from mim.contracts import subjects
 from mim.contracts.content import Media
 from mim.contracts.errors import ErrorCode, MimError, NotReady, Refused, Unavailable
-from mim.contracts.values import IncomingMessage
+from mim.contracts.values import IncomingMedia, IncomingMessage
 from mim.runtime.bus import SILENT, Bus
 from mim.runtime.fetch import Fetched, Limits, fetch, sniff, temporary, uploaded
 from mim.runtime.session import Session
 from mim.runtime.store import Secrets
 
+log = structlog.get_logger()
 BLOCK = 1 << 18
 STORE_S = 30.0
 UPLOAD_S = 90.0
+FETCHED_AT_ONCE = 4
+"""So many files that came in does a worker fetch ahead at a time."""
+MOST_AHEAD = 100
+"""So many of an instance's files wait to be fetched ahead; what is beyond is fetched when somebody asks."""
 REFERENCE = "media"
 """Under which name references to files are sealed."""
 
@@ -78,6 +84,8 @@ class MediaStore:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._opened: ObjectStore | None = None
+        self.ahead = asyncio.Semaphore(FETCHED_AT_ONCE)
+        """Held while a file is fetched that nobody has asked for yet."""
 
     async def upload(self, instance_id: str, blocks: AsyncIterator[bytes], folder: Path, most_bytes: int) -> Upload:
         """Take in a file block by block.
@@ -147,23 +155,59 @@ async def file_of(
             yield uploaded(media, stored.path, stored.size_bytes, limits)
 
 
-class IncomingFiles:
-    """The files of messages that came in to one instance. What gets one from the messenger travels sealed: events are
-    for everybody who watches."""
+class MessageFiles:
+    """The files of one instance's messages. What gets one from the messenger travels sealed: events are for everybody
+    who watches."""
 
     def __init__(self, store: MediaStore, secrets: Secrets, user_id: str, instance_id: str) -> None:
         self._store = store
         self._secrets = secrets
         self._user_id = user_id
         self._instance_id = instance_id
+        self._ahead: set[asyncio.Task[None]] = set()
+
+    def fetch_ahead(self, session: Session | None, message: IncomingMessage, folder: Path, most_bytes: int) -> None:
+        """Begin to fetch the file of a (sealed) message before anybody asks, unless that is too much."""
+        media = message.media
+        if session is None or media is None or media.reference is None or (media.size_bytes or 0) > most_bytes:
+            return
+        if len(self._ahead) >= MOST_AHEAD:
+            log.warning("file_left_on_demand", instance_id=self._instance_id, waiting=len(self._ahead))
+            return
+        which = (session, message.chat_id, message.id, media.reference, folder, most_bytes)
+        task = asyncio.create_task(self._keep(*which))
+        self._ahead.add(task)
+        task.add_done_callback(self._ahead.discard)
+
+    async def _keep(self, *which: Any) -> None:
+        async with self._store.ahead:
+            try:
+                async with self.get(*which):
+                    pass
+            except MimError as error:
+                log.warning("file_left_on_demand", instance_id=self._instance_id, code=error.code, why=error.message)
+
+    async def leave(self) -> None:
+        """Fetch nothing more ahead."""
+        tasks = list(self._ahead)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def seal(self, message: IncomingMessage) -> IncomingMessage:
         """The message with the reference to its file, if it has one, sealed."""
-        media = message.media
-        if media is None or media.reference is None:
-            return message
+        return message if message.media is None else message.model_copy(update={"media": self.sealed(message.media)})
+
+    def sealed(self, media: IncomingMedia) -> IncomingMedia:
+        """A file with what gets it sealed."""
+        if media.reference is None:
+            return media
         sealed = self._secrets.seal(self._user_id, self._instance_id, REFERENCE, media.reference)
-        return message.model_copy(update={"media": media.model_copy(update={"reference": sealed})})
+        return media.model_copy(update={"reference": sealed})
+
+    def opened(self, sealed: str) -> str:
+        """What gets a file."""
+        return self._secrets.unseal(self._user_id, self._instance_id, REFERENCE, sealed)
 
     @asynccontextmanager
     async def get(
@@ -181,8 +225,7 @@ class IncomingFiles:
                 return
             if session is None:
                 raise NotReady(ErrorCode.NOT_READY, "the account is not connected: the file cannot be had now")
-            reference = self._secrets.unseal(self._user_id, self._instance_id, REFERENCE, sealed)
             path, _ = stack.enter_context(temporary(folder))
-            await session.download(reference, path, most_bytes)
+            await session.download(self.opened(sealed), path, most_bytes)
             await self._store.put(name, path)
             yield path

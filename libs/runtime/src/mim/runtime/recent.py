@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from mim.runtime.bus import Bus
 from mim.runtime.history import newest
 
 MOST = 1_000
+OVERTAKEN_S = 2.0
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -33,6 +35,9 @@ class Recent:
         self._received: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._sent: OrderedDict[str, str] = OrderedDict()
         self._loading: asyncio.Task[None] | None = None
+        self._told = asyncio.Event()
+        self._told.set()
+        self._is_patient = True
 
     async def is_repeat(self, message: IncomingMessage) -> bool:
         """Whether this message was stored already. Waits for the bus as long as that is away."""
@@ -43,14 +48,33 @@ class Recent:
         """Note a message that is stored now."""
         self._note(self._received, (message.chat_id, message.id), None)
 
+    def sending(self) -> None:
+        """Note that a message is being sent, until `told` says that its outcome is stored."""
+        self._told.clear()
+        self._is_patient = True
+
+    def told(self) -> None:
+        """Note that nothing is being sent of which nobody knows the outcome."""
+        self._told.set()
+
     def sent(self, messenger_id: str, message_id: str) -> None:
         """Note under which id of the messenger's a message of ours went out."""
         self._note(self._sent, messenger_id, message_id)
 
-    async def id_of(self, messenger_id: str) -> str | None:
-        """Our id of a message that was sent, if it is among the latest."""
+    async def ids_of(self, messenger_ids: Sequence[str]) -> list[str | None]:
+        """Our ids of messages that were sent, of those that are among the latest.
+
+        A receipt can overtake the answer to the sending: one of an unknown message waits for what is being sent, but
+        not for long and once only, as the answer may come behind other receipts.
+        """
         await self._loaded()
-        return self._sent.get(messenger_id)
+        if self._is_patient and not all(each in self._sent for each in messenger_ids):
+            try:
+                async with asyncio.timeout(OVERTAKEN_S):
+                    await self._told.wait()
+            except TimeoutError:
+                self._is_patient = False
+        return [self._sent.get(each) for each in messenger_ids]
 
     async def _loaded(self) -> None:
         if self._loading is None:

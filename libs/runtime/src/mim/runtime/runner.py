@@ -45,7 +45,7 @@ from mim.runtime.bus import Bus
 from mim.runtime.context import RunnerContext
 from mim.runtime.delivery import Delivery
 from mim.runtime.fetch import Limits
-from mim.runtime.media import IncomingFiles, MediaStore
+from mim.runtime.media import MediaStore, MessageFiles
 from mim.runtime.outbox import Outbox
 from mim.runtime.recent import Recent
 from mim.runtime.restriction import Restricted
@@ -95,7 +95,7 @@ class Runner:
         self._outbox = outbox
         self._secrets = secrets
         self._media = media
-        self._files = IncomingFiles(media, secrets, order.user_id, order.instance_id)
+        self.files = MessageFiles(media, secrets, order.user_id, order.instance_id)
         self._factory = factory
         self._settings = settings
         self._folder = folder
@@ -150,6 +150,7 @@ class Runner:
         self.ready.clear()
         self.restricted.leave()
         task, self._task = self._task, None
+        await self.files.leave()
         await self._outbox.close(self.order.instance_id)
         if task is None:
             return
@@ -321,26 +322,28 @@ class Runner:
         """A message came in; returns when it is stored. One that was stored before is passed over."""
         if await self.recent.is_repeat(message):
             return
-        message = self._files.seal(message)
+        message = self.files.seal(message)
         event = MessageReceived(
             instance_id=self.order.instance_id, provider=self.order.provider, epoch=self.order.epoch, message=message
         )
         # The messenger repeats what was not confirmed; the same id makes the repeat harmless.
         await self._bus.emit_surely(event, id=f"{self.order.instance_id}/{message.chat_id}/{message.id}/received")
         self.recent.received(message)
+        if self._settings.get("media_download") == "at_once":
+            self.files.fetch_ahead(self.session, message, self._folder, Limits.of(self._settings).max_bytes)
 
     @asynccontextmanager
     async def incoming_file(self, chat_id: str, message_id: str, sealed: str) -> AsyncIterator[Path]:
         """The file of a message that came in, for the length of the block. Raises: Refused, NotReady, Unavailable."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         most_bytes = Limits.of(self._settings).max_bytes
-        async with self._files.get(self.session, chat_id, message_id, sealed, self._folder, most_bytes) as path:
+        async with self.files.get(self.session, chat_id, message_id, sealed, self._folder, most_bytes) as path:
             yield path
 
     async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
         """Something happened to a message or a group; returns when it is stored."""
         if issubclass(kind, Receipt):
-            found = [await self.recent.id_of(messenger_id) for messenger_id in fields["messenger_ids"]]
+            found = await self.recent.ids_of(fields["messenger_ids"])
             fields["ids"] = tuple(found) if any(found) else ()
         order = self.order
         event = kind(instance_id=order.instance_id, provider=order.provider, epoch=order.epoch, timestamp=at, **fields)

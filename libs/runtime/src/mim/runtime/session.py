@@ -32,7 +32,8 @@ from mim.contracts.errors import ErrorCode
 from mim.contracts.groups import Group, GroupParticipant, ParticipantChange
 from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
 from mim.contracts.messages import Change, GroupChanged, Receipt, SendMessage
-from mim.contracts.values import Account, IncomingMessage, Restriction
+from mim.contracts.stored import MessageRow
+from mim.contracts.values import Account, IncomingMedia, IncomingMessage, Restriction
 from mim.runtime.fetch import Fetched
 
 
@@ -40,11 +41,13 @@ from mim.runtime.fetch import Fetched
 class SentMessage:
     """What the messenger said to a message it took: its own id, and the chat it went to.
 
-    Of what was only done to another message, `messenger_id` is that message's.
+    Of what was only done to another message, `messenger_id` is that message's. `body` is the text of a forwarded one.
     """
 
     messenger_id: str
     chat_id: str | None = None
+    media: IncomingMedia | None = None
+    body: str | None = None
 
 
 class SessionContext(Protocol):
@@ -109,6 +112,10 @@ class SessionContext(Protocol):
 
         Raises: Refused if it cannot be had or is not what it should be, Unavailable.
         """
+        ...
+
+    async def stored(self, chat_id: str, messenger_id: str) -> MessageRow | None:
+        """A message of the account as it is stored, with what gets its file opened. Raises: NotReady."""
         ...
 
     def proved(self) -> None:

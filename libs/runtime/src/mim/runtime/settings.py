@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """The largest file that is fetched and sent."""
     media_private: bool = False
     """Whether files may be fetched from private addresses, such as another program on this machine."""
+    media_download: Literal["on_demand", "at_once"] = "on_demand"
+    """When the files of messages that came in are fetched from the messenger; they are kept for a day."""
     webhook_private: bool = False
     """Whether webhooks may go to private addresses."""
 

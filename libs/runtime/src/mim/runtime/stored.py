@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,7 +9,6 @@ from uuid import UUID
 
 from aiohttp import web
 
-from mim.contracts import subjects
 from mim.contracts.answers import (
     ChatList,
     ContactList,
@@ -22,17 +20,14 @@ from mim.contracts.api import PageQuery, StoredQuery
 from mim.contracts.bulk import BulkAnswer, BulkBody, BulkCall, BulkDetails, BulkList, BulkQuery, BulkReply, BulkVerb
 from mim.contracts.content import Content
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.fields import Model
 from mim.contracts.messages import SendMessage
 from mim.contracts.providers import check_supported
-from mim.contracts.stored import MediaRow, StoredCall, StoredReply, StoredVerb
+from mim.contracts.stored import StoredCall, StoredReply, StoredVerb
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.routing import Call
 from mim.runtime.runner import Runner
-
-STORE_S = 3.0
-STORE_AWAY = "the message store does not answer; try again in a moment"
+from mim.runtime.stored_messages import STORE_AWAY, ask_store, stored_messages
 
 
 class StoredRoutes:
@@ -85,21 +80,7 @@ class StoredRoutes:
     async def look_up(self, runner: Runner, verb: StoredVerb, query: PageQuery, **more: Any) -> StoredReply:
         """What is stored of an instance. Raises: Unavailable."""
         asked = StoredCall(instance_id=runner.order.instance_id, **query.model_dump(by_alias=False) | more)
-        raw = await self._store_says(verb, asked)
-        reply = StoredReply.model_validate_json(raw)
-        if reply.code is not None:
-            raise Unavailable(ErrorCode(reply.code), reply.message or STORE_AWAY)
-        return reply
-
-    async def media_of(self, runner: Runner, chat: str, message_id: str) -> MediaRow | None:
-        """What is known of a message's file. Who just heard of the message is a moment ahead of the store."""
-        which = {"chat_id": chat, "messenger_id": message_id}
-        for wait_s in (0.05, 0.1, 0.2, 0.4, 0.0):
-            found = await self.look_up(runner, StoredVerb.MESSAGES, PageQuery(limit=1), **which)
-            if found.messages:
-                return found.messages[0].media
-            await asyncio.sleep(wait_s)
-        return None
+        return await stored_messages(self._bus, verb, asked)
 
     # -------------------------------------------------------------------------------------------------- bulk
 
@@ -138,18 +119,10 @@ class StoredRoutes:
     async def _about_bulk(self, runner: Runner, verb: BulkVerb, **given: Any) -> BulkReply:
         order = runner.order
         asked = BulkCall(instance_id=order.instance_id, provider=order.provider, **given)
-        reply = BulkReply.model_validate_json(await self._store_says(f"bulk-{verb}", asked))
+        reply = BulkReply.model_validate_json(await ask_store(self._bus, f"bulk-{verb}", asked))
         if reply.code is not None:
             raise MimError(ErrorCode(reply.code), reply.message or STORE_AWAY)
         return reply
-
-    async def _store_says(self, question: str, asked: Model) -> bytes:
-        """The answer of the message store. Raises: Unavailable."""
-        try:
-            payload = asked.model_dump_json().encode()
-            return await self._bus.request(subjects.messages_call(question), payload, STORE_S)
-        except Unavailable:
-            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, STORE_AWAY) from None
 
 
 def _bulk_id(call: Call) -> str:

@@ -137,7 +137,7 @@ def _received(instance_id: str, message: IncomingMessage, seq: int) -> NewMessag
         "messenger_id": message.id,
         "message_id": None,
         "seq": seq,
-        "timestamp": message.timestamp,
+        "timestamp": message.timestamp.replace(microsecond=0),
         "from_me": message.from_me,
         "is_group": message.is_group,
         "kind": message.type,
@@ -188,10 +188,11 @@ def _sent(event: MessageSent, at: datetime, seq: int) -> Change | None:
         "messenger_id": event.messenger_id,
         "message_id": event.id,
         "seq": seq,
-        "timestamp": at,
+        # Messengers tell times in whole seconds; within one the order is that of the events.
+        "timestamp": at.replace(microsecond=0),
         "from_me": True,
         "is_group": is_group(chat),
-        "kind": event.type,
+        "kind": _kind(event),
         "body": event.body,
         "search": searched(event.body),
         "status": "sent",
@@ -199,9 +200,15 @@ def _sent(event: MessageSent, at: datetime, seq: int) -> Change | None:
         "contact_name": None,
         "reply_to": event.reply_to,
         "forwarded": event.type == MessageKind.FORWARD,
-        "media": None,
+        "media": event.media.model_dump(mode="json") if event.media else None,
     }
     return NewMessage(row, None, None)
+
+
+def _kind(event: MessageSent) -> str:
+    if event.type != MessageKind.FORWARD:
+        return event.type
+    return event.media.kind if event.media else MessageKind.TEXT
 
 
 def is_group(chat_id: str) -> bool:

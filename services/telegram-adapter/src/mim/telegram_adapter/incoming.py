@@ -81,7 +81,7 @@ def _validated(item: object) -> Update | None:
 
 
 def _message(message: Message) -> IncomingMessage:
-    media, place, card, poll = _media(message), _location(message), _card(message), _poll(message)
+    media, place, card, poll = media_of(message), _location(message), _card(message), _poll(message)
     body = message.text or message.caption or ""
     if not body and (poll or card or place):
         body = poll.question if poll else card.name if card else place.name or "" if place else ""
@@ -110,7 +110,8 @@ def _type(message: Message, media: IncomingMedia | None) -> str:
     return "location" if kind == "venue" else kind
 
 
-def _media(message: Message) -> IncomingMedia | None:
+def media_of(message: Message) -> IncomingMedia | None:
+    """The file of a message."""
     if message.photo:
         largest = message.photo[-1]
         return IncomingMedia(

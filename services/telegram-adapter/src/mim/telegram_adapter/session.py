@@ -45,7 +45,7 @@ from mim.telegram_adapter.failures import (
     unreachable,
 )
 from mim.telegram_adapter.groups import GroupMethods
-from mim.telegram_adapter.incoming import UPDATE_KINDS, read, salvage
+from mim.telegram_adapter.incoming import UPDATE_KINDS, media_of, read, salvage
 from mim.telegram_adapter.outgoing import MOST_BYTES, caption_edit, method
 from mim.telegram_adapter.pacing import Pacer
 
@@ -271,7 +271,9 @@ class TelegramSession(GroupMethods):
                 await self._hold(chat, failure.retry_after_s)
             return failure
         if isinstance(answer, Message):
-            return SentMessage(messenger_id=str(answer.message_id), chat_id=str(answer.chat.id))
+            identity, where = str(answer.message_id), str(answer.chat.id)
+            body = answer.text or answer.caption if message.kind is MessageKind.FORWARD else None
+            return SentMessage(messenger_id=identity, chat_id=where, media=media_of(answer), body=body)
         return SentMessage(messenger_id=message.target.id if message.target else "", chat_id=chat)
 
     async def _call(self, message: SendMessage, chat: str, file: Fetched | None) -> object:

@@ -115,7 +115,7 @@ def phone(to: str) -> str | None:
 
 def incoming(message: Any, chat_id: int, sender: Any, *, is_group: bool) -> IncomingMessage:
     """A message that came in or was sent by another device; `sender` is who wrote it, if that is known."""
-    media, place = _media(message, chat_id), _location(message)
+    media, place = media_of(message, chat_id), _location(message)
     card, poll = _card(message), _poll(message)
     body = message.message or ""
     if not body and (poll or card or place):
@@ -152,10 +152,12 @@ def contact(who: Any, otherwise: int) -> Contact:
     )
 
 
-def _media(message: Any, chat_id: int) -> IncomingMedia | None:
+def media_of(message: Any, chat_id: int) -> IncomingMedia | None:
+    """The file of a message."""
     reference = f"{chat_id}/{message.id}"  # where its file is asked for
     if isinstance(message.media, types.MessageMediaPhoto):
-        return IncomingMedia(kind=MediaKind.IMAGE, mime_type="image/jpeg", reference=reference)
+        size_bytes = message.file.size if message.file else None
+        return IncomingMedia(kind=MediaKind.IMAGE, mime_type="image/jpeg", size_bytes=size_bytes, reference=reference)
     document = message.document
     if document is None:
         return None

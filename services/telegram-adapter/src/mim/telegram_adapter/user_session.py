@@ -33,6 +33,7 @@ from mim.telegram_adapter.user_content import (
     address,
     attachment,
     file_options,
+    media_of,
     number,
     phone,
     target,
@@ -239,7 +240,8 @@ class UserSession(GroupMethods):
             return SentMessage(messenger_id=message.target.id if message.target else "", chat_id=str(chat))
         sent = await self._say(client, message, peer)
         self._sent.add(chat, sent.id)
-        return SentMessage(messenger_id=str(sent.id), chat_id=str(chat))
+        body = sent.message if message.kind is MessageKind.FORWARD else None
+        return SentMessage(messenger_id=str(sent.id), chat_id=str(chat), media=media_of(sent, chat), body=body)
 
     async def _peer(self, client: Any, to: str) -> Any:
         """Whom a recipient means. Raises: ValueError, errors.RPCError if nobody is known by that."""

@@ -26,7 +26,7 @@ from mim.whatsapp_adapter.incoming import (
     receipts,
     size_of,
 )
-from mim.whatsapp_adapter.outgoing import UPLOADED_AS, Author, attach, compose, quote
+from mim.whatsapp_adapter.outgoing import UPLOADED_AS, Author, attach, bare, compose, point
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +61,14 @@ class Library:
         await task
 
     async def send(self, to: str, content: Fields, prepared: str | None) -> Fields:
-        """Say or do what `content` says (`outgoing.compose`), or send what `upload` has prepared."""
+        """Say or do what `content` says (`outgoing.compose`), or send what is ready: uploaded, or forwarded."""
         # Always a whole message: given a string, the library would look for mentions and ask WhatsApp about groups.
         message, author = self._types.Message(), self._author()
         if prepared is None:
             compose(message, content, to, author)
         else:
             message.ParseFromString(base64.b64decode(prepared))
-            quote(message, content, to, author)
+            point(message, content, to, author)
         async with self._calls:
             response = await self._client.send_message(to, message)
         return {"message_id": response.ID}
@@ -110,7 +110,7 @@ class Library:
 
     async def download(self, message: str, path: str, most_bytes: int) -> None:
         """Write the file that a message came with. Raises: ValueError if it is larger than `most_bytes`."""
-        whole = self._types.Message.FromString(base64.b64decode(message))
+        whole = bare(self._types.Message.FromString(base64.b64decode(message)))
         if size_of(whole) > most_bytes:
             raise ValueError("the file is too large")
         async with self._calls:

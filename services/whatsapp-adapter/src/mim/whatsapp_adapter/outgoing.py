@@ -55,11 +55,13 @@ def compose(message: Any, content: Fields, chat: str, author: Author) -> None:
             own = target["sender"] is None
             _key(message.protocolMessage.key, {**target, "from_me": own}, chat, author)
             message.protocolMessage.type = message.protocolMessage.REVOKE
+        case "forward":
+            message.extendedTextMessage.text = content["text"]
         case _ if content.get("reply_to"):
             message.extendedTextMessage.text = content["text"]
         case _:
             message.conversation = content["text"]
-    quote(message, content, chat, author)
+    point(message, content, chat, author)
 
 
 def attach(message: Any, upload: Any, *, kind: str, mime_type: str, file_name: str, caption: str) -> None:
@@ -83,22 +85,31 @@ def attach(message: Any, upload: Any, *, kind: str, mime_type: str, file_name: s
         part.caption = caption
 
 
-def quote(message: Any, content: Fields, chat: str, author: Author) -> None:
-    """Make a message an answer to `content["reply_to"]`, if there is one."""
+def point(message: Any, content: Fields, chat: str, author: Author) -> None:
+    """Make a message an answer to `content["reply_to"]`, if there is one, or show that it is a forwarded one."""
     to = content.get("reply_to")
     part = _quotable(message)
-    if not to or part is None:
+    if part is None:
+        return
+    if content["kind"] == "forward":
+        score = part.contextInfo.forwardingScore + 1
+        part.contextInfo.Clear()
+        part.contextInfo.isForwarded, part.contextInfo.forwardingScore = True, score
+    if not to:
         return
     part.contextInfo.stanzaID = to["id"]
     part.contextInfo.participant = author.address if to["from_me"] else to["sender"] or to["chat_id"] or chat
     part.contextInfo.quotedMessage.conversation = ""
 
 
+def bare(message: Any) -> Any:
+    """A message without the cover that a document with a caption has (see `attach`)."""
+    return message.documentWithCaptionMessage.message if message.HasField("documentWithCaptionMessage") else message
+
+
 def _quotable(message: Any) -> Any:
     """The part of a message that can point at another one."""
-    if message.HasField("documentWithCaptionMessage"):
-        message = message.documentWithCaptionMessage.message
-    return next((value for _, value in message.ListFields() if hasattr(value, "contextInfo")), None)
+    return next((value for _, value in bare(message).ListFields() if hasattr(value, "contextInfo")), None)
 
 
 def _key(key: Any, target: Fields, chat: str, author: Author) -> None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from mim.contracts.content import MessageKind
-from mim.contracts.errors import ErrorCode, MimError, NotReady, Rejected, SessionEnded
+from mim.contracts.errors import ErrorCode, NotReady, Rejected, SessionEnded
 from mim.contracts.login import LoginFieldName
 from mim.contracts.messages import (
     Change,
@@ -25,47 +23,33 @@ from mim.contracts.messages import (
     MessageReaction,
     MessageRead,
     Receipt,
-    SendMessage,
 )
 from mim.contracts.values import Account, Restriction
 from mim.runtime.fetch import sweep
-from mim.runtime.session import SentMessage, SessionContext
+from mim.runtime.session import SessionContext
 from mim.whatsapp_adapter import login_file
 from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
 from mim.whatsapp_adapter.groups import GroupMethods
 from mim.whatsapp_adapter.messages import (
     account_of,
-    address,
-    content_of,
     download_failure,
     incoming_of,
     own_number,
     pairing_failure,
-    recipient,
-    send_failure,
-    upload_failure,
 )
 from mim.whatsapp_adapter.process import ChildEndedError, ChildProcess, Fields
+from mim.whatsapp_adapter.sending import SendMethods
 
 _QR_GRACE = timedelta(seconds=5)
 
 _CONNECT_WITHIN_S = 60.0
-_SEND_WITHIN_S = 60.0
-_UPLOAD_WITHIN_S = 25.0  # with the time for the fetch, less than the worker gives one attempt to send
 _LOGOUT_WITHIN_S = 10.0
 _DOWNLOAD_WITHIN_S = 60.0
 _CODE_WITHIN_S = 20.0
 
-_SHOW_WITHIN_S = 20.0
-_WITHOUT_CAPTION = (MessageKind.AUDIO, MessageKind.VOICE, MessageKind.STICKER)
 _HAPPENINGS: dict[str, type[Receipt | Change | GroupChanged]] = {
     kind.name: kind
     for kind in (MessageDelivered, MessageRead, MessageEdited, MessageDeleted, MessageReaction, GroupChanged)
-}
-# WhatsApp does not say how long these last; so long after, sending is tried again.
-_LIMITS: dict[str, tuple[str, str, timedelta]] = {
-    ErrorCode.REACHOUT_LOCKED: ("reachout_time_lock", "new contacts", timedelta(days=1)),
-    ErrorCode.RATE_LIMITED: ("flood_wait", "account", timedelta(minutes=1)),
 }
 
 
@@ -77,7 +61,7 @@ class _Deadline:
     otherwise: SessionEnded
 
 
-class WhatsAppSession(GroupMethods):
+class WhatsAppSession(GroupMethods, SendMethods):
     """Implements `mim.runtime.session.Session`.
 
     Settings: `whatsapp_proxy_url`, `whatsapp_ca_file`, `whatsapp_child_wrapper` (arguments put before the child's
@@ -140,99 +124,12 @@ class WhatsAppSession(GroupMethods):
             if self._login_gone:
                 login_file.remove(database)
 
-    async def send(self, message: SendMessage) -> SentMessage:
-        """Say or do what the message's kind says and return WhatsApp's id for it.
-
-        WhatsApp has no captions for audio and stickers: there the text follows as a message of its own.
-        """
-        try:
-            sent = await self._send(message)
-        except MimError as error:
-            await self._note_limits(error)
-            self._log.warning("message_not_sent", message_id=message.id, code=error.code, why=error.message)
-            raise
-        self._log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=message.kind)
-        return sent
-
-    async def _send(self, message: SendMessage) -> SentMessage:
-        to = recipient(message.to)
-        content = content_of(message)
-        if message.media is not None:
-            return await self._send_file(message, to, content)
-        if message.kind in (MessageKind.READ, MessageKind.TYPING):
-            return await self._show(message, to)
-        sent = await self._deliver(self._connected(), to, content=content)
-        return sent if message.target is None else replace(sent, messenger_id=message.target.id)
-
-    async def _send_file(self, message: SendMessage, to: str, content: Fields) -> SentMessage:
-        self._connected()  # before a file is fetched for nothing
-        child, prepared = await self._upload(message)
-        sent = await self._deliver(child, to, content=content, message=prepared)
-        if message.text and message.kind in _WITHOUT_CAPTION:
-            try:
-                await self._deliver(child, to, content={"kind": "text", "text": message.text})
-            except MimError as error:
-                why = f"the {message.kind} was sent, the text that belongs to it was not: {error.message}"
-                raise MimError(ErrorCode.UNCERTAIN, why) from None
-        return sent
-
-    async def _show(self, message: SendMessage, to: str) -> SentMessage:
-        """Show that a message was read, or that somebody types."""
-        child, target = self._connected(), message.target
-        if target is None:
-            answer = await self._ask(child, "typing", _SHOW_WITHIN_S, chat=to)
-        else:
-            chat = recipient(target.chat_id) if target.chat_id else to
-            sender = address(target.sender) or chat
-            answer = await self._ask(child, "read", _SHOW_WITHIN_S, chat=chat, sender=sender, message_id=target.id)
-        if answer["event"] == "failed":
-            raise send_failure(answer["message"])
-        return SentMessage(messenger_id=target.id if target else "", chat_id=to)
-
-    async def _note_limits(self, error: MimError) -> None:
-        """What WhatsApp limits is shown beside the status."""
-        limit = _LIMITS.get(error.code)
-        if limit is not None:
-            kind, scope, life = limit
-            await self._context.restricted(Restriction(kind=kind, scope=scope, until=self._context.now() + life))
-
-    async def _upload(self, message: SendMessage) -> tuple[ChildProcess, Any]:
-        """Fetch the message's file and bring it to WhatsApp's media host. Whatever fails, nothing was sent."""
-        if message.media is None:
-            raise ValueError("a message without media has nothing to upload")
-        async with self._context.file(message.media) as file:
-            child = self._connected()
-            about = {"mime_type": file.content_type, "file_name": file.file_name, "caption": message.text}
-            self._uploads += 1
-            try:
-                answer = await child.ask(
-                    "upload", _UPLOAD_WITHIN_S, path=str(file.path), kind=message.media.kind, **about
-                )
-            except (TimeoutError, ChildEndedError) as error:
-                why = str(error) or f"no answer within {_UPLOAD_WITHIN_S:.0f} s"
-                raise unreachable(f"the file could not be uploaded to WhatsApp: {why}") from None
-            finally:
-                self._uploads -= 1
-        if answer["event"] == "failed":
-            self._log.warning("whatsapp_upload_failed", why=answer["message"])
-            raise upload_failure(answer["message"])
-        return child, answer["message"]
+    # -------------------------------------------------------------------------------------- asked of WhatsApp
 
     def _connected(self) -> ChildProcess:
         if self._child is None or not self._ready.is_set():
             raise NotReady(ErrorCode.NOT_READY, "the account is not connected to WhatsApp at the moment")
         return self._child
-
-    async def _deliver(self, child: ChildProcess, to: str, **what: Any) -> SentMessage:
-        try:
-            answer = await child.ask("send", _SEND_WITHIN_S, to=to, **what)
-        except (TimeoutError, ChildEndedError) as error:
-            why = str(error) or f"no answer within {_SEND_WITHIN_S:.0f} s"
-            raise MimError(ErrorCode.UNCERTAIN, f"it is open whether the message was sent: {why}") from None
-        if answer["event"] == "failed":
-            raise send_failure(answer["message"])
-        self._context.proved()
-        return SentMessage(messenger_id=answer["message_id"], chat_id=to)
 
     async def answer_login(self, fields: Mapping[LoginFieldName, str]) -> None:
         """Raises: Rejected always."""

@@ -113,9 +113,9 @@ class Emulator:
         receiver.push("message", message)
         return int(message["message_id"])
 
-    def keep_file(self, content: bytes) -> str:
-        """Have a file that people send; returns the id under which bots can get it."""
-        file_id = f"file{len(self.files)}-{hashlib.sha256(content).hexdigest()[:12]}"
+    def keep_file(self, content: bytes, file_id: str | None = None) -> str:
+        """Have a file that people, or bots, send; returns the id under which bots can get it."""
+        file_id = file_id or f"file{len(self.files)}-{hashlib.sha256(content).hexdigest()[:12]}"
         self.files[file_id] = content
         if len(self.files) > _MAX_FILES:
             self.files.pop(next(iter(self.files)))

@@ -42,13 +42,13 @@ _MORE: dict[str, Json] = {
 
 
 class Upload(NamedTuple):
-    """A file of a multipart request: what it is, not what is in it; `head` are its first bytes."""
+    """A file of a multipart request; `content` is what is in it, or only its beginning if it is a large one."""
 
     file_name: str
     content_type: str
     size_bytes: int
     sha256: str
-    head: bytes
+    content: bytes
 
 
 class Args(dict[str, str]):
@@ -94,6 +94,8 @@ def _file_method(field: str) -> Method:
         if len(caption) > _MAX_CAPTION:
             raise ApiError(400, "Bad Request: message caption is too long")
         media = {"kind": _KINDS[field], **{name: getattr(file, name) for name in ("file_name", "size_bytes", "sha256")}}
+        if len(file.content) == file.size_bytes:
+            emulator.keep_file(file.content, file.sha256)
         shown = {} if field == "sticker" else {"caption": caption}
         told = {"parse_mode": args.get("parse_mode"), "media": media}
         return _post(emulator, bot, args, shown | {field: _described(file, field)}, told)
@@ -207,7 +209,7 @@ def _attached(args: Args, field: str) -> Upload:
     if field == "photo" and file.size_bytes > _MAX_PHOTO_BYTES:
         limit = f"the maximum size is {_MAX_PHOTO_BYTES} bytes"
         raise ApiError(400, f"Bad Request: file of size {file.size_bytes} bytes is too big for a photo; {limit}")
-    if field == "photo" and not file.head.startswith(_PHOTOS):
+    if field == "photo" and not file.content.startswith(_PHOTOS):
         raise ApiError(400, "Bad Request: IMAGE_PROCESS_FAILED")
     return file
 

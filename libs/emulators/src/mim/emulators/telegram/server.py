@@ -15,6 +15,8 @@ from mim.emulators.telegram.bots import ApiError, Bot, Json
 from mim.emulators.telegram.emulator import Emulator
 from mim.emulators.telegram.methods import MAX_UPLOAD_BYTES, METHODS, Args, Upload
 
+_KEPT_BYTES = 1 << 20
+
 
 @asynccontextmanager
 async def serve(port: int = 0, emulator: Emulator | None = None) -> AsyncIterator[Emulator]:
@@ -116,7 +118,7 @@ async def _arguments(request: web.BaseRequest) -> Args:
 
 
 async def _parts(request: web.BaseRequest, args: dict[str, str]) -> Args:
-    """The fields and files of a multipart body. Of a file nothing is kept but what describes it."""
+    """The fields and files of a multipart body."""
     files: dict[str, Upload] = {}
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader) or part.name is None:
@@ -129,15 +131,16 @@ async def _parts(request: web.BaseRequest, args: dict[str, str]) -> Args:
 
 
 async def _upload(part: BodyPartReader, name: str) -> Upload:
-    digest, size_bytes, head = hashlib.sha256(), 0, b""
+    digest, size_bytes, content = hashlib.sha256(), 0, b""
     while block := await part.read_chunk(1 << 18):
         size_bytes += len(block)
         if size_bytes > MAX_UPLOAD_BYTES:
             raise ApiError(413, "Request Entity Too Large")
         digest.update(block)
-        head = head or block[:16]
+        if len(content) < _KEPT_BYTES:
+            content += block
     content_type = part.headers.get("Content-Type", "application/octet-stream")
-    return Upload(name, content_type, size_bytes, digest.hexdigest(), head)
+    return Upload(name, content_type, size_bytes, digest.hexdigest(), content)
 
 
 def _respond(status: int, body: Json) -> web.Response:

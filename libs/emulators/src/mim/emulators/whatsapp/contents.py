@@ -68,6 +68,13 @@ def answered(message: Any) -> str | None:
     return None
 
 
+def is_forwarded(message: Any) -> bool:
+    """Whether a message says that it was forwarded."""
+    if message.HasField("documentWithCaptionMessage"):
+        message = message.documentWithCaptionMessage.message
+    return any(hasattr(part, "contextInfo") and part.contextInfo.isForwarded for _, part in message.ListFields())
+
+
 def made(fields: Json, chat: str, media: MediaHost) -> Any:
     """A person's message: `text`, `location`, `contact`, `poll`, a file (`media {kind, content, …}`, bytes), or what is
     done to another: `edit`, `delete` or `reaction` with `target`, its id. `reply_to` answers one.

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from mim.emulators.whatsapp.contents import Deed, answered, deed, shown
+from mim.emulators.whatsapp.contents import Deed, answered, deed, is_forwarded, shown
 from mim.emulators.whatsapp.media import MediaError, MediaHost
 from mim.emulators.whatsapp.nodes import Node
 from mim.emulators.whatsapp.phones import Device, Phone, Phones, Readable
@@ -44,6 +44,8 @@ class Reading:
         except (DecryptionError, MediaError) as error:
             log.warning("message_unreadable", phone=phone.number, sender=sender.number, error=str(error))
             return False
+        if is_forwarded(message):
+            more["forwarded"] = True
         if (reply_to := answered(message)) is not None:
             more["reply_to"] = reply_to
         phone.read(Readable(identity, sender.number, to, text, phone is sender, media, more))
