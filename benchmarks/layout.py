@@ -42,7 +42,9 @@ class Layout:
 
     async def set_up(self) -> None:
         """Make the stream, and a worker's inbox."""
-        queue = StreamConfig(name=STREAM, subjects=["message.>"], retention=RetentionPolicy.WORK_QUEUE)
+        queue = StreamConfig(
+            STREAM, subjects=["message.>"], retention=RetentionPolicy.WORK_QUEUE, max_consumers=100_000
+        )
         await self._jetstream.add_stream(queue)
         await self._client.subscribe(INBOX, cb=self._arrived)
 

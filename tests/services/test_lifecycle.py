@@ -24,8 +24,10 @@ from mim.contracts.messages import (
     InstanceStarting,
     InstanceStopped,
     LoggedOut,
+    MessageFailed,
     Outcome,
     QrReady,
+    SendMessage,
     unwrap,
 )
 from mim.contracts.records import InstanceRecord, OrderAction, SessionOrder, WorkerHeartbeat
@@ -36,7 +38,9 @@ from mim.lifecycle import app as lifecycle_app
 from mim.lifecycle.fold import fold
 from mim.lifecycle.handlers import LAPSE_S, Lifecycle
 from mim.lifecycle.model import ReadModel
+from mim.lifecycle.orphans import Orphans
 from mim.runtime.bus import Bus
+from mim.runtime.history import count
 from mim.runtime.secrets import Vault
 from mim.runtime.store import Secrets, Store
 
@@ -517,3 +521,23 @@ async def test_a_qr_code_reaches_the_read_model_and_goes_when_it_was_scanned(sys
     assert waiting.qr.code == "2@one"
     await system.bus.emit(LoggedOut(**base))
     assert (await system.until(Status.LOGGED_OUT)).qr is None
+
+
+# --------------------------------------------------------------------------------------- messages to nobody
+
+
+async def test_a_message_to_nobody_fails_at_the_second_look_and_what_is_no_message_is_a_dead_letter(
+    bus: Bus, events: Story[CloudEvent[Event]]
+) -> None:
+    orphans, subject = Orphans(bus, ReadModel(bus)), subjects.message_command("telegram", ID)
+    message = SendMessage(id="m", instance_id=ID, provider=Provider.TELEGRAM, to="1", text="hi", expires_at=bus.now())
+    for body in (message.model_dump_json().encode(), b"no message"):
+        await bus.publish(subject, body)
+    await orphans.look()
+    assert await count(bus, subjects.OUTBOX, subject) == 2  # its instance may just be being made
+    await orphans.look()
+    (told,) = await events.until(lambda items: len(items) >= 1)
+    assert isinstance(told.data, MessageFailed)
+    assert (told.data.id, told.data.code) == ("m", ErrorCode.NOT_FOUND)
+    assert await count(bus, subjects.OUTBOX, subject) == 0
+    assert await count(bus, subjects.DEAD, subjects.dead_letter(bus.source)) == 1

@@ -90,7 +90,7 @@ async def write(store: MessageStore, *events: Event, first_seq: int = 1, at: dat
 @pytest.fixture(params=ENGINES)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MessageStore]:
     engine: Engine = request.param
-    async with fresh(engine, tmp_path) as settings, open_database(settings) as database:
+    async with fresh(engine, tmp_path) as settings, open_database(settings, "messages") as database:
         yield MessageStore(database)
 
 
@@ -225,7 +225,7 @@ BULK = "0123456789abcdef0123456789abcdef"
 @pytest.fixture(params=ENGINES)
 async def bulks(request: pytest.FixtureRequest, tmp_path: Path, bus: Bus) -> AsyncIterator[Bulks]:
     engine: Engine = request.param
-    async with fresh(engine, tmp_path) as settings, open_database(settings) as database:
+    async with fresh(engine, tmp_path) as settings, open_database(settings, "messages") as database:
         yield Bulks(bus, database)
 
 

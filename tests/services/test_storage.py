@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, bindparam, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from tests.services.databases import ENGINES, Engine, fresh
 
@@ -47,7 +47,7 @@ async def test_the_migrations_come_to_the_tables_that_the_code_knows(stored: Set
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return list(compare_metadata(context, metadata))
 
-    async with open_database(stored) as database, database.read() as connection:
+    async with open_database(stored, "messages") as database, database.read() as connection:
         assert await connection.run_sync(differences) == []
         assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all() == [REVISION]
 
@@ -60,22 +60,22 @@ def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
 
 async def test_who_starts_together_agrees(stored: Settings) -> None:
     async def start() -> int:
-        async with open_database(stored) as database, database.read() as connection:
+        async with open_database(stored, "messages") as database, database.read() as connection:
             return (await connection.execute(select(func.count()).select_from(deliveries))).scalar() or 0
 
     assert await asyncio.gather(*(start() for _ in range(STARTERS))) == [0] * STARTERS
 
 
 async def test_a_database_of_a_newer_program_is_left_alone(stored: Settings) -> None:
-    async with open_database(stored) as database, database.write() as connection:
+    async with open_database(stored, "messages") as database, database.write() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseUnusable, match="update the program"):
-        async with open_database(stored):
+        async with open_database(stored, "messages"):
             pass
 
 
 async def test_what_is_written_together_is_there_together_or_not_at_all(stored: Settings) -> None:
-    async with open_database(stored) as database:
+    async with open_database(stored, "messages") as database:
 
         async def add_the_same_twice() -> None:
             async with database.write() as connection:
@@ -89,8 +89,21 @@ async def test_what_is_written_together_is_there_together_or_not_at_all(stored: 
             assert (await connection.execute(select(deliveries))).all() == []
 
 
+async def test_single_statements_share_a_transaction_and_one_that_is_wrong_spoils_no_other(stored: Settings) -> None:
+    new = insert(deliveries).values({name: bindparam(name) for name in row(0)}).returning(deliveries.c.seq)
+    async with open_database(stored, "webhooks") as database:
+        numbers = [1, 2, 1, *range(3, 300)]  # the second 1 is there already
+        outcomes = await asyncio.gather(
+            *(database.execute(new, row(number)) for number in numbers), return_exceptions=True
+        )
+        assert isinstance(outcomes.pop(2), IntegrityError)
+        assert [rows[0]["seq"] for rows in outcomes if not isinstance(rows, BaseException)] == list(range(1, 300))
+        async with database.read() as connection:
+            assert (await connection.execute(select(func.count()).select_from(deliveries))).scalar() == 299
+
+
 async def test_writers_wait_for_each_other_and_readers_for_nobody(stored: Settings) -> None:
-    async with open_database(stored) as database:
+    async with open_database(stored, "messages") as database:
 
         async def add(number: int) -> None:
             async with database.write() as connection:
@@ -108,7 +121,7 @@ async def test_writers_wait_for_each_other_and_readers_for_nobody(stored: Settin
 
 async def test_times_keep_their_moment_whatever_their_zone(stored: Settings) -> None:
     east = timezone(timedelta(hours=5, minutes=30))
-    async with open_database(stored) as database:
+    async with open_database(stored, "messages") as database:
         async with database.write() as connection:
             later = NOW + timedelta(microseconds=1)
             await connection.execute(insert(deliveries), [row(1, next_at=NOW.astimezone(east)), row(2, next_at=later)])
@@ -126,17 +139,17 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 async def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
-    async with open_database(settings) as database:
+    async with open_database(settings, "messages") as database:
         async with database.write() as connection:
             await connection.execute(insert(deliveries), [row(1)])
         files = sorted(settings.data_dir.iterdir())
-        assert [path.name for path in files] == ["mim.db", "mim.db-shm", "mim.db-wal"]
+        assert [path.name for path in files] == ["messages.db", "messages.db-shm", "messages.db-wal"]
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://user:hush@host/db", "postgresql+nothing"])
 async def test_an_address_that_makes_no_sense_is_refused_without_being_shown(url: str, tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnusable, match="postgresql://user:password@host/database") as refused:
-        async with open_database(Settings(data_dir=tmp_path, database_url=SecretStr(url))):
+        async with open_database(Settings(data_dir=tmp_path, database_url=SecretStr(url)), "messages"):
             pass
     assert "hush" not in str(refused.value)

@@ -150,8 +150,10 @@ class System:
     async def running(self, *, allow_private: bool = True) -> AsyncIterator[Lanes]:
         bus = await self.connect("webhooks")
         hooks = Hooks(bus, Secrets(bus, Vault(bytes(32))))
-        target = Target(allow_private=allow_private, now=self.clock.now)
-        async with serve(bus, self.ledger, hooks, target, self.clock) as lanes:
+        async with (
+            Target(allow_private=allow_private, now=self.clock.now) as target,
+            serve(bus, self.ledger, hooks, target, self.clock) as lanes,
+        ):
             await bus.broker.start()
             for _ in range(2):  # nats-py's first ping overtakes subscriptions that wait in its buffer
                 await bus.nc.flush()
@@ -226,7 +228,7 @@ async def system(
     request: pytest.FixtureRequest, bus: Bus, connect_bus: ConnectBus, nats_server: NatsServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     async with fresh(request.param, tmp_path, nats_url=nats_server.url) as settings:
-        async with open_database(settings) as database:
+        async with open_database(settings, "webhooks") as database:
             yield System(bus, connect_bus, database, settings)
 
 
@@ -235,7 +237,7 @@ async def on_sqlite(
     bus: Bus, connect_bus: ConnectBus, nats_server: NatsServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     async with fresh("sqlite", tmp_path, nats_url=nats_server.url) as settings:
-        async with open_database(settings) as database:
+        async with open_database(settings, "webhooks") as database:
             yield System(bus, connect_bus, database, settings)
 
 
@@ -273,6 +275,31 @@ async def test_what_fails_is_tried_again_by_the_schedule_until_it_succeeds(syste
     assert item.tries == 3
     assert len({headers["webhook-id"] for headers, _ in receiver.requests.items}) == 1
     assert len({headers["webhook-timestamp"] for headers, _ in receiver.requests.items}) == 3
+
+
+async def test_a_kept_connection_that_breaks_off_is_replaced_at_once(on_sqlite: System, receiver: Receiver) -> None:
+    ports: list[int] = []
+
+    def noting(breaks: bool) -> Answer:
+        async def step(request: web.Request) -> web.StreamResponse:
+            assert request.transport is not None
+            ports.append(request.transport.get_extra_info("peername")[1])
+            if breaks:
+                request.transport.abort()
+            return web.Response(status=204)
+
+        return step
+
+    system = on_sqlite
+    receiver.script = [noting(breaks) for breaks in (False, False, True, False)]
+    await system.set_webhook(ONE, Webhook(url=receiver.url))
+    async with system.running():
+        for text in "abc":
+            await system.receive(text)
+        found = await system.until_status("delivered", "delivered", "delivered")
+    assert {item.tries for item in found} == {1}
+    assert await receiver.texts(4) == ["a", "b", "c", "c"]
+    assert ports[0] == ports[1] == ports[2] != ports[3]
 
 
 async def test_after_the_last_try_it_has_failed_and_is_kept(on_sqlite: System, receiver: Receiver) -> None:
@@ -532,14 +559,14 @@ async def test_what_is_being_sent_when_the_service_stops_comes_to_its_end(
 async def test_it_goes_on_after_its_connections_to_the_database_were_cut(
     receiver: Receiver, bus: Bus, connect_bus: ConnectBus, tmp_path: Path
 ) -> None:
-    async with fresh("postgresql", tmp_path) as settings, open_database(settings) as database:
+    async with fresh("postgresql", tmp_path) as settings, open_database(settings, "webhooks") as database:
         system = System(bus, connect_bus, database, settings)
         await system.set_webhook(ONE, Webhook(url=receiver.url))
         async with system.running():
             for text in "abc":
                 await system.receive(text)
                 await receiver.texts(1)
-                async with open_database(settings) as other, other.read() as connection:
+                async with open_database(settings, "webhooks") as other, other.read() as connection:
                     await connection.execute(
                         sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                               " WHERE datname = current_database() AND pid <> pg_backend_pid()")

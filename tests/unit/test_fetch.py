@@ -122,14 +122,16 @@ def test_an_address_inside_another_counts_as_itself(address: ipaddress.IPv4Addre
 
 def test_the_guard_makes_no_socket_to_an_address_that_is_not_public() -> None:
     guard = Guard()
+    refused = guard.watch()
     for address in ("127.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1"):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with pytest.raises(OSError, match="not a public address"):
             guard._socket((family, socket.SOCK_STREAM, 0, "", (address, 80)))
-    assert guard.refused
+    assert refused == ["127.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1"]
     allowing = Guard(allow_private=True)
+    refused = allowing.watch()
     allowing._socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))).close()
-    assert not allowing.refused
+    assert not refused
 
 
 # ---------------------------------------------------------------------------------------------------- fetching

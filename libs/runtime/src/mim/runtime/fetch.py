@@ -20,6 +20,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -83,24 +84,37 @@ def is_public(address: str) -> bool:
 
 
 class Guard:
-    """Makes the sockets of one HTTP session, and refuses to make one to an address that is not public.
+    """Makes the sockets of HTTP sessions, and refuses to make one to an address that is not public.
 
-    Example: `ClientSession(connector=(guard := Guard()).connector())`; a failed request with `guard.refused` was one
-    to such an address.
+    Example:
+
+        session = ClientSession(connector=guard.connector())
+        refused = guard.watch()
+        ...  # a request that fails with something in `refused` was one to such an address
     """
 
     def __init__(self, *, allow_private: bool = False) -> None:
-        self.refused = False
         self._allow_private = allow_private
+        self._refused: ContextVar[list[str] | None] = ContextVar("refused", default=None)
 
-    def connector(self) -> TCPConnector:
-        """A connector for one session. Names are looked up anew each time."""
-        return TCPConnector(socket_factory=self._socket, use_dns_cache=False, force_close=True)
+    def watch(self) -> list[str]:
+        """What is refused from now on to requests of this task."""
+        refused: list[str] = []
+        self._refused.set(refused)
+        return refused
+
+    def connector(self, *, keep_s: float | None = None) -> TCPConnector:
+        """A connector for a session. Names are looked up anew for each connection; one is kept open for `keep_s` after
+        a request, or not at all."""
+        if keep_s is None:
+            return TCPConnector(socket_factory=self._socket, use_dns_cache=False, force_close=True)
+        return TCPConnector(socket_factory=self._socket, use_dns_cache=False, keepalive_timeout=keep_s, limit=0)
 
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, address = info
         if not (self._allow_private or is_public(str(address[0]))):
-            self.refused = True
+            if (refused := self._refused.get()) is not None:
+                refused.append(str(address[0]))
             raise OSError(errno.EACCES, "not a public address")
         return socket.socket(family, kind, protocol)
 
@@ -205,6 +219,7 @@ def _checked(source: str, limits: Limits) -> URL:
 async def _deliver(url: URL, file: BinaryIO, kind: MediaKind, limits: Limits) -> _Answer:
     """Fetch into `file`, and say what every failure means."""
     guard = Guard(allow_private=limits.allow_private)
+    refused = guard.watch()
     try:
         async with asyncio.timeout(limits.timeout_s), _session(guard) as session:
             async with session.get(url, allow_redirects=False) as response:
@@ -218,7 +233,7 @@ async def _deliver(url: URL, file: BinaryIO, kind: MediaKind, limits: Limits) ->
     except ClientConnectorDNSError:
         raise _unreachable(f"there is no host {url.host}: check the file's address") from None
     except ClientConnectorError:
-        if guard.refused:
+        if refused:
             text = f"{url.host} is not on the public internet: use a public address, or set MIM_MEDIA_PRIVATE"
             raise _refused(text) from None
         raise _unreachable(f"{url.host} cannot be reached: check the file's address") from None

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     secret_key_previous: SecretStr | None = None
     """The key before `secret_key`, while what it sealed is not sealed anew; see `mim secrets rotate`."""
     database_url: SecretStr | None = None
-    """Such as `postgresql://user:password@host/database`; without it `<data_dir>/mim.db` (SQLite) is used."""
+    """Such as `postgresql://user:password@host/database`; without it SQLite, `<data_dir>/<service>.db`."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 3000

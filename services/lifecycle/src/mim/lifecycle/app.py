@@ -15,6 +15,7 @@ from mim.contracts import subjects
 from mim.contracts.messages import AnyCommand, parse_command
 from mim.lifecycle.handlers import Lifecycle
 from mim.lifecycle.model import ReadModel
+from mim.lifecycle.orphans import Orphans
 from mim.runtime.bus import Bus
 from mim.runtime.secrets import load_vault
 from mim.runtime.service import Tasks
@@ -41,6 +42,7 @@ async def lifecycle(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         tasks.start(service.watch_orders(), "orders")
         tasks.start(service.reconcile(), "reconcile")
         tasks.start(service.sweep(), "sweep")
+        tasks.start(Orphans(bus, model).run(), "orphans")
         service.touch_all()
         yield
 

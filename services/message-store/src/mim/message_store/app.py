@@ -47,7 +47,7 @@ CONSUMER = api.ConsumerConfig(
 @asynccontextmanager
 async def message_store(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     """Store messages, and answer what is asked of them."""
-    async with open_database(settings) as database:
+    async with open_database(settings, "messages") as database:
         store = MessageStore(database)
         bulks = Bulks(bus, database)
         for verb in StoredVerb:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,6 @@ from mim.message_store.changes import (
     Forgotten,
     NewMessage,
     Reacted,
-    Row,
     searched,
 )
 from mim.storage.database import Database
@@ -38,7 +37,11 @@ class MessageStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+        insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+        # The statements of every message are made once: making one takes longer than running it.
+        self._new_message = insert(messages).on_conflict_do_nothing()
+        self._seen_contact = _upsert(insert(contacts), contacts, ("instance_id", "contact_id"), "last_seen")
+        self._seen_chat = _upsert(insert(chats), chats, ("instance_id", "chat_id"), "last_at", unread=_unread)
 
     # ---------------------------------------------------------------------------------------------- writing
 
@@ -77,36 +80,19 @@ class MessageStore:
 
     async def _add(self, connection: AsyncConnection, new: NewMessage) -> None:
         row = new.row
-        added = await connection.execute(self._insert(messages).values(**row).on_conflict_do_nothing())
-        if not added.rowcount:
+        if not (await connection.execute(self._new_message, row)).rowcount:
             return
         if new.contact is not None:
-            await self._upsert(connection, contacts, new.contact, ("instance_id", "contact_id"), "last_seen")
+            await connection.execute(self._seen_contact, new.contact)
         chat = {
             **{name: row[name] for name in ("instance_id", "chat_id", "is_group")},
             "name": new.chat_name,
             "last_message": row["body"],
             "last_at": row["timestamp"],
             "last_from_me": row["from_me"],
-            "unread": 0,
+            "unread": 0 if row["from_me"] else 1,
         }
-        await self._upsert(connection, chats, chat, ("instance_id", "chat_id"), "last_at")
-        unread = 0 if row["from_me"] else chats.c.unread + 1
-        this = (chats.c.instance_id == row["instance_id"], chats.c.chat_id == row["chat_id"])
-        await connection.execute(update(chats).where(*this).values(unread=unread))
-
-    async def _upsert(
-        self, connection: AsyncConnection, table: Table, row: Row, key: tuple[str, ...], newest: str
-    ) -> None:
-        """Insert a row or bring it up to date: what is newer counts, and what is known is not forgotten."""
-        insert = self._insert(table).values(**row)
-        new, is_newer = insert.excluded, insert.excluded[newest] >= table.c[newest]
-        change = {
-            name: case((is_newer, func.coalesce(new[name], table.c[name])), else_=table.c[name])
-            for name in row
-            if name not in (*key, "unread")
-        }
-        await connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=change))
+        await connection.execute(self._seen_chat, chat)
 
     async def _react(self, connection: AsyncConnection, change: Reacted) -> None:
         which = (messages.c.instance_id == change.instance_id, messages.c.messenger_id == change.messenger_id)
@@ -218,6 +204,26 @@ class MessageStore:
                     this = [column == value for column, value in zip(key, row, strict=True)]
                     await connection.execute(delete(messages).where(*this))
                 gone = len(some)
+
+
+def _unread(new: Any) -> Any:
+    return case((new.last_from_me, 0), else_=chats.c.unread + 1)
+
+
+def _upsert(insert: Any, table: Table, key: tuple[str, ...], newest: str, **counts: Callable[[Any], Any]) -> Any:
+    """Insert a row or bring it up to date: what is newer counts, and what is known is not forgotten.
+
+    `counts` are columns with a rule of their own, which gets the new row.
+    """
+    new = insert.excluded
+    is_newer = new[newest] >= table.c[newest]
+    change = {
+        column.name: case((is_newer, func.coalesce(new[column.name], column)), else_=column)
+        for column in table.c
+        if column.name not in (*key, *counts)
+    }
+    change |= {name: count(new) for name, count in counts.items()}
+    return insert.on_conflict_do_update(index_elements=list(key), set_=change)
 
 
 def _the(change: Edited | Deleted | Reacted) -> Any:

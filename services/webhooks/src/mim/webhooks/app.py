@@ -31,12 +31,14 @@ TRIM_S = 60.0
 @asynccontextmanager
 async def webhooks(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     """Deliver what webhooks ask for."""
-    async with open_database(settings) as database:
+    async with open_database(settings, "webhooks") as database:
         clock = WallClock(bus.now)
         hooks = Hooks(bus, Secrets(bus, load_vault(settings)))
         ledger = Ledger(database)
-        target = Target(allow_private=settings.webhook_private, now=clock.now)
-        async with serve(bus, ledger, hooks, target, clock):
+        async with (
+            Target(allow_private=settings.webhook_private, now=clock.now) as target,
+            serve(bus, ledger, hooks, target, clock),
+        ):
             yield
 
 

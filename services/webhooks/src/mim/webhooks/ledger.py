@@ -129,15 +129,13 @@ class Ledger:
     async def take(self, instance_id: str, now: datetime) -> Taken | None:
         """The delivery of an instance that is due first, held from now on; None if none is due."""
         values = {"instance": instance_id, "now": now, "lease": now + timedelta(seconds=LEASE_S)}
-        async with self._database.write() as connection:
-            row = (await connection.execute(_TAKE, values)).one_or_none()
-        return None if row is None else Taken(*row)
+        rows = await self._database.execute(_TAKE, values)
+        return Taken(**rows[0]) if rows else None
 
     async def settle(self, taken: Taken, result: Result, now: datetime) -> None:
         """Write down what came of a try, unless somebody else has taken it since."""
         values = {"taken": taken.id, "taken_tries": taken.tries, "done_at": None if result.next_at else now}
-        async with self._database.write() as connection:
-            await connection.execute(_SETTLE, values | asdict(result))
+        await self._database.execute(_SETTLE, values | asdict(result))
 
     async def next_at(self, instance_id: str) -> datetime | None:
         """When the next delivery of an instance is due; None if none waits."""

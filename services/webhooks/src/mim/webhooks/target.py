@@ -15,8 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_bytes
+from typing import Any, Self
 
 from aiohttp import (
+    ClientConnectionError,
     ClientConnectorCertificateError,
     ClientConnectorDNSError,
     ClientConnectorSSLError,
@@ -26,6 +28,7 @@ from aiohttp import (
     ClientTimeout,
     DummyCookieJar,
     NonHttpUrlClientError,
+    TraceConfig,
 )
 from multidict import CIMultiDict
 from standardwebhooks import Webhook as Signer
@@ -35,6 +38,7 @@ from mim.runtime.fetch import Guard
 from mim.webhooks.schedule import ASK_AGAIN, Verdict, judge, retry_after_s
 
 ANSWER_S = 15.0
+KEEP_S = 15.0
 EXCERPT_BYTES = 2048
 EXCERPT = 500
 PRIVATE = "the target is a private address; set MIM_WEBHOOK_PRIVATE=true if webhooks may go there"
@@ -64,11 +68,28 @@ def random_secret() -> str:
 
 
 class Target:
-    """Posts to webhooks. `now` is the time that goes into signatures."""
+    """Posts to webhooks: an asynchronous context manager. `now` is the time that goes into signatures."""
 
     def __init__(self, *, allow_private: bool, now: Callable[[], datetime]) -> None:
-        self._allow_private = allow_private
+        self._guard = Guard(allow_private=allow_private)
         self._now = now
+        self._opened: ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        trace = TraceConfig()
+        trace.on_connection_reuseconn.append(_note_reuse)
+        self._opened = ClientSession(
+            trace_configs=[trace],
+            connector=self._guard.connector(keep_s=KEEP_S),
+            cookie_jar=DummyCookieJar(),
+            timeout=ClientTimeout(total=ANSWER_S),
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._opened is not None:
+            await self._opened.close()
 
     async def post(self, url: str, body: bytes, *, message_id: str, secret: str, headers: Mapping[str, str]) -> Attempt:
         """Send a body once. `message_id` stays the same for all tries of one message."""
@@ -88,16 +109,15 @@ class Target:
         return found
 
     async def _send(self, url: str, body: bytes, headers: CIMultiDict[str], secrets: tuple[str, ...]) -> Attempt:
-        guard = Guard(allow_private=self._allow_private)
-        session = ClientSession(
-            connector=guard.connector(),
-            cookie_jar=DummyCookieJar(),
-            timeout=ClientTimeout(total=ANSWER_S),
-            auto_decompress=False,
-        )
+        refused, reused = self._guard.watch(), list[bool]()
         try:
-            async with session, session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                return await self._read(answer, secrets)
+            try:
+                return await self._ask(url, body, headers, secrets, reused)
+            except ClientConnectionError:
+                if not reused:
+                    raise
+                # A kept connection may have been closed just then; a new one tells whether the target is there.
+                return await self._ask(url, body, CIMultiDict(headers, Connection="close"), secrets, reused)
         except TimeoutError:
             return Attempt(Verdict.RETRY, error=f"the target did not answer within {ANSWER_S:g} s")
         except (ValueError, NonHttpUrlClientError):  # aiohttp's InvalidURL is a ValueError
@@ -107,9 +127,19 @@ class Target:
         except ClientConnectorDNSError:
             return Attempt(Verdict.RETRY, error="there is no such host: check the address of the webhook")
         except (ClientError, OSError) as error:
-            if guard.refused:
+            if refused:
                 return Attempt(Verdict.NEVER, error=PRIVATE, answered=True)
             return Attempt(Verdict.RETRY, error=f"the target cannot be reached ({type(error).__name__})")
+
+    async def _ask(
+        self, url: str, body: bytes, headers: CIMultiDict[str], secrets: tuple[str, ...], reused: list[bool]
+    ) -> Attempt:
+        if self._opened is None:
+            raise RuntimeError("a Target is used within its context")
+        async with self._opened.post(
+            url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=reused
+        ) as answer:
+            return await self._read(answer, secrets)
 
     async def _read(self, answer: ClientResponse, secrets: tuple[str, ...]) -> Attempt:
         verdict = judge(answer.status)
@@ -124,6 +154,10 @@ class Target:
             retry_after_s=retry_after_s(asked, self._now()),
             answered=verdict is Verdict.NEVER,
         )
+
+
+async def _note_reuse(_session: ClientSession, context: Any, _params: object) -> None:
+    context.trace_request_ctx.append(True)
 
 
 async def _excerpt(answer: ClientResponse, secrets: tuple[str, ...]) -> str | None:
