@@ -224,6 +224,36 @@ async def test_what_came_while_away_is_heard_after_coming_back(
     assert heard == ["two", "three"]
 
 
+async def test_what_was_changed_while_away_is_heard_after_coming_back(
+    telegram: MTProtoEmulator, own: Person, bob: Person, tmp_path: Path
+) -> None:
+    secrets: dict[str, str] = {}
+    mail, state = telegram.world.mail, tmp_path / "session" / "updates.json"
+    async with running(telegram, tmp_path, secrets) as (session, recorder, _):
+        await scanned(telegram, recorder, own)
+        await recorder.next("client_ready")
+        ours = await session.send(text(f"@{bob.username}", "read me"))
+        copies = [mail.send(bob, own.id, Draft(text))[0] for text in ("one", "two")]
+        heard = [await recorder.next("received") for _ in copies]
+        await until(state.exists)
+    known = state.read_bytes()
+    (tmp_path / "session").rename(tmp_path / "before")
+    mail.edit(bob, own.id, copies[0].message.id, Draft("one, changed"))
+    mail.delete(bob, own.id, [copies[1].message.id], revoke=True, origin=None)
+    telegram.world.attention.read(bob, own.id, 1_000)
+    own.devices[0].unsent.clear()  # as after hours: nothing is pushed, the difference has to tell
+    recorder = Recorder(tmp_path / "session", user_settings(telegram, tmp_path), dict(secrets), LoginKind.USER)
+    state.write_bytes(known)
+    run = asyncio.create_task(UserSession(recorder).run())
+    edited, deleted, read = [await recorder.next(name) for name in ("edited", "deleted", "read")]
+    run.cancel()
+    with suppress(asyncio.CancelledError):
+        await run
+    assert (edited.messenger_id, edited.body) == (heard[0].id, "one, changed")
+    assert deleted.messenger_id == heard[1].id
+    assert int(read.messenger_ids[0]) >= int(ours.messenger_id)
+
+
 async def test_a_lost_link_ends_the_session_so_that_the_worker_makes_the_next(
     telegram: MTProtoEmulator, own: Person, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from telethon import events, utils
+from telethon._updates import MessageBox
 from telethon.tl import types
 
 from mim.contracts.errors import SessionEnded
@@ -32,6 +33,13 @@ from mim.runtime.session import SessionContext
 from mim.telegram_adapter.user_content import contact, incoming
 
 _REMEMBERED = 1_000
+_MISSED = (
+    types.UpdateEditMessage,
+    types.UpdateDeleteMessages,
+    types.UpdateReadHistoryOutbox,
+    types.UpdateEditChannelMessage,
+    types.UpdateDeleteChannelMessages,
+)
 
 
 class Sent:
@@ -79,6 +87,8 @@ class Hearing:
 
     def listen(self) -> None:
         """Hear from now on."""
+        # Telethon has no word for any of this.
+        self._client._message_box = _ThoroughBox(self._client._log["telethon.client.updates"])  # noqa: SLF001
         for handle, kind in (
             (self._on_message, events.NewMessage()),
             (self._on_edit, events.MessageEdited()),
@@ -195,6 +205,32 @@ class Hearing:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(known, file)
         unfinished.replace(self._state)
+
+
+class _ThoroughBox(MessageBox):  # type: ignore[misc]
+    """Lets what was changed while nobody listened be told like what was written.
+
+    Telethon moves on to the end of a difference and only then looks at the changes in it, which it takes for known by
+    their numbers (`MessageBox.apply_difference_type`). Without numbers they pass.
+    """
+
+    __slots__ = ()
+
+    def apply_difference_type(self, diff: Any, chat_hashes: Any) -> Any:
+        """Of private chats and basic groups."""
+        _unnumber(diff)
+        return super().apply_difference_type(diff, chat_hashes)
+
+    def apply_channel_difference(self, request: Any, diff: Any, chat_hashes: Any) -> Any:
+        """Of a supergroup or channel."""
+        _unnumber(diff)
+        return super().apply_channel_difference(request, diff, chat_hashes)
+
+
+def _unnumber(diff: Any) -> None:
+    for update in getattr(diff, "other_updates", ()):
+        if isinstance(update, _MISSED):
+            update.pts = 0
 
 
 def load_state(session: Any, path: Path) -> None:
