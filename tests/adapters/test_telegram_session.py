@@ -301,6 +301,19 @@ async def test_one_lost_poll_is_reported_and_bridged(emulator: Emulator) -> None
     assert context.history.count("authenticated") == 1
 
 
+async def test_updates_that_come_twice_or_in_another_order_are_told_once_each_in_theirs(emulator: Emulator) -> None:
+    for number in range(5):
+        emulator.say(BOT, 1001, f"text {number}")
+    emulator.fault(Fault(method="getUpdates", duplicate=True, reorder=True))
+    context = Context(emulator)
+    async with running(context):
+        heard = [(await context.until("received")).body for _ in range(5)]
+        await context.until("client_ready")
+        emulator.say(BOT, 1001, "last")
+        heard.append((await context.until("received")).body)
+    assert heard == [*(f"text {number}" for number in range(5)), "last"]
+
+
 async def test_an_unreachable_telegram_ends_the_session_and_the_next_one_recovers(emulator: Emulator) -> None:
     context = Context(emulator)
     async with running(context) as (session, task):

@@ -507,6 +507,23 @@ async def test_a_dropped_connection_comes_back_with_what_was_missed(whatsapp: Wh
         await session.send(text(BOB, "back again"))
 
 
+async def test_messages_that_come_twice_or_in_another_order_are_read_once_each(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+        await link(whatsapp, recorder)
+        bob, alice = phone(whatsapp, BOB), phone(whatsapp, ALICE)
+        whatsapp.phones.duplicating.add(ALICE)
+        whatsapp.phones.reordering.add(ALICE)
+        for number in range(4):
+            await whatsapp.messages.incoming(bob, alice, {"text": f"text {number}"})
+        whatsapp.phones.duplicating.clear()
+        whatsapp.phones.reordering.clear()
+        await whatsapp.messages.incoming(bob, alice, {"text": "last"})
+        heard = [(await recorder.message()).body for _ in range(5)]
+        assert heard == ["text 1", "text 0", "text 3", "text 2", "last"]
+
+
 async def test_a_silent_messenger_is_noticed_though_the_connection_is_open(
     whatsapp: WhatsAppEmulator, tmp_path: Path
 ) -> None:

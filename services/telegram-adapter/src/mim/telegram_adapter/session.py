@@ -251,7 +251,7 @@ class TelegramSession(GroupMethods):
             if readable is None:
                 raise
             got = readable
-        for update_id, update in got:
+        for update_id, update in sorted(dict(got).items()):
             told = read(update) if update else None
             if isinstance(told, IncomingMessage):
                 await self._context.received(told)

@@ -8,7 +8,8 @@ line. The control port takes `POST /<verb>` with a JSON object:
     react {bot, from, message_id, emoji} -> {}            a person reacts to a message
     group {bot, chat, title, people, is_admin?} -> {chat} a group with a bot; people are names by id, the owner first
     inbox {chat}                    -> {messages}         what bots sent to a chat; of files kind, name, size, sha256
-    fault {bot?, method?, times?, status?, description?, retry_after?, body?, delay_s?, drop?, lose?} -> {}
+    fault {bot?, method?, times?, status?, description?, retry_after?, body?, delay_s?, drop?, lose?, duplicate?,
+           reorder?} -> {}
     unreachable {bot, on?}          -> {}
     revoke {bot}                    -> {}
     bots {}                         -> {bots}

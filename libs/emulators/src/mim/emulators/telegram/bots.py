@@ -47,6 +47,7 @@ class Fault:
 
     `status` with `description` and `retry_after` is an error answer; `body` is sent as it is with `status` or 200.
     `delay_s` comes before anything else. `drop` closes the connection before the call is carried out, `lose` after it.
+    Of what is a list, such as the updates, `duplicate` brings everything twice and `reorder` the newest first.
     """
 
     bot: int | None = None
@@ -59,6 +60,8 @@ class Fault:
     delay_s: float = 0.0
     drop: bool = False
     lose: bool = False
+    duplicate: bool = False
+    reorder: bool = False
 
     def __post_init__(self) -> None:
         if self.times < 1 or self.delay_s < 0:
@@ -68,6 +71,13 @@ class Fault:
     def hits(self, bot: int, method: str) -> bool:
         """Whether this call fails."""
         return self.bot in (None, bot) and self.method in (None, method)
+
+    def disturbed(self, result: object) -> object:
+        """What arrives in the place of a result."""
+        if not isinstance(result, list):
+            return result
+        ordered = result[::-1] if self.reorder else result
+        return [each for each in ordered for _ in range(2 if self.duplicate else 1)]
 
 
 class Bot:

@@ -98,6 +98,8 @@ async def _carry_out(emulator: Emulator, bot: Bot, method: str, request: web.Bas
     result = await METHODS[method](emulator, bot, await _arguments(request))
     if fault and fault.lose:
         raise ConnectionAbortedError
+    if fault:
+        result = fault.disturbed(result)
     return _respond(200, {"ok": True, "result": result})
 
 

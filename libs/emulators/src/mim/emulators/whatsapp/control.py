@@ -15,7 +15,8 @@
     links {}                            linked devices            -> {devices}
     logout {phone, device}              unlink a device           -> {}
     drop {phone, device}                cut a device's connection -> {}
-    fault {phone, delay_s?, refuse?, silent?, refuse_upload?}    what goes wrong for an account; without, nothing -> {}
+    fault {phone, delay_s?, refuse?, silent?, refuse_upload?, duplicate?, reorder?}
+                                        what goes wrong for an account; without, nothing -> {}
     events {}                           connections and receipts  -> {events}
 
 An error is `{"error": "<sentence>"}` with status 400. Phone numbers may be written as people write them.
@@ -181,6 +182,8 @@ async def fault(emulator: WhatsAppEmulator, body: Json) -> Json:
     refuse, refuse_upload = body.get("refuse"), body.get("refuse_upload")
     number = _phone(emulator, body).number
     emulator.media.refuse.pop(number, None)
+    for name, numbers in (("duplicate", emulator.phones.duplicating), ("reorder", emulator.phones.reordering)):
+        (numbers.add if body.get(name) else numbers.discard)(number)
     if refuse_upload is not None:
         emulator.media.refuse[number] = int(refuse_upload)
     emulator.messages.faults[number] = Fault(

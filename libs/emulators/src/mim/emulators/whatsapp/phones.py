@@ -112,6 +112,11 @@ class Phones:
     def __init__(self, known: list[Phone], on_change: Callable[[Phone], None], *, auto_contacts: bool = False) -> None:
         self.changed = on_change
         self._auto_contacts = auto_contacts
+        self.duplicating: set[str] = set()
+        """Numbers whose devices get every message twice."""
+        self.reordering: set[str] = set()
+        """Numbers whose devices get each message after the one that follows it."""
+        self._held: dict[tuple[str, int], Node] = {}
         self._by_user: dict[str, Phone] = {}
         for phone in known:
             self._add(phone)
@@ -151,5 +156,19 @@ class Phones:
             device.waiting.append(node)
             self.changed(phone)
             return False
-        await device.connection.send(node)
+        for each in self._disturbed(phone, device, node):
+            await device.connection.send(each)
         return True
+
+    def _disturbed(self, phone: Phone, device: Device, node: Node) -> list[Node]:
+        """What arrives in the place of a stanza that is sent now."""
+        if node.tag != "message":
+            return [node]
+        nodes, place = [node], (phone.number, id(device))
+        if phone.number in self.reordering:
+            held = self._held.pop(place, None)
+            if held is None:
+                self._held[place] = node
+                return []
+            nodes.append(held)
+        return [each for each in nodes for _ in range(2 if phone.number in self.duplicating else 1)]
