@@ -58,7 +58,8 @@ class Target:
 
 
 @asynccontextmanager
-async def _target() -> AsyncIterator[tuple[Target, str]]:
+async def receiving() -> AsyncIterator[tuple[Target, str]]:
+    """A target on loopback, and its URL."""
     target = Target()
     app = web.Application()
     app.router.add_post("/", target.answer)
@@ -151,7 +152,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
         running(env={"MIM_WEBHOOK_PRIVATE": "true"}) as system,
         helper("benchmarks.load") as load,
         helper("benchmarks.baselines.bare_polling") as polling,
-        _target() as (target, url),
+        receiving() as (target, url),
     ):
         hook: Json = {"api_webhook_schema": {"url": url}}
         made = await system.ready_bots(load, BOTS, more=hook)

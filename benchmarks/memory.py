@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator
 from statistics import median
 
-from benchmarks.processes import helper, name_of, pss, tree
-from benchmarks.report import Row, kb, mib
-from benchmarks.system import System, next_event, running
+from benchmarks.incoming import Arrivals, receiving
+from benchmarks.processes import Helper, helper, name_of, pss, tree
+from benchmarks.report import BrokenError, Row, kb, mib
+from benchmarks.send import CHAT, TEXT
+from benchmarks.system import AT_A_TIME, System, next_event, running
 
 MOST_PER_BOT = 60_000
 MOST_IDLE = 400 * 2**20
 MOST_SESSION = 55 * 2**20
-PARTS = ("telegram-adapter", "nats-server", "gateway", "lifecycle", "allocator")
+PARTS = ("telegram-adapter", "nats-server", "gateway", "lifecycle", "allocator", "message-store", "webhooks")
 FIRST_BOTS = 20
 
 
@@ -34,14 +38,30 @@ async def _idle(smoke: bool) -> AsyncIterator[Row]:
 
 async def _bots(smoke: bool) -> AsyncIterator[Row]:
     number, settle_s = (100, 1.0) if smoke else (1000, 20.0)
-    async with running() as system, helper("benchmarks.load") as load:
+    private = {"MIM_WEBHOOK_PRIVATE": "true"}
+    async with running(env=private) as system, helper("benchmarks.load") as load, receiving() as (target, url):
+        target.arrivals = Arrivals(number)
         pids = {part: system.process(part) for part in PARTS}
-        await system.ready_bots(load, FIRST_BOTS)  # what is loaded at the first use of anything
+        await _talk(system, load, await system.ready_bots(load, FIRST_BOTS))  # what is loaded at the first use
         await asyncio.sleep(settle_s)
         before = {part: pss(pid) for part, pid in pids.items()}
-        await system.ready_bots(load, number)
+
+        def growth() -> dict[str, float]:
+            return {part: (pss(pid) - before[part]) / number for part, pid in pids.items()}
+
+        bots = await system.ready_bots(load, number, more={"api_webhook_schema": {"url": url}})
         await asyncio.sleep(settle_s)
-        grown = {part: (pss(pid) - before[part]) / number for part, pid in pids.items()}
+        grown = growth()
+        await _talk(system, load, bots)
+        await target.arrivals.complete("the webhook")
+        await asyncio.sleep(settle_s)
+        used = growth()
+    yield Row(
+        f"memory: Telegram bot with everything on, of {number}",
+        kb(sum(used.values())),
+        note="a webhook, a message each way, then idle: "
+        + ", ".join(f"{part} {kb(size)}" for part, size in used.items()),
+    )
     two = grown["telegram-adapter"] + grown["nats-server"]
     parts = ", ".join(f"{part} {kb(size)}" for part, size in grown.items())
     yield Row(
@@ -51,6 +71,20 @@ async def _bots(smoke: bool) -> AsyncIterator[Row]:
         reached=two <= MOST_PER_BOT,
         note=f"each with a port and its subscriptions: {parts}",
     )
+
+
+async def _talk(system: System, load: Helper, bots: list[tuple[str, str]]) -> None:
+    """One message from each bot, and one to it."""
+    body = json.dumps({"to": CHAT, "message": TEXT})
+    path = "/api/v1/multi-provider/instances/telegram/{}/send-message"
+    requests = [["POST", path.format(instance_id), body] for instance_id, _ in bots]
+    done = await load.ask(port=system.port, requests=requests, expect='"messageId":', connections=AT_A_TIME, once=True)
+    if done["wrong"]:
+        raise BrokenError(f"a message was not sent: {done['wrong'][0]}")
+    for _, token in bots:
+        await system.control(
+            "telegram", "say", bot=int(token.partition(":")[0]), text=f"{time.time():.6f}", **{"from": int(CHAT)}
+        )
 
 
 async def _login(system: System, phone: str) -> None:
@@ -84,7 +118,8 @@ async def _sessions(smoke: bool) -> AsyncIterator[Row]:
 async def measure(smoke: bool) -> AsyncIterator[Row]:
     """`mim up` with default settings and nothing created; growth per idle bot, by process; a session's process.
 
-    Growth is the difference between 20 bots and 20 more than the number that is named, divided by that number.
+    Growth is the difference between 20 bots and 20 more than the number that is named, divided by that number; with
+    everything on, each has a webhook and has sent and got a message.
     """
     for part in (_idle, _bots, _sessions):
         async for row in part(smoke):
