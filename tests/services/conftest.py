@@ -10,7 +10,8 @@ import pytest
 
 from mim.contracts import subjects
 from mim.contracts.messages import CloudEvent, Event, unwrap
-from mim.runtime.bus import Bus, Entry
+from mim.runtime.bus import Bus
+from mim.runtime.flow import Entry
 
 Item = TypeVar("Item")
 Background = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]

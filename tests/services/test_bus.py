@@ -22,7 +22,8 @@ from mim.contracts.messages import AnyCommand, Outcome
 from mim.contracts.records import DeadLetter
 from mim.lifecycle.app import subscribe
 from mim.runtime import streams
-from mim.runtime.bus import PUBLISH_TIMEOUT_S, Bus, Conflict, Entry
+from mim.runtime.bus import PUBLISH_TIMEOUT_S, Bus, Conflict
+from mim.runtime.flow import Entry
 
 if TYPE_CHECKING:
     from tests.conftest import ConnectBus, NatsServer

@@ -12,7 +12,8 @@ import pytest
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.runtime import history
-from mim.runtime.bus import Bus, Entry
+from mim.runtime.bus import Bus
+from mim.runtime.flow import Entry
 from mim.runtime.history import BATCH, newest
 
 if TYPE_CHECKING:

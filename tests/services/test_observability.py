@@ -30,7 +30,8 @@ from mim.contracts.reports import ServiceReport
 from mim.contracts.states import Desired
 from mim.contracts.values import LogLine
 from mim.runtime import logs, metrics, otel, tracing
-from mim.runtime.bus import Bus, Entry
+from mim.runtime.bus import Bus
+from mim.runtime.flow import Entry
 from mim.runtime.http import need_credentials
 from mim.runtime.settings import Settings
 from mim.runtime.streams import COMMAND_CONSUMER

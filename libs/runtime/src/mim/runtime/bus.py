@@ -1,8 +1,9 @@
 """The one connection of a service to NATS: publishing that is durable, and following that does not go blind.
 
 FastStream owns the connection and carries commands and requests. What goes through here directly is what facts about
-nats-py 2.16 demand: an ordered consumer is blind for up to 19 s after a server restart, so `follow` starts a fresh
-one whenever the connection comes back; and a closed connection never comes back, so `closed` ends the process.
+nats-py 2.16 demand: its ordered consumers are blind for up to 19 s after a server restart and cannot be kept to a part
+of a stream by permissions, so `follow` makes its own, a fresh one whenever the connection comes back or something is
+missing; and a closed connection never comes back, so `closed` ends the process.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +24,6 @@ from faststream import BaseMiddleware
 from faststream.nats import NatsBroker
 from faststream.security import SASLPlaintext
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
@@ -34,6 +32,7 @@ from mim.contracts.messages import ActivityReported, Event, event_subject, wrap
 from mim.contracts.reports import Figure
 from mim.runtime import metrics, tracing
 from mim.runtime.backoff import BUS_RETRY
+from mim.runtime.flow import HEARTBEAT_S, Entry, Flow, is_tombstone
 from mim.runtime.logs import CORRELATION, correlation
 from mim.runtime.process_figures import ProcessFigures
 from mim.runtime.settings import Settings
@@ -60,17 +59,6 @@ def disk_is_full(folder: Path) -> bool:
 
 class Conflict(Exception):
     """Compare-and-set failed: something newer is stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message of a stream or one key of a bucket. `data` is None for a deleted key; `stored_at` where it is asked
-    for."""
-
-    seq: int
-    subject: str
-    data: bytes | None
-    stored_at: datetime | None = None
 
 
 class Bus:
@@ -184,7 +172,7 @@ class Bus:
             return None, 0
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT) from error
-        return (None if _is_tombstone(msg.headers) else msg.data or b""), msg.seq or 0
+        return (None if is_tombstone(msg.headers) else msg.data or b""), msg.seq or 0
 
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
         """Ask a service and return its answer.
@@ -210,33 +198,23 @@ class Bus:
         """
         last = after
         while True:
-            arrived: deque[Msg] = deque()
-            wake = asyncio.Event()
-
-            async def arrive(msg: Msg, arrived: deque[Msg] = arrived, wake: asyncio.Event = wake) -> None:
-                arrived.append(msg)
-                wake.set()
-
-            generation = self.reconnects
+            flow = Flow()
+            self._wakers.add(flow.interrupt)
             start = last
-            subscription = await self.surely(lambda start=start: self._subscribe(stream, subject, start, arrive))  # type: ignore[misc]
-            self._wakers.add(wake.set)
             try:
-                if (await self._pending(subscription)) == 0:
+                is_empty = await self.surely(lambda start=start, flow=flow: self._open(flow, stream, subject, start))  # type: ignore[misc]
+                if is_empty:
                     yield []
-                while self.reconnects == generation:
-                    await wake.wait()
-                    wake.clear()
-                    batch = [_entry(arrived.popleft()) for _ in range(len(arrived))]
-                    if batch:
-                        last = batch[-1][0].seq
-                        yield [entry for entry, _ in batch]
-                        if batch[-1][1] == 0:
+                async for entries, pending in flow.batches():
+                    if entries:
+                        last = entries[-1].seq
+                        yield entries
+                        if pending == 0:
                             yield []
             finally:
-                self._wakers.discard(wake.set)
+                self._wakers.discard(flow.interrupt)
                 with suppress(Exception):
-                    await subscription.unsubscribe()
+                    await flow.close()
 
     async def follow_bucket(self, bucket: str, keys: str = ">") -> AsyncIterator[list[Entry]]:
         """`follow` for the keys of a bucket, first as they are and then as they change; subjects are bare keys."""
@@ -244,26 +222,34 @@ class Bus:
         async for batch in self.follow(f"KV_{bucket}", prefix + keys, after=None):
             yield [Entry(entry.seq, entry.subject.removeprefix(prefix), entry.data) for entry in batch]
 
-    async def _subscribe(
-        self, stream: str, subject: str, after: int | None, callback: Callable[[Msg], Awaitable[None]]
-    ) -> JetStreamContext.PushSubscription:
-        config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT)
+    async def _open(self, flow: Flow, stream: str, subject: str, after: int | None) -> bool:
+        """Let a stream flow from behind `after`; whether nothing of the subject is there yet. Raises: Unavailable."""
+        await flow.close()
+        inbox = self.nc.new_inbox()
+        config = api.ConsumerConfig(
+            # Named, so that the subject of the request says what is read, and permissions can hold it to that.
+            name=uuid4().hex,
+            deliver_subject=inbox,
+            filter_subject=subject,
+            deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT,
+            ack_policy=api.AckPolicy.NONE,
+            max_deliver=1,
+            mem_storage=True,
+            num_replicas=1,
+            idle_heartbeat=HEARTBEAT_S,
+            flow_control=True,
+            inactive_threshold=4 * HEARTBEAT_S,
+        )
         try:
             # A stream with asynchronous persistence is shorter after a crash of its server, and counts on from there.
             if after is not None and (await self.js.stream_info(stream)).state.last_seq >= after:
-                config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
-            return await self.js.subscribe(
-                subject, stream=stream, ordered_consumer=True, config=config, cb=callback, idle_heartbeat=5.0
-            )
+                begin = {"deliver_policy": api.DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": after + 1}
+                config = config.evolve(**begin)
+            flow.subscription = await self.nc.subscribe(inbox, cb=flow.arrive)
+            info = await self.js.add_consumer(stream, config)
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot follow {stream}") from error
-
-    async def _pending(self, subscription: JetStreamContext.PushSubscription) -> int:
-        try:
-            info = await subscription.consumer_info()
-        except (nats.errors.Error, APIError, TimeoutError, OSError):
-            return -1
-        return (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
+        return (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0) == 0
 
     async def lost(self) -> None:
         """The connection is away; the client tries to get it back by itself."""
@@ -286,16 +272,6 @@ class Bus:
 def _correlated(headers: dict[str, str] | None = None) -> dict[str, str]:
     found = correlation()
     return {**(headers or {}), CORRELATION: found} if found else dict(headers or {})
-
-
-def _entry(msg: Msg) -> tuple[Entry, int]:
-    meta = msg.metadata
-    tracing.noted(msg.subject, msg.headers, meta.timestamp)
-    return Entry(meta.sequence.stream, msg.subject, None if _is_tombstone(msg.headers) else msg.data), meta.num_pending
-
-
-def _is_tombstone(headers: dict[str, str] | None) -> bool:
-    return headers is not None and (headers.get("KV-Operation") in ("DEL", "PURGE") or "Nats-Marker-Reason" in headers)
 
 
 def _translate(error: APIError) -> Exception:

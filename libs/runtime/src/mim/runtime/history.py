@@ -18,7 +18,8 @@ from nats.js.errors import APIError, NotFoundError
 
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.fields import iso
-from mim.runtime.bus import SILENT, Bus, Entry
+from mim.runtime.bus import SILENT, Bus
+from mim.runtime.flow import Entry
 
 BATCH = 1000
 BATCH_S = 2.0

@@ -97,6 +97,10 @@ class Child:
             await process.wait()
 
 
+# With Go's own 100, a thousand idle instances cost the server 56 KB each instead of 38 KB (measured with 30).
+_LEAN = {"GOGC": "50"}
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """Where a nats-server keeps its streams, and the key (64 hex digits) that they are encrypted with."""
@@ -143,7 +147,7 @@ class NatsServer:
         return await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("nats-server"),
             *("-c", str(self._folder / "nats.conf")),
-            env=os.environ | {"MIM_NATS_STORE_KEY": self._store.key},
+            env=_LEAN | os.environ | {"MIM_NATS_STORE_KEY": self._store.key},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sys.stderr,
             preexec_fn=_die_with_parent,

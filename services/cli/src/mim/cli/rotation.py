@@ -27,6 +27,7 @@ from mim.contracts.messages import SYSTEM, Audited, CreateInstance, UpdateInstan
 from mim.contracts.records import InstanceRecord, Remembered
 from mim.runtime import bus as buses
 from mim.runtime.bus import Bus, Conflict
+from mim.runtime.flow import Entry
 from mim.runtime.history import newest
 from mim.runtime.secrets import KEY_BYTES, SecretsUnreadable, Vault, key_file, load_vault
 from mim.runtime.settings import Settings
@@ -191,7 +192,7 @@ async def _waiting_commands(bus: Bus, vault: Vault) -> int:
     return sum(any(not vault.is_current(text) for text in _sealed_in(entry)) for entry in entries)
 
 
-def _sealed_in(entry: buses.Entry) -> list[str]:
+def _sealed_in(entry: Entry) -> list[str]:
     try:
         command = parse_command(entry.subject, entry.data or b"")
     except Invalid:
@@ -219,9 +220,9 @@ async def reseal(bus: Bus, vault: Vault, settings: Settings) -> Report:
     return Report(vault.key_ids, secrets, answers, _old_stores(settings, vault))
 
 
-async def _entries(bus: Bus, bucket: str) -> list[buses.Entry]:
+async def _entries(bus: Bus, bucket: str) -> list[Entry]:
     """What a bucket holds now."""
-    found: list[buses.Entry] = []
+    found: list[Entry] = []
     batches = bus.follow_bucket(bucket)
     try:
         async for batch in batches:
@@ -229,7 +230,7 @@ async def _entries(bus: Bus, bucket: str) -> list[buses.Entry]:
                 break
             found += [entry for entry in batch if entry.data is not None]
     finally:
-        await cast(AsyncGenerator[list[buses.Entry]], batches).aclose()
+        await cast(AsyncGenerator[list[Entry]], batches).aclose()
     return found
 
 

@@ -54,7 +54,8 @@ from mim.gateway.access import Access
 from mim.gateway.sse import Streams, last_event_id, pinged
 from mim.gateway.system import Workers
 from mim.runtime import http
-from mim.runtime.bus import Bus, Entry
+from mim.runtime.bus import Bus
+from mim.runtime.flow import Entry
 from mim.runtime.history import newest
 from mim.runtime.routing import Call, Handler
 

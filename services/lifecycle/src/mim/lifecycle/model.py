@@ -22,7 +22,8 @@ from mim.contracts.messages import unwrap
 from mim.contracts.records import FoldPosition, InstanceRecord
 from mim.lifecycle.fold import fold
 from mim.runtime import metrics
-from mim.runtime.bus import Bus, Conflict, Entry
+from mim.runtime.bus import Bus, Conflict
+from mim.runtime.flow import Entry
 from mim.runtime.history import last_seq
 from mim.runtime.store import Store
 

@@ -18,7 +18,8 @@ from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.messages import MessageFailed, SendMessage
 from mim.lifecycle.model import ReadModel
-from mim.runtime.bus import SILENT, Bus, Entry
+from mim.runtime.bus import SILENT, Bus
+from mim.runtime.flow import Entry
 from mim.runtime.history import newest, subjects_in
 from mim.runtime.service import park
 
