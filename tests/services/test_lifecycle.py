@@ -86,7 +86,7 @@ class FakeWorker:
         await Store(self._bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).save(self.name, beat)
 
     async def live(self) -> None:
-        async for batch in self._store.follow(subjects.orders_of(self.name)):
+        async for batch in self._store.follow(subjects.orders_of("telegram", self.name)):
             for _, order in batch:
                 if order is not None and order.boot == self.boot:
                     self.orders.append(order)
@@ -105,7 +105,7 @@ class FakeWorker:
             case OrderAction.LOGOUT:
                 await self._say(LoggedOut, order)
             case OrderAction.PURGE:
-                await self._store.remove(subjects.order_key(self.name, order.instance_id))
+                await self._store.remove(subjects.order_key("telegram", self.name, order.instance_id))
             case _:
                 pass
 

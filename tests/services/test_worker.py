@@ -149,7 +149,7 @@ class Rig:
             "status": Status.STARTING,
             "reason": reason,
         }
-        await self.orders.save(subjects.order_key(self.worker.name, ID), SessionOrder(**plain | more))
+        await self.orders.save(subjects.order_key("telegram", self.worker.name, ID), SessionOrder(**plain | more))
 
     async def send(self, *ids: str, life_s: float = 60, **more: Any) -> None:
         for message_id in ids:
@@ -234,7 +234,7 @@ async def test_purge_removes_everything_and_then_its_order(rig: Rig, eventually:
     await rig.order(OrderAction.PURGE, status=Status.DELETED)
 
     async def gone() -> bool:
-        return (await rig.orders.load(subjects.order_key(rig.worker.name, ID)))[0] is None
+        return (await rig.orders.load(subjects.order_key("telegram", rig.worker.name, ID)))[0] is None
 
     await eventually(gone)
     assert (rig.world.logouts, rig.world.open) == (1, 0)
@@ -254,7 +254,7 @@ async def test_an_order_for_an_earlier_life_is_not_obeyed(rig: Rig) -> None:
 async def test_when_the_order_is_taken_away_the_session_ends_without_a_word(rig: Rig) -> None:
     await rig.order()
     await rig.said("client_ready")
-    await rig.orders.remove(subjects.order_key(rig.worker.name, ID))
+    await rig.orders.remove(subjects.order_key("telegram", rig.worker.name, ID))
     await rig.world.until(lambda: rig.world.open == 0)
     await rig.said("client_ready")
 

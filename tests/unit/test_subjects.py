@@ -59,8 +59,8 @@ BUILDERS: dict[Callable[..., str], tuple[str, ...]] = {
     subjects.dead_letter: ("lifecycle",),
     subjects.metrics_of: ("lifecycle",),
     subjects.outbox_inbox: ("telegram-1", "b00t"),
-    subjects.order_key: ("telegram-1", GOOD),
-    subjects.orders_of: ("telegram-1",),
+    subjects.order_key: ("telegram", "telegram-1", GOOD),
+    subjects.orders_of: ("telegram", "telegram-1"),
     subjects.secret_key: ("telegram", GOOD, "token"),
     subjects.lease_key: (GOOD,),
 }

@@ -20,7 +20,7 @@ INSTANCES_BUCKET = "instances"  # the read model, key = instance id
 FOLD_POSITION_KEY = "_fold"  # in the same bucket: how far the event stream is folded
 PORTS_BUCKET = "ports"  # key = <host>.<port> and instance.<id>
 WORKERS_BUCKET = "workers"  # heartbeats, key = worker name
-ORDERS_BUCKET = "orders"  # session orders, key = <worker>.<instance id>
+ORDERS_BUCKET = "orders"  # session orders, key = <provider>.<worker>.<instance id>
 SECRETS_BUCKET = "secrets"  # sealed, key = <provider>.<instance id>.<name>
 IDEMPOTENCY_BUCKET = "idempotency"  # answers by key for 24 h, sealed
 TOKENS_BUCKET = "tokens"  # access tokens by id, hashed
@@ -37,6 +37,7 @@ ALL_AUDITS = "mim.evt.audit.*.*"
 ALL_LOGS = "mim.log.>"
 ALL_DEAD = "mim.dlq.>"
 ALLOCATE = "mim.rpc.allocator.allocate"
+ALL_ORDERS = "*.*.*"
 RELEASE = "mim.rpc.allocator.release"
 ALLOCATOR_QUEUE = "allocator"
 LIFECYCLE_DURABLE = "lifecycle"
@@ -169,14 +170,15 @@ def bucket_subject(bucket: str, key: str) -> str:
     return f"$KV.{bucket}.{key}"
 
 
-def order_key(worker: str, instance_id: str) -> str:
-    """Key of the session order of one instance at one worker."""
-    return f"{token(worker)}.{token(instance_id)}"
+def order_key(provider: str, worker: str, instance_id: str) -> str:
+    """Key of the session order of one instance at one worker; the provider comes first so that an adapter can be kept
+    to its own."""
+    return f"{token(provider)}.{token(worker)}.{token(instance_id)}"
 
 
-def orders_of(worker: str) -> str:
+def orders_of(provider: str, worker: str) -> str:
     """All orders for one worker, for watching."""
-    return f"{token(worker)}.>"
+    return f"{token(provider)}.{token(worker)}.>"
 
 
 def secret_key(provider: str, instance_id: str, name: str) -> str:

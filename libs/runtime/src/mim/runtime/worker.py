@@ -172,7 +172,10 @@ class Worker:
     async def _resume(self) -> None:
         try:
             # What this worker was last told may be out of date: somebody else may hold its instances by now.
-            current = {key: (await self._orders.load(subjects.order_key(self.name, key)))[0] for key in self._runners}
+            current = {
+                key: (await self._orders.load(subjects.order_key(self._provider, self.name, key)))[0]
+                for key in self._runners
+            }
         except Unavailable:
             return
         self._fenced = False
@@ -246,7 +249,7 @@ class Worker:
 
     async def follow_orders(self) -> None:
         """Obey orders as they come; of several for one instance only the newest matters."""
-        async for batch in self._orders.follow(subjects.orders_of(self.name)):
+        async for batch in self._orders.follow(subjects.orders_of(self._provider, self.name)):
             for key, order in batch:
                 self._want(key.rpartition(".")[2], order)
 
@@ -281,7 +284,9 @@ class Worker:
             elif order.action is OrderAction.PURGE:
                 await self._runner(order).obey(order)
                 await self._let_go(instance_id)
-                await self._bus.surely(lambda: self._orders.remove(subjects.order_key(self.name, instance_id)))
+                await self._bus.surely(
+                    lambda: self._orders.remove(subjects.order_key(self._provider, self.name, instance_id))
+                )
             elif await self._open_ports(self._runner(order), order):
                 await self._runner(order).obey(order)
 

@@ -224,9 +224,9 @@ class Lifecycle:
 
     async def watch_orders(self) -> None:
         """Know which orders stand, and which workers have finished removing an instance."""
-        async for batch in self._orders.follow():
+        async for batch in self._orders.follow(subjects.ALL_ORDERS):
             for key, order in batch:
-                worker, _, instance_id = key.partition(".")
+                _, worker, instance_id = key.split(".")
                 if order is not None:
                     self._known_orders[instance_id][worker] = order
                 elif self._known_orders[instance_id].pop(worker, None) is not None:
@@ -336,7 +336,7 @@ class Lifecycle:
     async def _release(self, record: InstanceRecord) -> None:
         await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
         for worker in tuple(self._known_orders.pop(record.id, ())):
-            await self._orders.remove(subjects.order_key(worker, record.id))
+            await self._orders.remove(subjects.order_key(record.provider, worker, record.id))
         await self._secrets.remove_all(record.provider, record.id, (*record.secrets, API_KEY, LOGIN))
         await self._model.remove(record.id)
         self._purged.discard(record.id)
@@ -345,9 +345,9 @@ class Lifecycle:
     async def _order(self, record: InstanceRecord, order: SessionOrder | None) -> None:
         known = self._known_orders[record.id]
         for former in [worker for worker in known if worker != record.worker]:
-            await self._orders.remove(subjects.order_key(former, record.id))
+            await self._orders.remove(subjects.order_key(record.provider, former, record.id))
         if record.worker is not None and order is not None and known.get(record.worker) != order:
-            await self._orders.save(subjects.order_key(record.worker, record.id), order)
+            await self._orders.save(subjects.order_key(record.provider, record.worker, record.id), order)
             known[record.worker] = order
 
     async def _ask(self, subject: str, request: AllocationRequest | Release) -> Reply:
