@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -381,12 +381,25 @@ def all_is_documented() -> Iterator[None]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_system(tmp_path: Path) -> AsyncIterator[StartSystem]:
     """Makes systems that only this test uses."""
+    async with _starting(tmp_path) as start:
+        yield start
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def module_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StartSystem]:
+    """Makes systems that the tests of one module share."""
+    async with _starting(tmp_path_factory.mktemp("module")) as start:
+        yield start
+
+
+@asynccontextmanager
+async def _starting(root: Path) -> AsyncIterator[StartSystem]:
     made: list[System] = []
 
     async def start(
         *more: str, sandbox: bool = True, folder: Path | None = None, ports: int = 40, **env: str
     ) -> System:
-        system = System(folder or tmp_path / f"data{len(made)}", sandbox, env, ports)
+        system = System(folder or root / f"data{len(made)}", sandbox, env, ports)
         made.append(system)
         await system.start(*more)
         return system

@@ -120,8 +120,14 @@ class Guarded:
         assert status == 200, answer
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def guarded(module_system: StartSystem) -> Guarded:
+    """One for all tests that leave others alone."""
+    return Guarded(await module_system(ports=100, **ENV))
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def guarded(own_system: StartSystem) -> Guarded:
+async def guarded_alone(own_system: StartSystem) -> Guarded:
     return Guarded(await own_system(**ENV))
 
 
@@ -195,7 +201,8 @@ async def test_a_token_needs_the_same_role_on_a_port_through_the_gateway(guarded
 # ----------------------------------------------------------------------------------------------- tenants
 
 
-async def test_a_users_token_sees_and_touches_its_own_instances_only(guarded: Guarded) -> None:
+async def test_a_users_token_sees_and_touches_its_own_instances_only(guarded_alone: Guarded) -> None:
+    guarded = guarded_alone
     mine, others = await guarded.instance("anna"), await guarded.instance("boris")
     token = (await guarded.token("admin", "anna"))["token"]
     before = await guarded.call(ADMIN, "GET", f"{INSTANCES}/{others['instance_id']}/current-api-key")
@@ -233,7 +240,8 @@ async def test_a_users_token_sees_and_touches_its_own_instances_only(guarded: Gu
     assert status == 201, made
 
 
-async def test_the_streams_of_a_users_token_hold_its_own_events_only(guarded: Guarded) -> None:
+async def test_the_streams_of_a_users_token_hold_its_own_events_only(guarded_alone: Guarded) -> None:
+    guarded = guarded_alone
     mine, others = await guarded.instance("anna"), await guarded.instance("boris")
     token = (await guarded.token("admin", "anna"))["token"]
     queries = ["?last_event_id=0", "", f"?instance_id={others['instance_id']}&last_event_id=0", "?user_id=boris"]
@@ -387,7 +395,8 @@ async def test_who_calls_too_often_is_told_when_to_come_again_and_others_are_not
     assert (await guarded.raw(made["api_key"], "GET", through))[0] == 429  # the same key, the same count
 
 
-async def test_wrong_credentials_are_slowed_and_right_ones_are_not(guarded: Guarded) -> None:
+async def test_wrong_credentials_are_slowed_and_right_ones_are_not(guarded_alone: Guarded) -> None:
+    guarded = guarded_alone
     made = await guarded.instance("anna")
     ways = (INSTANCES, f"/{made['port']}/api/v1/status", f"http://127.0.0.1:{made['port']}/api/v1/status")
     for path in ways:
@@ -403,7 +412,8 @@ async def test_wrong_credentials_are_slowed_and_right_ones_are_not(guarded: Guar
 # ------------------------------------------------------------------------------------------------- audit
 
 
-async def test_the_audit_has_who_what_and_from_where_of_every_change(guarded: Guarded) -> None:
+async def test_the_audit_has_who_what_and_from_where_of_every_change(guarded_alone: Guarded) -> None:
+    guarded = guarded_alone
     made = await guarded.instance("anna")
     token = await guarded.token("admin", "anna")
     instance_id, one = made["instance_id"], f"{INSTANCES}/{made['instance_id']}"

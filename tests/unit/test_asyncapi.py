@@ -40,7 +40,7 @@ NO_CHANNEL = {
 }
 FILTERS = {
     *("INSTANCE_COMMANDS", "MESSAGE_COMMANDS", "ALL_EVENTS", "ALL_MESSAGE_EVENTS", "ALL_INSTANCE_EVENTS", "ALL_AUDITS"),
-    *("ALL_LOGS", "ALL_DEAD", "ALL_ORDERS"),
+    *("ALL_LOGS", "ALL_DEAD"),
     *("WEBHOOKS_INBOX", "MESSAGE_STORE_INBOX"),  # where the server delivers what the events carry
 }
 BUCKETS = {
