@@ -150,8 +150,14 @@ class System:
             await self._http.close()
         if self._process is not None and self._process.returncode is None:
             await self.stop()
-        for problem in validation.BUS.answers(self._witness):
+        for problem in (*validation.BUS.answers(self._witness), *self._denied()):
             validation.VIOLATIONS.add(problem)
+
+    def _denied(self) -> list[str]:
+        """What the bus did not let a service do: each is held to its part, and needs no more."""
+        logs = (self.folder / "nats").glob("nats.log*")
+        lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
+        return sorted({line.partition(" - ")[2] for line in lines if "Violation" in line})
 
     # ------------------------------------------------------------------------------------------------- REST
 

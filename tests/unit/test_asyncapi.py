@@ -40,8 +40,9 @@ NO_CHANNEL = {
 }
 FILTERS = {
     *("INSTANCE_COMMANDS", "MESSAGE_COMMANDS", "ALL_EVENTS", "ALL_MESSAGE_EVENTS", "ALL_INSTANCE_EVENTS", "ALL_AUDITS"),
-    *("ALL_LOGS", "ALL_DEAD"),
-    *("WEBHOOKS_INBOX", "MESSAGE_STORE_INBOX"),  # where the server delivers what the events carry
+    *("ALL_LOGS", "ALL_DEAD", "ALL_ACTIVITY", "ALL_UPDATES", "ALL_REPLIES"),
+    *("ALL_WORKER_CALLS", "ALL_WEBHOOKS_CALLS", "ALL_MESSAGES_CALLS", "ALL_METRICS_CALLS", "ALL_OUTBOX_INBOXES"),
+    *("WEBHOOKS_INBOX", "MESSAGE_STORE_INBOX", "LIFECYCLE_INBOX"),  # where the server delivers what the events carry
 }
 BUCKETS = {
     "order_key": subjects.ORDERS_BUCKET,

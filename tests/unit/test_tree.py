@@ -23,6 +23,7 @@ SUBJECT = re.compile(r"mim\.(?:cmd|evt|log|dlq|rpc|deliver)\.|\$KV\.|\$JS\.")
 # Where a subject may stand in the text of the code, and why.
 BUILDS_SUBJECTS = {
     "mim/contracts/subjects.py": "this is the one place",
+    "mim/contracts/permissions.py": "what is asked of JetStream itself",
     "mim/runtime/bus.py": "the prefix of bucket keys",
     "mim/runtime/store.py": "the prefix of bucket keys",
     "mim/runtime/streams.py": "the streams of buckets, and where the shared consumer delivers",

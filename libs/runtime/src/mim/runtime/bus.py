@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -22,13 +23,14 @@ import nats.errors
 import structlog
 from faststream import BaseMiddleware
 from faststream.nats import NatsBroker
-from faststream.security import SASLPlaintext
+from faststream.nats.security import NatsNKey, NatsSecurity, NatsUserPassword
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.messages import ActivityReported, Event, event_subject, wrap
+from mim.contracts.permissions import inbox_of
 from mim.contracts.reports import Figure
 from mim.runtime import metrics, tracing
 from mim.runtime.backoff import BUS_RETRY
@@ -285,15 +287,25 @@ def _translate(error: APIError) -> Exception:
     )
 
 
+def _security(settings: Settings) -> NatsSecurity:
+    """How to prove who we are, and to see who the server is.
+
+    As arguments, not in the URL: cluster peers that are discovered later do not get the URL's credentials.
+    """
+    trusted = None if settings.nats_ca_file is None else ssl.create_default_context(cafile=settings.nats_ca_file)
+    if settings.nats_nkey_file is not None:
+        return NatsNKey(settings.nats_nkey_file, ssl_context=trusted)
+    if settings.nats_user and settings.nats_password:
+        password = settings.nats_password.get_secret_value()
+        return NatsUserPassword(settings.nats_user, password, ssl_context=trusted)
+    return NatsSecurity(ssl_context=trusted)
+
+
 @asynccontextmanager
 async def connect(
     settings: Settings, source: str, middlewares: Sequence[type[BaseMiddleware[Any, Any]]] = ()
 ) -> AsyncIterator[Bus]:
     """Connect, waiting as long as the server takes to appear, and close cleanly at the end."""
-    security = None
-    if settings.nats_user and settings.nats_password:
-        # As arguments, not in the URL: cluster peers that are discovered later do not get the URL's credentials.
-        security = SASLPlaintext(settings.nats_user, settings.nats_password.get_secret_value(), use_ssl=False)
     bus: Bus
 
     # nats-py wants coroutine functions, and wants them before there is a bus.
@@ -312,7 +324,8 @@ async def connect(
     broker = NatsBroker(
         settings.nats_url.split(","),
         name=source,
-        security=security,
+        security=_security(settings),
+        inbox_prefix=inbox_of(source),
         logger=None,
         middlewares=middlewares,
         graceful_timeout=5.0,

@@ -18,7 +18,7 @@ from mim.contracts.messages import (
     command_subject,
 )
 from mim.runtime.bus import Bus
-from mim.runtime.history import holds
+from mim.runtime.history import count
 
 OUTCOME_S = 5.0
 LOOK_S = 1.0
@@ -30,11 +30,12 @@ class Commands:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._inbox = f"mim.reply.{uuid4().hex}"
+        self._inbox = ""
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
 
     async def listen(self) -> None:
         """Subscribe to the outcomes of this process's commands."""
+        self._inbox = self._bus.nc.new_inbox()  # of this service's own: nobody else may listen there
         await self._bus.nc.subscribe(f"{self._inbox}.*", cb=self._arrive)
 
     async def _arrive(self, msg: Msg) -> None:
@@ -59,22 +60,20 @@ class Commands:
         told = command.model_copy(update={"reply_to": f"{self._inbox}.{ticket}"})
         try:
             payload = told.model_dump_json().encode()
-            seq = await self._bus.publish(command_subject(command), payload, msg_id=command_id)
-            outcome = await self._outcome(command, seq, future)
+            await self._bus.publish(command_subject(command), payload, msg_id=command_id)
+            outcome = await self._outcome(command, future)
         finally:
             del self._waiting[ticket]
         if not outcome.ok:
             raise MimError(ErrorCode(outcome.code or ErrorCode.INTERNAL), outcome.message)
         return outcome
 
-    async def _outcome(
-        self, command: ChangeInstance | UpdateInstance, seq: int, future: asyncio.Future[Outcome]
-    ) -> Outcome:
+    async def _outcome(self, command: ChangeInstance | UpdateInstance, future: asyncio.Future[Outcome]) -> Outcome:
         """What became of a command. One that was done before, for an earlier request with the same id, has told its
         outcome then: it is no longer in the queue, and no reply will come."""
         for _ in range(int(OUTCOME_S / LOOK_S)):
             await asyncio.wait({future}, timeout=LOOK_S)
-            if not future.done() and not await holds(self._bus, subjects.COMMANDS, seq):
+            if not future.done() and await count(self._bus, subjects.COMMANDS, command_subject(command)) == 0:
                 await asyncio.wait({future}, timeout=LAST_REPLY_S)  # the reply comes before the command is taken out
                 if not future.done():
                     return Outcome(instance_id=command.instance_id, ok=True, message="it was done before")

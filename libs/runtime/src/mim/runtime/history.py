@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import nats.errors
 import orjson
 from nats.js.api import StreamState
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError
 
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.fields import iso
@@ -29,17 +29,6 @@ READ_S = 8.0
 async def last_seq(bus: Bus, stream: str) -> int:
     """The sequence of the newest message of a stream. Raises: Unavailable if the bus does not answer."""
     return (await _state(bus, stream)).last_seq
-
-
-async def holds(bus: Bus, stream: str, seq: int) -> bool:
-    """Whether a message is still in a stream. Raises: Unavailable if the bus does not answer."""
-    try:
-        await bus.js.get_msg(stream, seq, direct=True)
-    except NotFoundError:
-        return False
-    except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
-        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT) from error
-    return True
 
 
 async def count(bus: Bus, stream: str, subject: str) -> int:

@@ -31,6 +31,7 @@ from pydantic import ValidationError
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.messages import Verb, problems
+from mim.contracts.permissions import Client
 from mim.contracts.records import DeadLetter
 from mim.contracts.reports import Figure, ServiceReport
 from mim.runtime import bus as buses
@@ -42,6 +43,7 @@ log = structlog.get_logger()
 MAX_DELIVERIES = 20
 RETRY_S = 1.0
 CANCELS = 3
+PROVISIONED_S = 0.05
 START_S = 2.0  # a start under way is finished before the service ends, if it can be
 GC_THRESHOLD = 20_000  # new containers between collections; a request makes a few hundred
 VERBS = frozenset({"create", "update", *Verb})
@@ -83,7 +85,7 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
 async def _serve_until(stop: asyncio.Event, ready: asyncio.Event, name: str, build: Build, settings: Settings) -> int:
     async with buses.connect(settings, name, [dead_letters(name)]) as bus:
         bus.broker.context.set_global("bus", bus)
-        await bus.surely(lambda: _provision(bus))
+        await bus.surely(lambda: _provision(bus, name, settings))
         async with _observed(bus, name, settings), build(bus, settings):
             await answer_health(bus, name, settings.host_name)
             await answer_metrics(bus, name)
@@ -121,9 +123,12 @@ def _settle_down() -> None:
     gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
-async def _provision(bus: Bus) -> None:
+async def _provision(bus: Bus, name: str, settings: Settings) -> None:
     try:
-        await streams.provision(bus.js)
+        if name == Client.LIFECYCLE:
+            await streams.provision(bus.js, settings.replicas)
+        while not await streams.provisioned(bus.js):  # noqa: ASYNC110 - lifecycle is about to make them
+            await asyncio.sleep(PROVISIONED_S)
     except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot provision the streams: {error}") from error
 

@@ -23,6 +23,12 @@ class Settings(BaseSettings):
     nats_url: str = "nats://127.0.0.1:4222"
     nats_user: str | None = None
     nats_password: SecretStr | None = None
+    nats_nkey_file: Path | None = None
+    """A file with the seed of this service's nkey, instead of user and password; see `mim bus keys`."""
+    nats_ca_file: Path | None = None
+    """The certificates to trust instead of the system's; with it the connection is encrypted."""
+    replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """On how many servers of a NATS cluster everything is kept: 1, 3 or 5."""
     data_dir: Path = Path("~/.local/share/mim")
     secret_key: SecretStr | None = None
     """32 bytes as 64 hex digits; without it the key file `<data_dir>/secret.key` is used."""

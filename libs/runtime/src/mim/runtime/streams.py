@@ -1,4 +1,4 @@
-"""Which streams and buckets exist. This module alone makes them; every service calls `provision` when it starts.
+"""Which streams and buckets exist. Lifecycle alone makes them, when it starts; the others wait for them.
 
 Persistence (measured, nats-server 2.15, one node): with `sync_interval: always` a publish costs about 0.45 ms more.
 What lapses anyway (heartbeats, log lines) is written with `persist_mode: async` and does not pay it; a crash of the
@@ -8,7 +8,7 @@ server loses the newest of it.
 from __future__ import annotations
 
 from nats.js import JetStreamContext, api
-from nats.js.errors import BadRequestError
+from nats.js.errors import BadRequestError, NotFoundError
 
 from mim.contracts import subjects
 
@@ -93,7 +93,7 @@ STREAMS: tuple[api.StreamConfig, ...] = (
 
 COMMAND_CONSUMER = api.ConsumerConfig(
     durable_name=subjects.LIFECYCLE_DURABLE,
-    deliver_subject="mim.deliver.lifecycle",
+    deliver_subject=subjects.LIFECYCLE_INBOX,
     deliver_group=subjects.LIFECYCLE_DURABLE,
     filter_subject=subjects.INSTANCE_COMMANDS,
     ack_policy=api.AckPolicy.EXPLICIT,
@@ -107,7 +107,8 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
 
     Raises: nats.errors.Error if the server cannot be reached or refuses.
     """
-    for config in STREAMS:
+    # The event stream last: who finds it finds everything.
+    for config in sorted(STREAMS, key=lambda config: config.name == subjects.EVENTS):
         wanted = config.evolve(num_replicas=replicas)
         if replicas > 1:
             wanted = wanted.evolve(persist_mode=None)  # async persistence is for single replicas only
@@ -120,6 +121,15 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
     await js.add_consumer(subjects.COMMANDS, COMMAND_CONSUMER)
 
 
+async def provisioned(js: JetStreamContext) -> bool:
+    """Whether everything is there. Raises: nats.errors.Error if the server cannot be reached."""
+    try:
+        await js.stream_info(subjects.EVENTS)
+    except NotFoundError:
+        return False
+    return True
+
+
 def outbox_consumer(instance_id: str, subject: str, inbox: str) -> api.ConsumerConfig:
     """The consumer that delivers the messages of one instance to the worker that holds it, one at a time.
 
@@ -127,6 +137,8 @@ def outbox_consumer(instance_id: str, subject: str, inbox: str) -> api.ConsumerC
     other, and an idle one costs no polling.
     """
     return api.ConsumerConfig(
+        # Named as well, so that the subject of the request says what is consumed, and permissions can hold it to that.
+        name=OUTBOX_CONSUMER_PREFIX + instance_id,
         durable_name=OUTBOX_CONSUMER_PREFIX + instance_id,
         deliver_subject=inbox,
         filter_subject=subject,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mim.cli import instances, login, sandbox, secrets, story, tokens, webhooks
+from mim.cli import bus, instances, login, sandbox, secrets, story, tokens, webhooks
 from mim.cli.options import settings_of
 
 app = typer.Typer(
@@ -70,6 +70,7 @@ def run(service: Annotated[str, typer.Argument(help="allocator, lifecycle, gatew
     raise typer.Exit(services.run(service, settings_of({})))
 
 
+app.add_typer(bus.bus, name="bus")
 app.add_typer(instances.instances, name="instances")
 app.add_typer(tokens.tokens, name="tokens")
 app.add_typer(secrets.secrets, name="secrets")

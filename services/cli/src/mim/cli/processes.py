@@ -22,6 +22,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from mim.cli import nats_conf
 from mim.cli.nursery import PR_SET_PDEATHSIG, Forked, Nursery
 from mim.runtime.backoff import Backoff
 from mim.runtime.bus import disk_is_full
@@ -110,9 +111,10 @@ class Store:
 
 
 class NatsServer:
-    """The embedded nats-server: loopback, random credentials, streams encrypted on disk.
+    """The embedded nats-server: loopback, throw-away keys, streams encrypted on disk.
 
-    Its configuration and log lie in `folder`, and so does `access.json`: how to connect.
+    Its configuration and log lie in `folder`, and so do `keys`, one for each client that lets it do its part only, and
+    `access.json`: how the owner connects, who may do everything.
     """
 
     def __init__(
@@ -154,8 +156,13 @@ class NatsServer:
             start_new_session=True,
         )
 
+    def env_of(self, service: str) -> dict[str, str]:
+        """What a service needs to connect."""
+        seed = self._folder / "keys" / f"{service}.nk"
+        return {"MIM_NATS_URL": f"nats://127.0.0.1:{self.port}", "MIM_NATS_NKEY_FILE": str(seed)}
+
     def env(self) -> dict[str, str]:
-        """What services need to connect."""
+        """What the owner needs to connect."""
         return {
             "MIM_NATS_URL": f"nats://127.0.0.1:{self.port}",
             "MIM_NATS_USER": self.user,
@@ -164,6 +171,8 @@ class NatsServer:
 
     def _write(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        public = nats_conf.make_keys(self._folder / "keys")
+        owner = f"{{ user: {json.dumps(self.user)}, password: {json.dumps(self.password)} }}"
         text = f"""server_name: mim
 listen: "127.0.0.1:{self.port}"
 http: "127.0.0.1:{self.monitor}"
@@ -174,8 +183,9 @@ max_payload: 1MB
 ping_interval: "5s"
 ping_max: 2
 authorization {{
-  user: {json.dumps(self.user)}
-  password: {json.dumps(self.password)}
+  users: [
+{nats_conf.users(public.__getitem__, 4, owner)}
+  ]
 }}
 jetstream {{
   store_dir: {json.dumps(str(self._store.folder))}

@@ -112,7 +112,7 @@ async def _run(
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    env = _child_env(settings)
+    env = _child_env(settings, external_nats=store is None)
     nats = None
     if store is not None:
         nats = NatsServer(settings, stores.home(settings), await stores.renewed(settings, vault, store, stop))
@@ -121,7 +121,8 @@ async def _run(
 
     async def fork(name: str) -> Process:
         more = await sandbox.settings(name) if sandbox else {}
-        return await nursery.fork("mim.cli", ["run", name], env | more)
+        access = nats.env_of(name) if nats else {}
+        return await nursery.fork("mim.cli", ["run", name], env | access | more)
 
     services = [Child(name, partial(fork, name)) for name in SERVICES]
     others = [*([nats.child] if nats else []), *(sandbox.children.values() if sandbox else [])]
@@ -130,7 +131,6 @@ async def _run(
             await sandbox.start()
         if nats is not None:
             await nats.start()
-            env |= nats.env()
         watchers += [asyncio.create_task(child.supervise()) for child in (*services, *others)]
         if nats is not None:
             watchers.append(asyncio.create_task(nats.watch()))
@@ -161,8 +161,10 @@ async def _end(watchers: list[asyncio.Task[Any]], services: list[Child], others:
     await asyncio.gather(*(child.stop(1.0) for child in others))
 
 
-def _child_env(settings: Settings) -> dict[str, str]:
-    given = settings.model_dump(exclude_defaults=True, exclude={"worker", "metrics_port"})
+def _child_env(settings: Settings, *, external_nats: bool) -> dict[str, str]:
+    # The embedded server's password is its owner's: services have a key each.
+    owners = set() if external_nats else {"nats_user", "nats_password"}
+    given = settings.model_dump(exclude_defaults=True, exclude={"worker", "metrics_port"} | owners)
     env = {f"MIM_{name.upper()}": _text(value) for name, value in given.items()}
     # One source of truth for the machine's name: ports are handed out per host.
     return env | {"MIM_DATA_DIR": str(settings.data_dir), "MIM_HOST_NAME": settings.host_name}
