@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
 from aiohttp import web
 
@@ -30,6 +31,10 @@ from mim.runtime import bus as buses
 from mim.runtime import service, streams
 from mim.runtime.bus import Bus
 from mim.runtime.settings import Settings
+
+# On a busy machine a test may take any time; what is too slow shows in benchmarks.
+hypothesis.settings.register_profile("mim", deadline=None)
+hypothesis.settings.load_profile("mim")
 
 ConnectBus = Callable[..., Awaitable[Bus]]
 
@@ -42,8 +47,9 @@ PORTS = range(10_000, 20_000)
 class NatsServer:
     """One nats-server process on a port that stays the same over `stop` and `start`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *more: str) -> None:
         self._folder = folder
+        self._more = more
         self._process: asyncio.subprocess.Process | None = None
         self._drain: asyncio.Task[None] | None = None
         self.port = free_port()
@@ -62,7 +68,7 @@ class NatsServer:
         """Start it; returns when JetStream is ready."""
         binary = Path(sys.executable).with_name("nats-server")
         self._process = process = await asyncio.create_subprocess_exec(
-            *(binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self._folder),
+            *(binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self._folder, *self._more),
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=_die_with_parent,

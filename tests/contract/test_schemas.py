@@ -198,7 +198,13 @@ INCOMING = IncomingMessage(
     reply_to="6",
     forwarded=True,
 )
-COMMON: dict[str, Any] = {"instance_id": ID, "user_id": "u", "provider": "telegram", "type_instance": ("api", "mcp")}
+COMMON: dict[str, Any] = {
+    "instance_id": ID,
+    "user_id": "u",
+    "provider": "telegram",
+    "type_instance": ("api", "mcp"),
+    "expose": "gateway",
+}
 # A value for every field that any event has; each event takes its own.
 FIELDS: dict[str, Any] = COMMON | {
     "epoch": 3,
@@ -273,7 +279,7 @@ SAMPLES: tuple[Model, ...] = (
                  ports=PORTS, api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON,
                  restriction=Restriction(kind="k", scope="s", until=NOW)),
     WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3, address="10.0.0.1",
-                    memory_bytes=5),
+                    port=3000, memory_bytes=5),
     REQUEST,
     Release(instance_id=ID, provider="telegram"),
     Lease(instance_id=ID, ports=Ports(api=3001, mcp=3002)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -133,7 +134,10 @@ async def guarded_alone(own_system: StartSystem) -> Guarded:
 
 def proxied(made: Json) -> list[tuple[str, Route]]:
     """The routes of an instance's port, as they are reached through the gateway."""
-    return [(f"/{made['port']}{path_of(route)}", route) for route in routes.PORT_ROUTES[Provider.TELEGRAM]]
+    ways = itertools.cycle((f"/{made['port']}", f"/i/{made['instance_id']}"))
+    listed = [(f"{next(ways)}{path_of(route)}", route) for route in routes.PORT_ROUTES[Provider.TELEGRAM]]
+    by_id = f"{INSTANCES}/{made['instance_id']}/webhook/config"
+    return [*listed, *((by_id, route) for _, route in listed if route.path == "/api/v1/webhook/config")]
 
 
 async def within_a_second(system: Guarded, bearer: str, path: str, status: int) -> None:
@@ -156,7 +160,8 @@ async def test_without_credentials_only_the_open_routes_answer(guarded: Guarded)
         status = await guarded.status(None, route, id=made["instance_id"], provider="telegram")
         assert (status == 200) if is_open else (status == 401), (route.operation, status)
     for path, route in proxied(made):
-        for url in (path, f"http://127.0.0.1:{path.removeprefix('/')}"):
+        own = f"http://127.0.0.1:{made['port']}{path_of(route)}"
+        for url in (path, own):
             status, _, _ = await guarded.raw(None, route.method, url, body_of(route))
             assert status == (200 if route.scope is Scope.OPEN else 401), (url, status)
     status, answer = await guarded.call(None, "GET", INSTANCES)

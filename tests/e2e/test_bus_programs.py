@@ -339,7 +339,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "bus.md"
 async def test_the_programs_of_the_guide_work(system: System, capsys: pytest.CaptureFixture[str]) -> None:
     """Each goes on with what those before it made; those that watch are ended when they have printed something."""
     blocks = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     shown = (await system.create("whatsappweb", start=False))["instance_id"]
     known: dict[str, Any] = {"bot_token": "135791357:AAEguideguideguideguideguideguide7"}
     for block in blocks:

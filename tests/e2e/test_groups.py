@@ -12,7 +12,7 @@ OWN, BOB, CAROL = "15557770001", "15557770002", "15557770003"
 
 
 class Port:
-    """The groups of one instance; every other call goes through the gateway."""
+    """The groups of one instance: on its own port, and through the gateway by port and by id, in turn."""
 
     def __init__(self, system: System, made: Json) -> None:
         self._system, self._made, self._turn = system, made, 0
@@ -20,11 +20,12 @@ class Port:
     async def __call__(self, method: str, path: str = "", body: Any = None, status: int = 200) -> Json:
         self._turn += 1
         key, path = self._made["api_key"], f"/api/v1/groups{path}"
-        if self._turn % 2:
+        if self._turn % 3 == 0:
             found, answer = await self._system.port_call(self._made["port"], method, path, body, key)
         else:
             headers = {"Authorization": f"Bearer {key}"}
-            found, answer = await self._system.call(method, f"/{self._made['port']}{path}", body, headers=headers)
+            way = f"/{self._made['port']}" if self._turn % 3 == 1 else f"/i/{self._made['instance_id']}"
+            found, answer = await self._system.call(method, way + path, body, headers=headers)
         assert found == status, answer
         return answer
 
@@ -93,3 +94,10 @@ async def test_what_a_bot_cannot_do_and_bad_input_are_said_clearly(system: Syste
     await system.call("POST", f"/api/v1/instances/{made['instance_id']}/stop")
     await system.until(made["instance_id"], "stopped")
     assert (await groups("GET", "/-1001", None, 409))["code"] == "NOT_READY"
+
+
+async def test_an_instance_that_is_not_there_is_said_by_its_id(system: System) -> None:
+    for who in ("00000000-0000-4000-8000-0000000000ff", "nobody"):
+        status, answer = await system.call("GET", f"/i/{who}/api/v1/status")
+        assert (status, answer["code"]) == (404, "NOT_FOUND")
+        assert who in answer["error"]

@@ -29,7 +29,8 @@ from mim.contracts.messages import InstanceUpdated
 from mim.contracts.reports import ServiceReport
 from mim.contracts.states import Desired
 from mim.contracts.values import LogLine
-from mim.runtime import logs, metrics, otel, tracing
+from mim.runtime import bus as buses
+from mim.runtime import logs, metrics, otel, streams, tracing
 from mim.runtime.bus import Bus
 from mim.runtime.flow import Entry
 from mim.runtime.http import need_credentials
@@ -177,9 +178,16 @@ async def status_is(client: aiohttp.ClientSession, status: int) -> bool:
         return response.status == status
 
 
+async def provisioned(settings: Settings) -> None:
+    """Have everything on the bus, which services wait for."""
+    async with buses.connect(settings, "lifecycle") as bus:
+        await streams.provision(bus.js)
+
+
 async def test_a_port_shows_metrics_to_the_bearer_only(
     nats_server: NatsServer, settings: Settings, eventually: Eventually
 ) -> None:
+    await provisioned(settings)
     port = free_port()
     more = {"MIM_METRICS_PORT": str(port), "MIM_METRICS_HOST": "0.0.0.0", "MIM_ADMIN_TOKEN": "long and random"}
     async with running(settings, **more) as program, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
@@ -205,6 +213,7 @@ async def test_a_port_for_strangers_needs_credentials(settings: Settings) -> Non
 
 
 async def test_the_gateway_opens_no_second_port(settings: Settings) -> None:
+    await provisioned(settings)
     port = free_port()
     async with running(settings, "gateway", MIM_METRICS_PORT=str(port), MIM_METRICS_HOST="0.0.0.0") as program:
         await program.ready()

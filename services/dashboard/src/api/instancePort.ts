@@ -18,7 +18,7 @@ export async function askPort<T>(
   ask: (opened: Opened) => Promise<{ data?: T }>,
 ): Promise<T> {
   const opened = (headers: Record<string, string>): Opened => ({
-    params: { path: { port: instance.port_api ?? 0 } },
+    params: { path: { port: (instance.port_api ?? `i/${instance.id}`) as number } },
     headers,
     signal,
   });

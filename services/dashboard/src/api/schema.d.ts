@@ -2159,6 +2159,8 @@ export interface components {
             /** @default null */
             login?: components["schemas"]["LoginKind"] | null;
             type_instance: components["schemas"]["Interface"][];
+            /** @default port */
+            expose?: components["schemas"]["Expose"];
             /** @default null */
             name?: string | null;
             /** @default true */
@@ -2404,6 +2406,12 @@ export interface components {
             timestamp: string;
         };
         /**
+         * Expose
+         * @description How an instance is reached.
+         * @enum {string}
+         */
+        Expose: "port" | "gateway";
+        /**
          * Group
          * @description A group. `id` is the chat to write to.
          *
@@ -2531,6 +2539,7 @@ export interface components {
             provider: components["schemas"]["Provider"];
             login: components["schemas"]["LoginKind"] | null;
             type_instance: components["schemas"]["Interface"][];
+            expose: components["schemas"]["Expose"];
             status: components["schemas"]["Status"];
             auth_status: components["schemas"]["AuthStatus"];
             is_ready_for_messages: boolean;

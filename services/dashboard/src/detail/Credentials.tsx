@@ -31,7 +31,8 @@ export function Credentials({ instance }: { instance: Instance }) {
     );
   }
 
-  const through = `${location.origin}/${instance.port_api ?? "…"}`;
+  const byId = instance.expose === "gateway" ? `i/${instance.id}` : "…";
+  const through = `${location.origin}/${instance.port_api ?? byId}`;
   return (
     <Stack>
       <Text size="sm" c="dimmed">

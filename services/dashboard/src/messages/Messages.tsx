@@ -17,7 +17,7 @@ import { useMessageEvents } from "./useStored";
 /** What is said in the account's chats, and a box to say more. On a phone the list and a chat take turns. */
 export function Messages({ instance }: { instance: Instance }) {
   const { t } = useTranslation();
-  if (instance.port_api === null) return <Empty title={t("messages.noPort")} hint={t("messages.noPortHint")} />;
+  if (instance.port_api === null && instance.expose === "port") return <Empty title={t("messages.noPort")} hint={t("messages.noPortHint")} />;
   return (
     <Stack>
       <Waiting instance={instance} />

@@ -20,6 +20,7 @@ export function instance(number: number, status: Status = "client_ready", more: 
     account: `1555000${number}`,
     phone_number: null,
     whatsapp_state: null,
+    expose: "port",
     port_api: 3000 + number,
     port_mcp: null,
     port: 3000 + number,

@@ -12,7 +12,7 @@ from mim.contracts.fields import Time
 from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.providers import ProviderDescription
 from mim.contracts.records import InstanceRecord
-from mim.contracts.states import AuthStatus, Desired, Interface, Provider, Role, Status, auth_status
+from mim.contracts.states import AuthStatus, Desired, Expose, Interface, Provider, Role, Status, auth_status
 from mim.contracts.values import Account, LogLine, MessageStats, Ports, Reason, Restriction, Webhook
 
 
@@ -74,6 +74,7 @@ class Instance(Shape):
     provider: Provider
     login: LoginKind | None
     type_instance: tuple[Interface, ...]
+    expose: Expose
     status: Status
     auth_status: AuthStatus
     is_ready_for_messages: bool
@@ -112,6 +113,7 @@ def instance_of(record: InstanceRecord) -> Instance:
         provider=record.provider,
         login=record.login,
         type_instance=record.type_instance,
+        expose=record.expose,
         status=record.status,
         auth_status=auth_status(record.status, logged_in=record.logged_in),
         is_ready_for_messages=record.status.is_ready,

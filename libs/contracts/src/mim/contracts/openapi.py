@@ -29,7 +29,9 @@ Callers send an access token as `Authorization: Bearer …`. While no admin toke
 only, and whoever is on that machine may call it without one and do everything.
 
 An instance has a port and an API key of its own. Its routes are shown here as they are reached through the gateway,
-`/{port}/api/v1/…`; on the instance's own port they are the same without `/{port}`.
+`/{port}/api/v1/…`; on the instance's own port they are the same without `/{port}`. By the instance's id they are at
+`/i/{id}/api/v1/…` and, where that is not a route of the gateway itself, at `/api/v1/instances/{id}/…`: for instances
+without a port (`"expose": "gateway"`), and for where several hosts have the same ports.
 """
 
 # Name, description, beginnings of paths; the longest that fits counts.

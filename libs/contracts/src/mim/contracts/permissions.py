@@ -163,6 +163,7 @@ def _adapter(provider: Provider) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 _LIFECYCLE = (
     *(f"{API}.STREAM.CREATE.*", f"{API}.STREAM.UPDATE.*"),
+    *(f"{API}.STREAM.DELETE.{s.LOGS}", f"{API}.STREAM.DELETE.KV_{s.WORKERS_BUCKET}"),
     *_durable(s.COMMANDS, s.LIFECYCLE_DURABLE),
     *(s.ALL_INSTANCE_EVENTS, s.ALL_AUDITS, s.ALL_MESSAGE_EVENTS),
     *("_INBOX.>", s.ALL_REPLIES, s.ALLOCATE, s.RELEASE),

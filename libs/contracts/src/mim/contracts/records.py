@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from mim.contracts.fields import InstanceId, Model, Time
 from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
-from mim.contracts.states import Desired, Interface, Provider, Role, Status
+from mim.contracts.states import Desired, Expose, Interface, Provider, Role, Status
 from mim.contracts.values import (
     Account,
     ApiKeyUse,
@@ -62,6 +62,8 @@ class WorkerHeartbeat(Model):
     load: int
     address: str = "127.0.0.1"
     """Where its instances' ports are reached."""
+    port: int = 0
+    """Where all its instances are reached by their ids, `/i/{id}/…`; 0 if nowhere."""
     memory_bytes: int = 0
     """Measured, with its child processes."""
 
@@ -77,6 +79,7 @@ class AllocationRequest(Model):
     user_id: str
     provider: Provider
     type_instance: tuple[Interface, ...]
+    expose: Expose = Expose.PORT
     worker: str | None = None
     lost_ports: tuple[int, ...] = ()
 
@@ -146,6 +149,7 @@ class InstanceRecord(Model):
     provider: Provider
     login: LoginKind | None = None
     type_instance: tuple[Interface, ...]
+    expose: Expose = Expose.PORT
     display_name: str | None = None
     desired: Desired
     status: Status

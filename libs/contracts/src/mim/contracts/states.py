@@ -15,6 +15,15 @@ class Provider(StrEnum):
     TELEGRAM = "telegram"
 
 
+class Expose(StrEnum):
+    """How an instance is reached."""
+
+    PORT = "port"
+    """On a port of its own, and through the gateway."""
+    GATEWAY = "gateway"
+    """Through the gateway only, by its id: for more instances than there are ports."""
+
+
 class Interface(StrEnum):
     """What an instance offers on a port of its own."""
 

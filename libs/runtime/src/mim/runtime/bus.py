@@ -14,7 +14,7 @@ import shutil
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -199,17 +199,19 @@ class Bus:
         Never ends by itself; survives server restarts and consumers that were deleted.
         """
         last = after
+        newest_at: datetime | None = None
         while True:
             flow = Flow()
             self._wakers.add(flow.interrupt)
-            start = last
+            start = last, newest_at
             try:
-                is_empty = await self.surely(lambda start=start, flow=flow: self._open(flow, stream, subject, start))  # type: ignore[misc]
+                is_empty = await self.surely(lambda start=start, flow=flow: self._open(flow, stream, subject, *start))  # type: ignore[misc]
                 if is_empty:
                     yield []
                 async for entries, pending in flow.batches():
                     if entries:
                         last = entries[-1].seq
+                        newest_at = None if after is None else entries[-1].stored_at
                         yield entries
                         if pending == 0:
                             yield []
@@ -224,7 +226,7 @@ class Bus:
         async for batch in self.follow(f"KV_{bucket}", prefix + keys, after=None):
             yield [Entry(entry.seq, entry.subject.removeprefix(prefix), entry.data) for entry in batch]
 
-    async def _open(self, flow: Flow, stream: str, subject: str, after: int | None) -> bool:
+    async def _open(self, flow: Flow, stream: str, subject: str, after: int | None, newest_at: datetime | None) -> bool:
         """Let a stream flow from behind `after`; whether nothing of the subject is there yet. Raises: Unavailable."""
         await flow.close()
         inbox = self.nc.new_inbox()
@@ -243,10 +245,14 @@ class Bus:
             inactive_threshold=4 * HEARTBEAT_S,
         )
         try:
-            # A stream with asynchronous persistence is shorter after a crash of its server, and counts on from there.
             if after is not None and (await self.js.stream_info(stream)).state.last_seq >= after:
                 begin = {"deliver_policy": api.DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": after + 1}
                 config = config.evolve(**begin)
+            elif newest_at is not None:
+                # A stream with asynchronous persistence is shorter after a crash of its server, and counts on from
+                # there.
+                later = newest_at + timedelta(microseconds=1)
+                config = config.evolve(deliver_policy=api.DeliverPolicy.BY_START_TIME, opt_start_time=later)
             flow.subscription = await self.nc.subscribe(inbox, cb=flow.arrive)
             info = await self.js.add_consumer(stream, config)
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:

@@ -15,14 +15,13 @@ from nats.aio.subscription import Subscription
 from mim.runtime import tracing
 
 log = structlog.get_logger()
-HEARTBEAT_S = 5.0
-SILENT_S = 3 * HEARTBEAT_S
+HEARTBEAT_S = 2.0
+SILENT_S = 2.5 * HEARTBEAT_S
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message of a stream or one key of a bucket. `data` is None for a deleted key; `stored_at` where it is asked
-    for."""
+    """One message of a stream or one key of a bucket. `data` is None for a deleted key."""
 
     seq: int
     subject: str
@@ -83,7 +82,8 @@ class Flow:
 def _entry(msg: Msg) -> tuple[Entry, int]:
     meta = msg.metadata
     tracing.noted(msg.subject, msg.headers, meta.timestamp)
-    return Entry(meta.sequence.stream, msg.subject, None if is_tombstone(msg.headers) else msg.data), meta.num_pending
+    data = None if is_tombstone(msg.headers) else msg.data
+    return Entry(meta.sequence.stream, msg.subject, data, meta.timestamp), meta.num_pending
 
 
 def is_tombstone(headers: dict[str, str] | None) -> bool:

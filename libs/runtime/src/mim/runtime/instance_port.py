@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -91,7 +91,14 @@ class InstancePorts:
         self._means = means
         self._send_routes = send_routes
         self._runners: dict[int, Runner] = {}
+        self._by_id: dict[str, Runner] = {}
         self._sites: dict[int, web.TCPSite] = {}
+        self._app, self._hub = self._application(""), self._application("/i/{id}")
+        self.hub_port = 0
+        """Where all instances are reached by their ids, once it was started."""
+
+    def _application(self, prefix: str) -> web.AppRunner:
+        settings, means = self._settings, self._means
         origins = settings.allowed_origins
         guard = http.guard(settings.allowed_hosts, origins, any_host=not is_loopback(self._host))
         preflight, mark = http.cors(origins)
@@ -101,18 +108,31 @@ class InstancePorts:
         )
         if origins:
             app.on_response_prepare.append(mark)
-        routes = PORT_ROUTES[provider]
-        binder = Binder(self._admit, means.limit, means.idempotency)
-        binder.bind(app.router, routes, {route.operation: self._handler(route) for route in routes})
-        self._app = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        routes = PORT_ROUTES[self._provider]
+        handlers = {route.operation: self._handler(route) for route in routes}
+        placed = [replace(route, path=prefix + route.path) for route in routes]
+        Binder(self._admit, means.limit, means.idempotency).bind(app.router, placed, handlers)
+        return web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
 
     async def start(self) -> None:
-        """Make ready to open ports."""
+        """Make ready to open ports, and open the one of all instances. Raises: OSError if something else listens."""
         await self._app.setup()
+        await self._hub.setup()
+        await http.open_site(self._hub, self._host, self._settings.worker_port)
+        self.hub_port = int(self._hub.addresses[0][1])
 
     async def stop(self) -> None:
         """Close all ports."""
         await self._app.cleanup()
+        await self._hub.cleanup()
+
+    def know(self, runner: Runner) -> None:
+        """Serve an instance by its id."""
+        self._by_id[runner.order.instance_id] = runner
+
+    def forget(self, instance_id: str) -> None:
+        """Serve an instance by its id no more."""
+        self._by_id.pop(instance_id, None)
 
     async def open(self, port: int, runner: Runner) -> None:
         """Serve an instance on a port. Raises: OSError if something else listens there."""
@@ -134,6 +154,11 @@ class InstancePorts:
     # ----------------------------------------------------------------------------------------------- callers
 
     def _runner(self, request: web.Request) -> Runner:
+        if (identity := request.match_info.get("id")) is not None:
+            found = self._by_id.get(identity)
+            if found is None:
+                raise MimError(ErrorCode.NOT_FOUND, "this worker does not hold the instance any more; try again")
+            return found
         transport = request.transport
         port = transport.get_extra_info("sockname")[1] if transport else 0
         runner = self._runners.get(port)

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     worker: str = ""
     """Name of this worker, unique among all workers; by default `<provider>-<host>`."""
     worker_capacity: Annotated[int, Field(ge=1)] = 5000
+    worker_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Where the gateway reaches all instances of this worker by their ids; 0 for any free port."""
 
     log_format: Literal["auto", "pretty", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -91,6 +91,9 @@ STREAMS: tuple[api.StreamConfig, ...] = (
     ),
 )
 
+MADE_ANEW = frozenset(config.name for config in STREAMS if config.persist_mode is api.PersistMode.ASYNC)
+"""What begins empty when everything comes to be kept on several servers."""
+
 COMMAND_CONSUMER = api.ConsumerConfig(
     durable_name=subjects.LIFECYCLE_DURABLE,
     deliver_subject=subjects.LIFECYCLE_INBOX,
@@ -117,8 +120,19 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
         except BadRequestError as error:
             if error.err_code != 10058:  # the name is in use with another configuration
                 raise
-            await js.update_stream(wanted)
+            await _bring_up_to_date(js, wanted)
     await js.add_consumer(subjects.COMMANDS, COMMAND_CONSUMER)
+
+
+async def _bring_up_to_date(js: JetStreamContext, wanted: api.StreamConfig) -> None:
+    try:
+        await js.update_stream(wanted)
+    except BadRequestError as error:
+        if error.err_code != 10052 or wanted.name not in MADE_ANEW:
+            raise
+        # What is written asynchronously lives on one server and cannot be moved to several; it lapses anyway.
+        await js.delete_stream(wanted.name or "")
+        await js.add_stream(wanted)
 
 
 async def provisioned(js: JetStreamContext) -> bool:

@@ -150,6 +150,7 @@ class Worker:
             capacity=self._settings.worker_capacity,
             load=len(self._runners),
             address=self._settings.instance_host,
+            port=self._ports.hub_port,
             memory_bytes=self._bus.process.memory_bytes,
         )
         try:
@@ -306,11 +307,13 @@ class Worker:
                 worker=self.name,
                 proved=self._activity.proved,
             )
+            self._ports.know(runner)
         return runner
 
     async def _let_go(self, instance_id: str) -> None:
         runner = self._runners.pop(instance_id, None)
         if runner is not None:
+            self._ports.forget(instance_id)
             await runner.end()
             for port in runner.order.ports.numbers():
                 await self._ports.close(port)

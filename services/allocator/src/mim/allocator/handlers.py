@@ -21,7 +21,7 @@ from mim.allocator.figures import Assignments
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Rejected, Unavailable
 from mim.contracts.records import Allocation, AllocationRequest, Lease, Release, Reply, WorkerHeartbeat
-from mim.contracts.states import Interface
+from mim.contracts.states import Expose, Interface
 from mim.contracts.values import Ports
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.secrets import API_KEY, SecretsUnreadable, random_api_key
@@ -105,6 +105,8 @@ class Allocator:
             return await self._ports(request)
 
     async def _ports(self, request: AllocationRequest) -> Ports:
+        if request.expose is Expose.GATEWAY:
+            return Ports()
         key = subjects.lease_key(request.instance_id)
         lease, revision = await self._leases.load(key)
         if lease is not None:

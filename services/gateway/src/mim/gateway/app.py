@@ -24,7 +24,7 @@ from mim.gateway.login import Login
 from mim.gateway.model import ReadModel
 from mim.gateway.pages import BUILT, Pages
 from mim.gateway.providers import MultiProvider
-from mim.gateway.proxy import PATH, Proxy, proxy
+from mim.gateway.proxy import Proxy, proxy
 from mim.gateway.sse import Streams
 from mim.gateway.system import Reports, System, Workers
 from mim.runtime import http
@@ -108,7 +108,7 @@ def _runner(
     app = web.Application(middlewares=[http.entrance(*checks, traffic=traffic)], client_max_size=http.MAX_BODY_BYTES)
     app.on_response_prepare.extend(marks)
     bind(app)
-    app.router.add_route("*", PATH, ports.serve)
+    ports.bind(app.router)
     Pages(settings.dashboard_dir or BUILT).bind(app.router, routes.GATEWAY)
     return web.AppRunner(
         app,

@@ -106,6 +106,7 @@ class Instances:
             provider=body.provider,
             login=body.login,
             type_instance=body.type_instance,
+            expose=body.expose,
             name=body.name,
             start=body.start,
             webhook=webhook_of(hook) if hook else None,

@@ -25,6 +25,7 @@ from mim.contracts.api import AuditQuery, CreateTokenBody
 from mim.contracts.errors import ErrorCode, Invalid, MimError
 from mim.contracts.messages import SYSTEM, Audited, UpdateInstance, unwrap
 from mim.contracts.records import AccessToken, InstanceRecord, SessionCall
+from mim.contracts.states import Expose
 from mim.gateway.access import Access, Tokens
 from mim.gateway.instances import Instances
 from mim.gateway.system import Workers
@@ -69,7 +70,10 @@ class Keys:
         """How to call the instance's own port."""
         record = self.access.find(call)
         key = await self._open(record)
-        return http.answer(Credentials(api_key=key, api_url=self.workers.url_of(record)), headers=_NO_STORE)
+        url = self.workers.url_of(record)
+        if record.expose is Expose.GATEWAY:
+            url = f"{call.request.url.origin()}/i/{record.id}"
+        return http.answer(Credentials(api_key=key, api_url=url), headers=_NO_STORE)
 
     async def current(self, call: Call) -> web.StreamResponse:
         """The API key and how it was used."""

@@ -1,4 +1,6 @@
-"""The instances' ports through the gateway: `/{port}/…`, so that one open port is enough.
+"""The instances' ports through the gateway, so that one open port is enough: `/{port}/…`, or by their ids, `/i/{id}/…`,
+which means one instance also where it has no port or several hosts have the same ones. What is not the gateway's own is
+at `/api/v1/instances/{id}/…` as well.
 
 A caller shows the instance's API key, as on the port itself, or an access token that may see the instance: then the
 gateway shows the key in its place.
@@ -17,7 +19,7 @@ from yarl import URL
 from mim.contracts.api import WebhookBody
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.records import InstanceRecord
-from mim.contracts.routes import PORTS
+from mim.contracts.routes import GATEWAY, PORTS
 from mim.contracts.states import Role
 from mim.gateway.access import Access, sees
 from mim.gateway.model import ReadModel
@@ -29,7 +31,7 @@ from mim.runtime.media import BLOCK
 from mim.runtime.secrets import API_KEY
 from mim.runtime.store import Secrets
 
-PATH = r"/{port:\d{1,5}}/{tail:.*}"
+_BY_ID = "/api/v1/instances/{id}"
 CONNECT_S = 2.0
 READ_S = 5.0
 ANSWER_S = 20.0
@@ -63,9 +65,19 @@ class Proxy:
         self._workers = workers
         self._secrets = secrets
 
+    def bind(self, router: web.UrlDispatcher) -> None:
+        """Add the routes, behind those of the gateway."""
+        for path in (r"/{port:\d{1,5}}/{tail:.*}", r"/i/{id}/{tail:.*}"):
+            router.add_route("*", path, self.serve)
+        own = {(route.method, route.path) for route in GATEWAY}
+        for route in PORTS:
+            place = _BY_ID + route.path.removeprefix("/api/v1")
+            if route.path.startswith("/api/v1/") and (route.method, place) not in own:
+                router.add_route(route.method, place, self.serve)
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer as the instance's port does. Raises: MimError, Unavailable."""
-        record = self._model.on_port(int(request.match_info["port"]))
+        record = self._record(request)
         url = self._workers.url_of(record) if record is not None else None
         if record is None or url is None:
             raise _nobody(request)
@@ -76,7 +88,7 @@ class Proxy:
         if (request_id := correlation()) is not None:
             headers["X-Request-Id"] = request_id
         # As it came: an encoded slash in a chat's id stays one.
-        target = URL(f"{url}/{request.rel_url.raw_path.split('/', 2)[2]}", encoded=True)
+        target = URL(f"{url}{_place(request.rel_url.raw_path)}", encoded=True)
         target = target.with_query(request.rel_url.query)
         is_file = _is_file(request)
         patience = asyncio.timeout(ANSWER_S if is_file else None)
@@ -101,9 +113,14 @@ class Proxy:
             message = f"the worker of the instance {record.id} did not answer in time; it is {record.status}"
             raise Unavailable(ErrorCode.TIMEOUT, message) from None
         except aiohttp.ClientError:
-            message = f"nobody answers on port {record.ports.api}; the instance is {record.status}"
+            message = f"nobody answers for the instance {record.id}; it is {record.status}"
             raise Unavailable(ErrorCode.NO_WORKER, message) from None
         return web.Response(status=answer.status, body=body, headers=kept)
+
+    def _record(self, request: web.Request) -> InstanceRecord | None:
+        if (port := request.match_info.get("port")) is not None:
+            return self._model.on_port(int(port))
+        return self._model.get(request.match_info["id"].lower())
 
     async def _key(self, request: web.Request, record: InstanceRecord) -> str | None:
         """What the instance's port shall be shown. Raises: MimError (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)."""
@@ -123,7 +140,15 @@ class Proxy:
 
 
 def _is_file(request: web.Request) -> bool:
-    return request.method == "PUT" or request.match_info["tail"].endswith("/media")
+    return request.method == "PUT" or request.path.endswith("/media")
+
+
+def _place(path: str) -> str:
+    """The path at the instance's own port."""
+    if path.startswith("/api/v1/instances/"):
+        return f"/api/v1/{path.split('/', 5)[5]}"
+    before = 3 if path.startswith("/i/") else 2
+    return f"/{path.split('/', before)[before]}"
 
 
 async def _passing(content: aiohttp.StreamReader, patience: asyncio.Timeout) -> AsyncIterator[bytes]:
@@ -150,11 +175,13 @@ def _needed(request: web.Request) -> Role:
     """The role that an access token must have: the same as for what the gateway's own routes do alike."""
     if request.method in ("GET", "HEAD"):
         return Role.VIEWER
-    return Role.ADMIN if f"/{request.match_info['tail']}" in _OWNERS else Role.OPERATOR
+    return Role.ADMIN if _place(request.path) in _OWNERS else Role.OPERATOR
 
 
 def _nobody(request: web.Request) -> MimError:
-    return MimError(ErrorCode.NOT_FOUND, f"no instance lives on port {request.match_info['port']}")
+    port, identity = request.match_info.get("port"), request.match_info.get("id", "")
+    who = f"no instance {identity[:40]!r} has a port now" if port is None else f"no instance lives on port {port}"
+    return MimError(ErrorCode.NOT_FOUND, who)
 
 
 @asynccontextmanager

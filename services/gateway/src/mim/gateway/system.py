@@ -21,7 +21,7 @@ from mim.contracts import asyncapi, openapi, subjects
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.records import InstanceRecord, WorkerHeartbeat
 from mim.contracts.reports import ServiceReport
-from mim.contracts.states import Provider
+from mim.contracts.states import Expose, Provider
 from mim.gateway import docs_page
 from mim.gateway.containers import Engine
 from mim.gateway.model import ReadModel
@@ -72,14 +72,17 @@ class Workers:
         return None if beat is None or not beat.memory_bytes else beat.memory_bytes / max(1, beat.load)
 
     def url_of(self, record: InstanceRecord) -> str | None:
-        """Where the instance's own port is reached; None while it has none."""
-        if record.ports.api is None:
-            return None
+        """Where the instance is reached: on its own port, or by its id at its worker; None while it is nowhere."""
         beat = self._beats.get(record.worker or "")
+        place = f"{record.ports.api}"
+        if record.ports.api is None:
+            if record.expose is not Expose.GATEWAY or beat is None or not beat.port:
+                return None
+            place = f"{beat.port}/i/{record.id}"
         host = beat.address if beat else self._host
         if host in ("0.0.0.0", "::"):
             host = beat.host if beat else "127.0.0.1"
-        return f"http://[{host}]:{record.ports.api}" if ":" in host else f"http://{host}:{record.ports.api}"
+        return f"http://[{host}]:{place}" if ":" in host else f"http://{host}:{place}"
 
 
 class Reports:

@@ -65,6 +65,7 @@ def _created(event: InstanceCreated, at: datetime, seq: int) -> InstanceRecord:
         provider=event.provider,
         login=event.login,
         type_instance=event.type_instance,
+        expose=event.expose,
         display_name=event.display_name,
         desired=event.desired,
         status=Status.PENDING,

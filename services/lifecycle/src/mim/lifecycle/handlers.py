@@ -319,6 +319,7 @@ class Lifecycle:
             user_id=record.user_id,
             provider=record.provider,
             type_instance=record.type_instance,
+            expose=record.expose,
             worker=record.worker,
             lost_ports=lost,
         )

@@ -58,6 +58,7 @@ def create(record: InstanceRecord | None, command: CreateInstance, secrets: tupl
             provider=command.provider,
             login=_login(command),
             type_instance=tuple(dict.fromkeys(command.type_instance)),
+            expose=command.expose,
             display_name=command.name,
             desired=Desired.RUNNING if command.start else Desired.STOPPED,
             webhook=command.webhook,
