@@ -454,7 +454,8 @@ def test_pods_are_closed_but_for_what_they_need(everything: list[Document], defa
         (to_workers,) = policies["mim-gateway"]["egress"]
         assert taken(to_workers["to"][0]["podSelector"], documents) == set(ADAPTERS)
         for rule in (from_gateway, to_workers):
-            assert rule["ports"] == [{"protocol": "TCP", "port": 3001, "endPort": 7999}]
+            instances = {"protocol": "TCP", "port": 3001, "endPort": 7999}
+            assert rule["ports"] == [instances, {"protocol": "TCP", "port": 9091}]
         assert ("mim-database" in policies) == (documents is everything)
         assert ("mim-metrics" in policies) == (documents is everything)
         assert ("mim-nats" in policies) == (documents is defaults)
@@ -505,6 +506,8 @@ def refusals() -> Iterator[tuple[Document, str]]:
         "services.telegram-adapter.autoscaling needs keda.prometheus",
     )
     yield {"metricsPort": 5000}, "metricsPort 5000 is one of instancePorts 3001-7999"
+    yield {"workerPort": 5000}, "workerPort 5000 is one of instancePorts 3001-7999"
+    yield {"workerPort": 9090}, "metricsPort and workerPort are both 9090"
     yield {"instancePorts": "3001-40000"}, "instancePorts 3001-40000 must be FIRST-LAST with 1024 <= FIRST"
     yield {"settings": {"MIM_ADMIN_TOKEN": "x"}}, 'Property name of "MIM_ADMIN_TOKEN" does not match'
     yield {"settings": {"MIM_MESSAGES_MOST": 5}}, "settings.MIM_MESSAGES_MOST: Invalid type. Expected: string"

@@ -74,9 +74,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if or (lt $first 1024) (gt $first $last) (ge $last 32768) -}}
 {{- fail (printf "instancePorts %s must be FIRST-LAST with 1024 <= FIRST <= LAST < 32768" $values.instancePorts) -}}
 {{- end -}}
-{{- $metrics := $values.metricsPort | int -}}
-{{- if and (ge $metrics $first) (le $metrics $last) -}}
-{{- fail (printf "metricsPort %d is one of instancePorts %d-%d: a worker listens on both" $metrics $first $last) -}}
+{{- range $name := list "metricsPort" "workerPort" -}}
+{{- $port := index $values $name | int -}}
+{{- if and (ge $port $first) (le $port $last) -}}
+{{- fail (printf "%s %d is one of instancePorts %d-%d: a worker listens on both" $name $port $first $last) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq ($values.metricsPort | int) ($values.workerPort | int) -}}
+{{- fail (printf "metricsPort and workerPort are both %d: a worker listens on both" ($values.workerPort | int)) -}}
 {{- end -}}
 {{- end -}}
 
@@ -149,6 +154,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   value: {{ $service.capacity | int | quote }}
 - name: MIM_INSTANCE_HOST
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
+- name: MIM_WORKER_PORT
+  value: {{ $values.workerPort | int | quote }}
 {{- end }}
 {{- if and (eq .name "telegram-adapter") $secrets.telegramApi.name }}
 {{ include "mim.fromSecret" (list "MIM_TELEGRAM_API_ID" $secrets.telegramApi.name $secrets.telegramApi.idKey) }}
