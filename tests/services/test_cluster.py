@@ -49,12 +49,12 @@ class Cluster:
             for name, port in zip(SERVERS, ports, strict=True)
         }
 
-    async def start(self) -> None:
-        """Start all; returns when everything is made, on all of them."""
+    async def start(self, replicas: int = 3) -> Bus:
+        """Start all; returns when everything is made."""
         await asyncio.gather(*(server.start() for server in self.servers.values()))
         bus = await self.bus("lifecycle")
-        await bus.surely(lambda: _provision(bus))
-        await self.until_whole()
+        await bus.surely(lambda: _provision(bus, replicas))
+        return bus
 
     async def bus(self, name: str) -> Bus:
         urls = ",".join(server.url for server in self.servers.values())
@@ -82,9 +82,9 @@ class Cluster:
                     return
 
 
-async def _provision(bus: Bus) -> None:
+async def _provision(bus: Bus, replicas: int) -> None:
     try:
-        await streams.provision(bus.js, replicas=3)
+        await streams.provision(bus.js, replicas)
     except (nats.errors.Error, APIError, TimeoutError) as error:
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, str(error)) from error
 
@@ -93,13 +93,14 @@ async def _provision(bus: Bus) -> None:
 async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
     async with AsyncExitStack() as stack:
         cluster = Cluster(tmp_path, stack)
-        await cluster.start()
         yield cluster
         await asyncio.gather(*(server.stop() for server in cluster.servers.values()))
 
 
 async def test_the_server_that_leads_is_lost_and_nothing_else(cluster: Cluster, background: Background) -> None:
     """Events are followed once each and in order, and compare-and-set holds, over the loss of one and then another."""
+    await cluster.start()
+    await cluster.until_whole()
     follower, publisher, other = [await cluster.bus(name) for name in ("follower", "publisher", "other")]
     seen: list[bytes] = []
     moved = asyncio.Condition()
@@ -141,3 +142,20 @@ async def test_the_server_that_leads_is_lost_and_nothing_else(cluster: Cluster, 
 
 
 KEY = "telegram.telegram-1.count"
+
+
+async def test_what_one_server_kept_is_moved_to_three_without_loss(cluster: Cluster) -> None:
+    bus = await cluster.start(replicas=1)
+    await bus.surely(lambda: bus.publish(SUBJECT, b"before", msg_id="before"))
+    store = Store(bus, subjects.ORDERS_BUCKET, Count)
+    await bus.surely(lambda: store.save(KEY, Count(number=7)))
+    await bus.surely(lambda: _provision(bus, 3))
+    await cluster.until_whole()
+    await cluster.servers[await cluster.leader(bus, subjects.EVENTS)].stop()
+    async with asyncio.timeout(30):
+        async for batch in bus.follow(subjects.EVENTS, SUBJECT, after=0):
+            if batch:
+                break
+    assert [entry.data for entry in batch] == [b"before"]
+    number, _ = await bus.surely(lambda: store.load(KEY))
+    assert number == Count(number=7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +18,13 @@ class Settings(BaseSettings):
     """Settings of every service; `mim up` hands them to its children as variables."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MIM_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="MIM_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        # Settings as files of a folder, as container engines mount secrets: `mim_admin_token` and the like.
+        secrets_dir=os.environ.get("MIM_SECRETS_DIR") or None,  # noqa: TID251 - this is the place
     )
 
     nats_url: str = "nats://127.0.0.1:4222"

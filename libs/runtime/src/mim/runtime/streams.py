@@ -8,7 +8,7 @@ server loses the newest of it.
 from __future__ import annotations
 
 from nats.js import JetStreamContext, api
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from mim.contracts import subjects
 
@@ -127,7 +127,7 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
 async def _bring_up_to_date(js: JetStreamContext, wanted: api.StreamConfig) -> None:
     try:
         await js.update_stream(wanted)
-    except BadRequestError as error:
+    except APIError as error:
         if error.err_code != 10052 or wanted.name not in MADE_ANEW:
             raise
         # What is written asynchronously lives on one server and cannot be moved to several; it lapses anyway.

@@ -26,6 +26,5 @@ def keys(
     from mim.cli import nats_conf
 
     public = nats_conf.make_keys(folder)
-    lines = "".join(f"{nats_conf.variable(client)}={key}\n" for client, key in public.items())
-    (folder / "public.env").write_text(lines)
+    (folder / "public.env").write_text(nats_conf.public_variables(public))
     typer.echo(f"{len(public)} keys in {folder}, to be read by their clients only; public.env is for the server")

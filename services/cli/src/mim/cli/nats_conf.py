@@ -58,6 +58,11 @@ def variable(client: Client) -> str:
     return f"NKEY_{client.upper().replace('-', '_')}"
 
 
+def public_variables(public: Mapping[Client, str]) -> str:
+    """The public keys as a file of variables for the server."""
+    return "".join(f"{variable(client)}={key}\n" for client, key in public.items())
+
+
 def users(key_of: Callable[[Client], str], indent: int, *more: str) -> str:
     """The users of a server: each client by its key, with its permissions."""
     lines = [*more, *(f"{{ nkey: {key_of(client)}, {_permissions(permissions_of(client))} }}" for client in Client)]

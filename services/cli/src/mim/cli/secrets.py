@@ -14,12 +14,25 @@ from mim.cli.options import settings_of
 if TYPE_CHECKING:
     from mim.cli.rotation import Report, Resealed
 
-secrets = typer.Typer(help="The key that seals all secrets; works on the machine of the system.", no_args_is_help=True)
+secrets = typer.Typer(
+    help="The key that seals all secrets, and what containers need; works on the machine of the system.",
+    no_args_is_help=True,
+)
 
 
-@secrets.callback()
-def _group() -> None:
-    """Without this, typer would make the one command the group itself."""
+@secrets.command()
+def make(
+    folder: Annotated[Path, typer.Argument(help="Below it, a folder for each service and for the server.")],
+    host: Annotated[str, typer.Option(help="The name under which services find the NATS server.")] = "nats",
+) -> None:
+    """Make what services in containers prove themselves with; what is there already stays."""
+    from mim.cli import credentials
+
+    try:
+        made = credentials.make(folder, host)
+    except OSError as error:
+        talk.fail(f"cannot write below {folder}: {error}")
+    typer.echo(f"{'new' if made else 'all'} secrets in {folder}")
 
 
 @secrets.command()

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import httpx
@@ -22,7 +23,7 @@ InstanceArg = Annotated[str, typer.Argument(help="The instance's id, or an unamb
 @contextmanager
 def client(timeout_s: float | None = 30.0) -> Iterator[httpx.Client]:
     """A connection with the caller's access token, or else the admin token; ends the command if nobody answers."""
-    token = os.environ.get("MIM_TOKEN") or os.environ.get("MIM_ADMIN_TOKEN")
+    token = os.environ.get("MIM_TOKEN") or os.environ.get("MIM_ADMIN_TOKEN") or _token_of_container()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         with httpx.Client(base_url=URL, headers=headers, timeout=timeout_s, trust_env=False) as made:
@@ -32,6 +33,12 @@ def client(timeout_s: float | None = 30.0) -> Iterator[httpx.Client]:
         fail(f"nobody answers at {URL}; start the system with ./mim up, or set MIM_URL")
     except httpx.TimeoutException:
         fail(f"no answer from {URL} in time")
+
+
+def _token_of_container() -> str | None:
+    folder = os.environ.get("MIM_SECRETS_DIR")
+    path = Path(folder) / "mim_admin_token" if folder else None
+    return path.read_text().strip() if path is not None and path.is_file() else None
 
 
 def _say_sandbox(response: httpx.Response) -> None:

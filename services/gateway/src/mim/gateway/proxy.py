@@ -180,8 +180,10 @@ def _needed(request: web.Request) -> Role:
 
 def _nobody(request: web.Request) -> MimError:
     port, identity = request.match_info.get("port"), request.match_info.get("id", "")
-    who = f"no instance {identity[:40]!r} has a port now" if port is None else f"no instance lives on port {port}"
-    return MimError(ErrorCode.NOT_FOUND, who)
+    if port is None:
+        reason = "it does not exist, or no worker has it"
+        return MimError(ErrorCode.NOT_FOUND, f"the instance {identity[:40]!r} cannot be reached now: {reason}")
+    return MimError(ErrorCode.NOT_FOUND, f"no instance lives on port {port}")
 
 
 @asynccontextmanager

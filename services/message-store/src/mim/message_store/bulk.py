@@ -166,8 +166,9 @@ class Bulks:
         next_at = max(row["next_at"] + pause, self._bus.now() - pause)
         async with self._database.write() as connection:
             this = (items.c.bulk_id == row["id"], items.c.number == item["number"], items.c.status == WAITING)
-            await connection.execute(update(items).where(*this).values(status=QUEUED))
+            # The bulk message before its items, as everywhere: PostgreSQL breaks off who locks them in another order.
             await connection.execute(update(bulks).where(bulks.c.id == row["id"]).values(next_at=next_at))
+            await connection.execute(update(items).where(*this).values(status=QUEUED))
 
     async def _queue(self, row: Any, item: Any) -> None:
         first = SendMessage.model_validate_json(row["message"])

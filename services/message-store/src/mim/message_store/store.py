@@ -74,6 +74,7 @@ class MessageStore:
                 await connection.execute(_chat(change).values(name=change.name))
             case Forgotten():
                 gone = select(bulks.c.id).where(bulks.c.instance_id == change.instance_id)
+                await connection.execute(gone.with_for_update())  # before their items, as everywhere
                 await connection.execute(delete(bulk_items).where(bulk_items.c.bulk_id.in_(gone)))
                 for table in (messages, chats, contacts, bulks):
                     await connection.execute(delete(table).where(table.c.instance_id == change.instance_id))
@@ -179,6 +180,7 @@ class MessageStore:
             await connection.execute(delete(chats).where(chats.c.last_at < oldest))
             await connection.execute(delete(contacts).where(contacts.c.last_seen < oldest))
             ended = select(bulks.c.id).where(bulks.c.done_at < oldest)
+            await connection.execute(ended.with_for_update())
             await connection.execute(delete(bulk_items).where(bulk_items.c.bulk_id.in_(ended)))
             await connection.execute(delete(bulks).where(bulks.c.done_at < oldest))
 

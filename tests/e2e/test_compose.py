@@ -1,0 +1,188 @@
+"""docker-compose.yml on a real engine: the whole system in containers does the main job and heals.
+
+`DOCKER_HOST` names the engine and `MIM_TEST_IMAGE` an image that it built from deploy/Dockerfile, which takes a base
+image that this machine may not have. Without them these tests skip; with REQUIRE_ENGINE=1 they fail instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import docker
+import pytest
+import pytest_asyncio
+from docker.errors import DockerException
+from tests.conftest import free_port
+
+from mim.cli.services import SERVICES
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = (ROOT / "docker-compose.yml", ROOT / "tests" / "e2e" / "compose.sandbox.yml")
+TOKEN = "123456789:AAEabcdefghijklmnopqrstuvwxyz012345"
+WITHIN_S = 90.0
+
+
+def _compose() -> list[str]:
+    if (old := shutil.which("docker-compose")) is not None:
+        return [old]
+    return [shutil.which("docker") or "docker", "compose"]
+
+
+def _engine() -> docker.DockerClient:
+    address, image = os.environ.get("DOCKER_HOST", ""), os.environ.get("MIM_TEST_IMAGE", "")
+    try:
+        engine = docker.DockerClient(base_url=address or "unix:///nowhere", timeout=30)
+        engine.images.get(image or "none")
+    except DockerException as error:
+        if os.environ.get("REQUIRE_ENGINE"):
+            pytest.fail(f"an engine at DOCKER_HOST with the image MIM_TEST_IMAGE is required: {error}")
+        pytest.skip("no container engine with the image: set DOCKER_HOST and MIM_TEST_IMAGE")
+    return engine
+
+
+class Composed:
+    """The system in containers, under a name and a port of its own."""
+
+    def __init__(self, engine: docker.DockerClient) -> None:
+        self.engine = engine
+        self.name = f"mim-test-{uuid4().hex[:8]}"
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+        self._env = os.environ | {
+            "MIM_IMAGE": os.environ.get("MIM_TEST_IMAGE", ""),
+            "MIM_PUBLISH": self.url.removeprefix("http://"),
+            "MIM_TELEGRAM_API_URL": "http://127.0.0.1:8081",
+            "COMPOSE_FILE": os.pathsep.join(map(str, FILES)),
+            "COMPOSE_PROJECT_NAME": self.name,
+        }
+        self.token = ""
+
+    async def compose(self, *arguments: str) -> str:
+        """Call Compose; returns what it printed."""
+        pipe = asyncio.subprocess.PIPE
+        called = await asyncio.create_subprocess_exec(
+            *_compose(), *arguments, env=self._env, stdout=pipe, stderr=pipe, stdin=asyncio.subprocess.DEVNULL
+        )
+        out, err = await asyncio.wait_for(called.communicate(), WITHIN_S)
+        assert called.returncode == 0, f"{arguments}: {err.decode()[-2000:]}"
+        return out.decode()
+
+    async def up(self) -> None:
+        """Start, and wait until everything is healthy."""
+        await self.compose("up", "-d")
+        self.token = await self.compose("exec", "-T", "gateway", "cat", "/secrets/gateway/mim_admin_token")
+        await self.until("/health", lambda answer: answer.get("status") == "healthy")
+
+    async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call the gateway as the admin."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with self._session.request(method, self.url + path, json=body, headers=headers) as response:
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+    async def until(self, path: str, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Ask until the answer fits."""
+        answer: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                while True:
+                    try:
+                        answer = await self.call("GET", path)
+                        if fits(answer):
+                            return answer
+                    except aiohttp.ClientError as error:
+                        answer = {"error": repr(error)}
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            lines = await self.compose("logs", "--tail", "20")
+            pytest.fail(f"{path} stays {answer}\n{lines[-6000:]}")
+
+    def container(self, service: str) -> Any:
+        """The container of a service."""
+        labels = [f"com.docker.compose.project={self.name}", f"com.docker.compose.service={service}"]
+        (found,) = self.engine.containers.list(all=True, filters={"label": labels})
+        return found
+
+    def crash(self, service: str) -> int:
+        """Kill what runs in a container, as the kernel does when memory ends; returns the former process."""
+        pid = int(self.container(service).attrs["State"]["Pid"])
+        self.engine.containers.run(
+            self._env["MIM_IMAGE"],
+            [f"import os; os.kill({pid}, 9)"],
+            entrypoint=["python3", "-c"],
+            user="0",
+            pid_mode="host",
+            remove=True,
+        )
+        return pid
+
+    async def close(self) -> None:
+        """Remove everything of it."""
+        await self._session.close()
+        await self.compose("down", "-v", "--timeout", "5")
+        self.engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def composed() -> AsyncIterator[Composed]:
+    made = Composed(_engine())
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@pytest.mark.timeout(400)
+async def test_in_containers_it_does_the_main_job_and_nothing_else_and_heals(composed: Composed) -> None:
+    await composed.up()
+    _have_no_rights(composed)
+    health = await composed.call("GET", "/health")
+    assert set(health["services"]) == {*SERVICES, "nats"}
+    body = {"user_id": "me", "provider": "telegram", "type_instance": ["api"], "token": TOKEN, "expose": "gateway"}
+    made = await composed.call("POST", "/api/v1/instances", body)
+    path = f"/api/v1/instances/{made['instance_id']}"
+
+    async def ready() -> None:
+        await composed.until(path, lambda answer: answer["instance"]["is_ready_for_messages"])
+
+    async def send() -> None:
+        say = {"chatId": "134527512", "message": "hello"}
+        sent = await composed.call("POST", f"/i/{made['instance_id']}/api/v1/telegram/send", say)
+        assert sent["success"], sent
+
+    await ready()
+    await send()
+    assert TOKEN.partition(":")[2] not in await composed.compose("logs")
+
+    for service in ("lifecycle", "nats", "gateway"):
+        before = await asyncio.to_thread(composed.crash, service)
+        async with asyncio.timeout(WITHIN_S):
+            while composed.container(service).attrs["State"]["Pid"] in (0, before):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        await composed.until("/health", lambda answer: answer.get("status") == "healthy")
+        await ready()
+        await send()
+
+    await composed.compose("down")
+    await composed.up()
+    await ready()
+    await send()
+
+
+def _have_no_rights(composed: Composed) -> None:
+    for service in (*SERVICES, "nats"):
+        told = composed.container(service).attrs
+        assert told["Config"]["User"] == "10001:10001"
+        host = told["HostConfig"]
+        assert (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"]) == (True, ["ALL"], False)
+        code, _ = composed.container(service).exec_run(["touch", "/opt/mim/here"])
+        assert code != 0
+    code, output = composed.container("webhooks").exec_run(["ls", "/secrets/gateway"])
+    assert (code, output) == (0, b"")
