@@ -2,7 +2,7 @@
 
     MIM_FUZZ_CASES=100000 ./mim test tests/e2e/test_fuzz.py
 
-makes more calls than the 20,000 of every run.
+makes more calls than the usual 20,000.
 """
 
 from __future__ import annotations
