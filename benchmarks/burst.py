@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 
 from benchmarks.processes import helper
-from benchmarks.report import BrokenError, Row, ms, percentile
+from benchmarks.report import Row, ms, percentile
 from benchmarks.send import CHAT, TEXT
 from benchmarks.system import running
 
@@ -22,12 +21,7 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
         helper("benchmarks.baselines.bare_aiogram") as aiogram,
     ):
         bots = await system.ready_bots(load, number)
-        body = json.dumps({"to": CHAT, "message": TEXT})
-        path = "/api/v1/multi-provider/instances/telegram/{}/send-message"
-        requests = [["POST", path.format(instance_id), body] for instance_id, _ in bots]
-        done = await load.ask(port=system.port, requests=requests, expect='"messageId":', connections=number, once=True)
-        if done["wrong"]:
-            raise BrokenError(f"{len(done['wrong'])} of {number} were not sent: {done['wrong'][0]}")
+        done = await system.say_once(load, bots, CHAT, TEXT, number)
         bare = await aiogram.ask(
             api=f"http://127.0.0.1:{system.emulator('telegram')['api']}",
             tokens=[token for _, token in bots],

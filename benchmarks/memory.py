@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from statistics import median
 
 from benchmarks.incoming import Arrivals, receiving
 from benchmarks.processes import Helper, helper, name_of, pss, tree
-from benchmarks.report import BrokenError, Row, kb, mib
+from benchmarks.report import Row, kb, mib
 from benchmarks.send import CHAT, TEXT
 from benchmarks.system import AT_A_TIME, System, next_event, running
 
@@ -75,12 +74,7 @@ async def _bots(smoke: bool) -> AsyncIterator[Row]:
 
 async def _talk(system: System, load: Helper, bots: list[tuple[str, str]]) -> None:
     """One message from each bot, and one to it."""
-    body = json.dumps({"to": CHAT, "message": TEXT})
-    path = "/api/v1/multi-provider/instances/telegram/{}/send-message"
-    requests = [["POST", path.format(instance_id), body] for instance_id, _ in bots]
-    done = await load.ask(port=system.port, requests=requests, expect='"messageId":', connections=AT_A_TIME, once=True)
-    if done["wrong"]:
-        raise BrokenError(f"a message was not sent: {done['wrong'][0]}")
+    await system.say_once(load, bots, CHAT, TEXT, AT_A_TIME)
     for _, token in bots:
         await system.control(
             "telegram", "say", bot=int(token.partition(":")[0]), text=f"{time.time():.6f}", **{"from": int(CHAT)}

@@ -9,7 +9,7 @@ import random
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,6 +88,20 @@ class System:
         await self.until_ready(len(before) + number)
         # Only the end of a token is told; a bot's number is its account's id.
         return [(made["id"], made["name"]) for made in await self._list() if made["id"] not in before]
+
+    async def say_once(
+        self, load: Helper, bots: Sequence[tuple[str, str]], chat: str, text: str, at_a_time: int
+    ) -> Json:
+        """Send one message from each bot; what the load measured. Raises: BrokenError if one was not sent."""
+        body = json.dumps({"to": chat, "message": text})
+        path = "/api/v1/multi-provider/instances/telegram/{}/send-message"
+        requests = [["POST", path.format(instance_id), body] for instance_id, _ in bots]
+        done = await load.ask(
+            port=self.port, requests=requests, expect='"messageId":', connections=at_a_time, once=True
+        )
+        if done["wrong"]:
+            raise BrokenError(f"{len(done['wrong'])} of {len(bots)} were not sent: {done['wrong'][0]}")
+        return done
 
     async def _list(self) -> list[Json]:
         found: list[Json] = (await self.call("GET", "/api/v1/instances?limit=5000&provider=telegram"))["instances"]

@@ -19,7 +19,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -47,9 +47,10 @@ PORTS = range(10_000, 20_000)
 class NatsServer:
     """One nats-server process on a port that stays the same over `stop` and `start`."""
 
-    def __init__(self, folder: Path, *more: str) -> None:
+    def __init__(self, folder: Path, *more: str, env: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._more = more
+        self._env = env
         self._process: asyncio.subprocess.Process | None = None
         self._drain: asyncio.Task[None] | None = None
         self.port = free_port()
@@ -71,6 +72,7 @@ class NatsServer:
             *(binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self._folder, *self._more),
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            env=self._env,
             preexec_fn=_die_with_parent,
         )
         assert process.stderr is not None

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import os
-import socket
 import ssl
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nats
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from nats.aio.client import Client as Connection
+from tests.conftest import NatsServer
 
-from mim.cli import nats_conf
+from mim.cli import credentials, nats_conf
 from mim.contracts import subjects
 from mim.contracts.messages import INSTANCE_EVENTS, LoggedOut, SendMessage
 from mim.contracts.permissions import EVENTS_OF_SESSIONS, OUTSIDE, Client, inbox_of, permissions_of
@@ -40,73 +34,44 @@ DENIED_S = 1.0
 
 
 class Server:
-    """A nats-server with the shipped configuration, but for its places; every client's key lies in `keys`."""
+    """A nats-server with the shipped configuration, but for its places, and with what `mim secrets make` makes."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.keys = folder, folder / "keys"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.ca = folder / "tls" / "ca.crt"
-        self._process: asyncio.subprocess.Process | None = None
+        self.folder, self.secrets = folder, folder / "secrets"
+        self._conf, own = folder / "nats.conf", self.secrets / credentials.SERVER
+        credentials.make(self.secrets, "bus.example.com")
+        variables = dict(
+            line.split("=") for name in ("public.env", "store.env") for line in (own / name).read_text().splitlines()
+        )
+        self._server = NatsServer(folder / "data", "-c", str(self._conf), env=variables | {"NATS_SERVER_NAME": "test"})
+        text = nats_conf.deployed()
+        for shipped, ours in {
+            "127.0.0.1:8222": "127.0.0.1:-1",
+            "/etc/nats/tls": str(own),
+            'store_dir: "/data"': "",
+        }.items():
+            assert shipped in text
+            text = text.replace(shipped, ours)
+        self._conf.write_text(text)
+        self.start, self.stop = self._server.start, self._server.stop
 
     @property
     def url(self) -> str:
-        return f"tls://localhost:{self.port}"
+        return f"tls://localhost:{self._server.port}"
 
-    async def start(self) -> None:
-        public = nats_conf.make_keys(self.keys)
-        _certificates(self.folder / "tls")
-        text = nats_conf.deployed()
-        places = {"0.0.0.0:4222": f"127.0.0.1:{self.port}", "127.0.0.1:8222": "127.0.0.1:-1"}
-        places |= {"/etc/nats/tls": str(self.folder / "tls"), '"/data"': f'"{self.folder / "data"}"'}
-        for shipped, ours in places.items():
-            assert shipped in text
-            text = text.replace(shipped, ours)
-        (self.folder / "nats.conf").write_text(text)
-        variables = {nats_conf.variable(client): key for client, key in public.items()}
-        self._process = await asyncio.create_subprocess_exec(
-            *(Path(sys.executable).with_name("nats-server"), "-c", str(self.folder / "nats.conf")),
-            env=os.environ | variables | {"NATS_SERVER_NAME": "test", "NATS_STORE_KEY": "ab" * 32},
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        async with asyncio.timeout(10):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                except OSError:
-                    await asyncio.sleep(0.02)
-                else:
-                    writer.close()
-                    return
-
-    async def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            await self._process.wait()
+    def seed(self, client: Client) -> Path:
+        """The file with a client's key."""
+        return self.secrets / client / "nats.nk"
 
     def settings(self, client: Client) -> Settings:
         """Of a service."""
-        seed = self.keys / f"{client}.nk"
-        return Settings(nats_url=self.url, nats_nkey_file=seed, nats_ca_file=self.ca, data_dir=self.folder / "none")
-
-
-def _certificates(folder: Path) -> None:
-    """A certificate for localhost that vouches for itself."""
-    folder.mkdir(parents=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    made = made.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(hours=1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    plain = serialization.NoEncryption()
-    form = serialization.PrivateFormat.PKCS8
-    (folder / "tls.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
-    for public in ("tls.crt", "ca.crt"):
-        (folder / public).write_bytes(pem)
+        own = self.secrets / client
+        return Settings(
+            nats_url=self.url,
+            nats_nkey_file=self.seed(client),
+            nats_ca_file=own / "ca.crt",
+            data_dir=self.folder / "none",
+        )
 
 
 class World:
@@ -192,7 +157,7 @@ def test_nobody_outside_may_publish_events_or_hear_anothers_answers() -> None:
 
 
 async def test_an_intruder_gets_nothing(world: World) -> None:
-    context = ssl.create_default_context(cafile=world.server.ca)
+    context = ssl.create_default_context(cafile=world.server.settings(Client.GATEWAY).nats_ca_file)
     seed = world.server.folder / "intruder.nk"
     nats_conf.make_keys(world.server.folder / "others")
     (world.server.folder / "others" / "gateway.nk").rename(seed)
@@ -200,7 +165,7 @@ async def test_an_intruder_gets_nothing(world: World) -> None:
         with pytest.raises(nats.errors.Error):
             await nats.connect(world.server.url, tls=context, allow_reconnect=False, max_reconnect_attempts=1, **how)
     with pytest.raises(ssl.SSLError):
-        await nats.connect(world.server.url, allow_reconnect=False, nkeys_seed=str(world.server.keys / "gateway.nk"))
+        await nats.connect(world.server.url, allow_reconnect=False, nkeys_seed=str(world.server.seed(Client.GATEWAY)))
 
 
 async def test_a_watcher_follows_everything_and_publishes_nothing(world: World) -> None:
@@ -275,5 +240,5 @@ async def test_no_service_can_take_the_part_of_lifecycle_or_hear_another(world: 
             await world.is_denied(connection.subscribe(heard), heard)
 
 
-def _soon() -> dt.datetime:
-    return dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
+def _soon() -> datetime:
+    return datetime.now(UTC) + timedelta(minutes=1)
