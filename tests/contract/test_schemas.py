@@ -55,7 +55,7 @@ from mim.contracts.records import (
     SessionOrder,
     WorkerHeartbeat,
 )
-from mim.contracts.reports import ServiceReport
+from mim.contracts.reports import ContainersReport, ContainerUse, ServiceReport
 from mim.contracts.routes import GATEWAY
 from mim.contracts.routes import PORTS as PORT_ROUTES
 from mim.contracts.stored import ChatRow, ContactRow, MediaRow, MessageRow, StatsRow, StoredCall, StoredReply
@@ -204,6 +204,7 @@ COMMON: dict[str, Any] = {
     "provider": "telegram",
     "type_instance": ("api", "mcp"),
     "expose": "gateway",
+    "isolation": "container",
 }
 # A value for every field that any event has; each event takes its own.
 FIELDS: dict[str, Any] = COMMON | {
@@ -279,7 +280,7 @@ SAMPLES: tuple[Model, ...] = (
                  ports=PORTS, api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON,
                  restriction=Restriction(kind="k", scope="s", until=NOW)),
     WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3, address="10.0.0.1",
-                    port=3000, memory_bytes=5),
+                    port=3000, memory_bytes=5, only=ID),
     REQUEST,
     Release(instance_id=ID, provider="telegram"),
     Lease(instance_id=ID, ports=Ports(api=3001, mcp=3002)),
@@ -320,6 +321,8 @@ SAMPLES: tuple[Model, ...] = (
     ),
     AccessToken(id="t", name="n", role="viewer", user_id="u", sha256="h", created_at=NOW, created_by="me",
                 expires_at=LATER),
+    ContainersReport(engine="unix:///e", running=1, total=1, names=("mim-1",), error="e", containers=(
+        ContainerUse(name="mim-1", instance_id=ID, state="running", memory_mb=1, memory_limit_mb=2, cpu_percent=3),)),
     ServiceReport(service="s", boot="b", up=True, host="h", memory_bytes=1, cpu_percent=2.5, uptime_s=3.5,
                   figures={"a": 1, "b": [2.5]}),
     InstanceRecord(

@@ -1,8 +1,4 @@
-"""docker-compose.yml on a real engine: the whole system in containers does the main job and heals.
-
-`DOCKER_HOST` names the engine and `MIM_TEST_IMAGE` an image that it built from deploy/Dockerfile, which takes a base
-image that this machine may not have. Without them this test skips.
-"""
+"""docker-compose.yml on a real engine: the whole system in containers does the main job and heals."""
 
 from __future__ import annotations
 
@@ -18,8 +14,8 @@ import aiohttp
 import docker
 import pytest
 import pytest_asyncio
-from docker.errors import DockerException
 from tests.conftest import free_port
+from tests.e2e.engine import IMAGE, connect
 
 from mim.cli.services import SERVICES
 
@@ -35,16 +31,6 @@ def _compose() -> list[str]:
     return [shutil.which("docker") or "docker", "compose"]
 
 
-def _engine() -> docker.DockerClient:
-    address, image = os.environ.get("DOCKER_HOST", ""), os.environ.get("MIM_TEST_IMAGE", "")
-    try:
-        engine = docker.DockerClient(base_url=address or "unix:///nowhere", timeout=30)
-        engine.images.get(image or "none")
-    except DockerException as error:
-        pytest.skip(f"no container engine with the image, set DOCKER_HOST and MIM_TEST_IMAGE: {error}")
-    return engine
-
-
 class Composed:
     """The system in containers, under a name and a port of its own."""
 
@@ -54,7 +40,7 @@ class Composed:
         self.url = f"http://127.0.0.1:{free_port()}"
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
         self._env = os.environ | {
-            "MIM_IMAGE": os.environ.get("MIM_TEST_IMAGE", ""),
+            "MIM_IMAGE": IMAGE,
             "MIM_PUBLISH": self.url.removeprefix("http://"),
             "MIM_TELEGRAM_API_URL": "http://127.0.0.1:8081",
             "COMPOSE_FILE": os.pathsep.join(map(str, FILES)),
@@ -133,7 +119,7 @@ class Composed:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def composed() -> AsyncIterator[Composed]:
-    made = Composed(_engine())
+    made = Composed(connect())
     try:
         yield made
     finally:

@@ -35,6 +35,7 @@ from mim.contracts.states import Desired, Provider, Status, UserAction
 from mim.contracts.values import Account, Reason
 from mim.gateway.model import ReadModel as Copy
 from mim.lifecycle import app as lifecycle_app
+from mim.lifecycle.containers import Containers
 from mim.lifecycle.fold import fold
 from mim.lifecycle.handlers import LAPSE_S, Lifecycle
 from mim.lifecycle.model import ReadModel
@@ -42,6 +43,7 @@ from mim.lifecycle.orphans import Orphans
 from mim.runtime.bus import Bus
 from mim.runtime.history import count
 from mim.runtime.secrets import Vault
+from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets, Store
 
 if TYPE_CHECKING:
@@ -140,7 +142,8 @@ class System:
         """As `mim.lifecycle.app`, with the test's clock; returns how to kill it."""
         bus = await self.connect(name)
         model = ReadModel(bus)
-        service = Lifecycle(bus, model, Secrets(bus, Vault(bytes(32))), self.clock)
+        containers = Containers(bus, Settings(), model.get)  # without an engine
+        service = Lifecycle(bus, model, Secrets(bus, Vault(bytes(32))), containers, self.clock)
         model.changed = service.touch
         bus.on_reconnect(service.bus_returned)
         lifecycle_app.subscribe(bus, service)

@@ -2116,14 +2116,37 @@ export interface components {
             total: number;
         };
         /**
-         * Containers
-         * @description Containers that the configured engine runs for this system; `error` says why it could not be asked.
+         * ContainerUse
+         * @description What one container takes, measured by the engine. `cpu_percent` is since the last look, 100 for a whole core.
          */
-        Containers: {
+        ContainerUse: {
+            name: string;
+            instance_id: string;
+            state: string;
+            /** @default null */
+            memory_mb: number | null;
+            /** @default null */
+            memory_limit_mb: number | null;
+            /** @default null */
+            cpu_percent: number | null;
+        };
+        /**
+         * ContainersReport
+         * @description Answer to a request on `mim.rpc.lifecycle.containers`: the containers of instances that have one each.
+         *
+         *     `engine` is empty where none is configured; `error` says why it could not be asked.
+         */
+        ContainersReport: {
+            /** @default  */
             engine: string;
+            /** @default 0 */
             running: number;
+            /** @default 0 */
             total: number;
+            /** @default [] */
             names: string[];
+            /** @default [] */
+            containers: components["schemas"]["ContainerUse"][];
             /** @default null */
             error: string | null;
         };
@@ -2161,6 +2184,8 @@ export interface components {
             type_instance: components["schemas"]["Interface"][];
             /** @default port */
             expose?: components["schemas"]["Expose"];
+            /** @default shared */
+            isolation?: components["schemas"]["Isolation"];
             /** @default null */
             name?: string | null;
             /** @default true */
@@ -2371,7 +2396,7 @@ export interface components {
          * @description The `code` of an error answer, a reason or a failed message.
          * @enum {string}
          */
-        ErrorCode: "BAD_JSON" | "INVALID_FIELDS" | "INVALID_ID" | "INVALID_MESSAGE" | "TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN_ORIGIN" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "QR_NOT_AVAILABLE" | "NOT_READY" | "ALREADY_EXISTS" | "IDEMPOTENCY_CONFLICT" | "PORTS_EXHAUSTED" | "PORT_TAKEN" | "NO_WORKER" | "WORKER_LOST" | "BUS_UNAVAILABLE" | "STORAGE_FULL" | "SHUTTING_DOWN" | "TIMEOUT" | "INTERNAL" | "FORBIDDEN" | "NOT_SUPPORTED" | "TOO_MANY_REQUESTS" | "MEDIA_UNREACHABLE" | "MEDIA_REFUSED" | "MESSENGER_UNREACHABLE" | "MESSENGER_REFUSED" | "RATE_LIMITED" | "RECIPIENT_UNKNOWN" | "RECIPIENT_BLOCKED" | "REACHOUT_LOCKED" | "TOKEN_MISSING" | "TOKEN_REJECTED" | "OTHER_POLLER" | "QR_EXPIRED" | "PASSKEY_REQUIRED" | "CODE_REQUIRED" | "PASSWORD_REQUIRED" | "LOGGED_OUT" | "LOGIN_REPLACED" | "SESSION_CRASHED" | "GAVE_UP" | "UNCERTAIN" | "REQUESTED";
+        ErrorCode: "BAD_JSON" | "INVALID_FIELDS" | "INVALID_ID" | "INVALID_MESSAGE" | "TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN_ORIGIN" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "QR_NOT_AVAILABLE" | "NOT_READY" | "ALREADY_EXISTS" | "IDEMPOTENCY_CONFLICT" | "PORTS_EXHAUSTED" | "PORT_TAKEN" | "NO_WORKER" | "WORKER_LOST" | "NO_ENGINE" | "NO_IMAGE" | "ENGINE_REFUSED" | "CONTAINER_STARTING" | "CONTAINER_ENDED" | "OUT_OF_MEMORY" | "BUS_UNAVAILABLE" | "STORAGE_FULL" | "SHUTTING_DOWN" | "TIMEOUT" | "INTERNAL" | "FORBIDDEN" | "NOT_SUPPORTED" | "TOO_MANY_REQUESTS" | "MEDIA_UNREACHABLE" | "MEDIA_REFUSED" | "MESSENGER_UNREACHABLE" | "MESSENGER_REFUSED" | "RATE_LIMITED" | "RECIPIENT_UNKNOWN" | "RECIPIENT_BLOCKED" | "REACHOUT_LOCKED" | "TOKEN_MISSING" | "TOKEN_REJECTED" | "OTHER_POLLER" | "QR_EXPIRED" | "PASSKEY_REQUIRED" | "CODE_REQUIRED" | "PASSWORD_REQUIRED" | "LOGGED_OUT" | "LOGIN_REPLACED" | "SESSION_CRASHED" | "GAVE_UP" | "UNCERTAIN" | "REQUESTED";
         /**
          * ErrorHistory
          * @description What went wrong since the errors were last cleared, newest first.
@@ -2540,6 +2565,7 @@ export interface components {
             login: components["schemas"]["LoginKind"] | null;
             type_instance: components["schemas"]["Interface"][];
             expose: components["schemas"]["Expose"];
+            isolation: components["schemas"]["Isolation"];
             status: components["schemas"]["Status"];
             auth_status: components["schemas"]["AuthStatus"];
             is_ready_for_messages: boolean;
@@ -2652,6 +2678,12 @@ export interface components {
             success: true;
             link: string;
         };
+        /**
+         * Isolation
+         * @description With whom an instance shares its worker.
+         * @enum {string}
+         */
+        Isolation: "shared" | "container";
         /**
          * Location
          * @description A place on the map, in degrees.
@@ -3379,7 +3411,7 @@ export interface components {
             disk: components["schemas"]["Space"];
             uptime: number;
             processes: components["schemas"]["ProcessItem"][];
-            containers: components["schemas"]["Containers"] | null;
+            containers: components["schemas"]["ContainersReport"] | null;
             /** Format: date-time */
             timestamp: string;
         };

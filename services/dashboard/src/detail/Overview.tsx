@@ -34,6 +34,7 @@ export function Overview({ instance }: { instance: Instance }) {
           [t("fact.uptime"), activity ? t("fact.hours", { hours: number(activity.uptime_hours, 1) }) : "…"],
           [t("fact.today"), number(messagesToday(instance, new Date()))],
           [t("fact.worker"), instance.worker],
+          [t("fact.isolation"), t(`isolation.${instance.isolation}`)],
         ]}
       />
       <Facts

@@ -48,6 +48,12 @@ export function GeneralFields({ isNew, draft, change, message }: Form & { isNew:
             checked={draft.start}
             onChange={(event) => change({ start: event.currentTarget.checked }, "start")}
           />
+          <Switch
+            label={t("editor.container")}
+            description={t("editor.containerHint")}
+            checked={draft.isContained}
+            onChange={(event) => change({ isContained: event.currentTarget.checked }, "isolation")}
+          />
         </>
       )}
     </>

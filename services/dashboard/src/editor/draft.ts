@@ -17,6 +17,8 @@ export type Draft = {
   name: string;
   interfaces: Interface[];
   start: boolean;
+  /** In a container of its own. */
+  isContained: boolean;
   /** Values of the provider's own fields; empty ones stay as they are. */
   fields: Record<string, string>;
   /** Fields that shall be taken away. */
@@ -39,6 +41,7 @@ export function newDraft(provider: Provider): Draft {
     name: "",
     interfaces: ["api"],
     start: true,
+    isContained: false,
     fields: {},
     removed: [],
     hasWebhook: false,
@@ -110,6 +113,7 @@ export function createBody(draft: Draft, fields: readonly ProviderField[]): Crea
     provider: draft.provider,
     type_instance: draft.interfaces,
     start: draft.start,
+    ...(draft.isContained && { isolation: "container" as const }),
     ...(draft.name.trim() && { name: draft.name.trim() }),
     ...given(draft, fields),
     ...(draft.hasWebhook && { api_webhook_schema: webhook(draft) }),

@@ -1,5 +1,6 @@
-import { Alert, Button, Group, List, Paper, Progress, SimpleGrid, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Group, List, Paper, Progress, SimpleGrid, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { healthQuery, performanceQuery, portsQuery, resourcesQuery } from "../api/queries";
 import type { SystemHealth } from "../api/types";
@@ -55,6 +56,7 @@ function Figures() {
         {ports && <Ports ports={ports} />}
       </SimpleGrid>
       <Processes />
+      <Containers />
     </>
   );
 }
@@ -184,6 +186,42 @@ function Processes() {
               </Table.Td>
               <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
                 {number(each.cpu_percent, 1)} %
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Paper>
+  );
+}
+
+/** Of instances that have one each; nothing without a container engine. */
+function Containers() {
+  const { t } = useTranslation();
+  const { number } = useFormats();
+  const containers = useQuery(resourcesQuery()).data?.containers;
+  if (!containers) return null;
+  return (
+    <Paper withBorder p="md" radius="md">
+      <Title order={2} size="h6" mb="xs">
+        {t("system.containers")} · {containers.running}/{containers.total}
+      </Title>
+      {containers.error && <Alert color="orange">{containers.error}</Alert>}
+      <Table verticalSpacing={5}>
+        <Table.Tbody>
+          {containers.containers.map((each) => (
+            <Table.Tr key={each.name}>
+              <Table.Td style={{ overflowWrap: "anywhere" }}>
+                <Anchor size="sm" renderRoot={(props) => <Link to="/instances/$id" params={{ id: each.instance_id }} {...props} />}>
+                  {each.instance_id}
+                </Anchor>
+              </Table.Td>
+              <Table.Td>{each.state}</Table.Td>
+              <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
+                {each.memory_mb === null ? "—" : `${number(each.memory_mb)} / ${number(each.memory_limit_mb ?? 0)} MB`}
+              </Table.Td>
+              <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
+                {each.cpu_percent === null ? "—" : `${number(each.cpu_percent, 1)} %`}
               </Table.Td>
             </Table.Tr>
           ))}

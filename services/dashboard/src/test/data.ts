@@ -21,6 +21,7 @@ export function instance(number: number, status: Status = "client_ready", more: 
     phone_number: null,
     whatsapp_state: null,
     expose: "port",
+    isolation: "shared",
     port_api: 3000 + number,
     port_mcp: null,
     port: 3000 + number,

@@ -122,6 +122,7 @@ export const en = {
     uptime: "Ready without a break",
     user: "User",
     webhook: "Webhook",
+    isolation: "Isolation",
     worker: "Worker",
   },
   filter: {
@@ -240,6 +241,7 @@ export const en = {
     load: "load {{load}}",
     memory: "Memory",
     peak: "{{count}} at most",
+    containers: "Containers",
     processes: "Processes",
     range: "{{least}} to {{most}} ms",
     services: "Services",

@@ -62,6 +62,8 @@ export const en = {
     goneHint: "It was deleted, or it belongs to somebody else.",
   },
   editor: {
+    container: "In a container of its own",
+    containerHint: "With limits of its own; needs a container engine",
     create: "New instance",
     edit: "Edit “{{name}}”",
     interfaces: "Interfaces",
@@ -119,6 +121,7 @@ export const en = {
     why: "Why",
   },
   interface: { api: "REST API", mcp: "MCP, for AI agents" },
+  isolation: { shared: "shared worker", container: "container of its own" },
   kind: {
     text: "Text",
     image: "Image",

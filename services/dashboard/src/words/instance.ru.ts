@@ -62,6 +62,8 @@ export const ru = {
     goneHint: "Его удалили, или он принадлежит другому пользователю.",
   },
   editor: {
+    container: "В отдельном контейнере",
+    containerHint: "Со своими ограничениями; нужен движок контейнеров",
     create: "Новый инстанс",
     edit: "Изменить «{{name}}»",
     interfaces: "Интерфейсы",
@@ -123,6 +125,7 @@ export const ru = {
     why: "Почему",
   },
   interface: { api: "REST API", mcp: "MCP, для ИИ-агентов" },
+  isolation: { shared: "общий воркер", container: "отдельный контейнер" },
   kind: {
     text: "Текст",
     image: "Изображение",

@@ -12,7 +12,8 @@ from mim.contracts.fields import Time
 from mim.contracts.login import LoginKind, LoginStep
 from mim.contracts.providers import ProviderDescription
 from mim.contracts.records import InstanceRecord
-from mim.contracts.states import AuthStatus, Desired, Expose, Interface, Provider, Role, Status, auth_status
+from mim.contracts.reports import ContainersReport
+from mim.contracts.states import AuthStatus, Desired, Expose, Interface, Isolation, Provider, Role, Status, auth_status
 from mim.contracts.values import Account, LogLine, MessageStats, Ports, Reason, Restriction, Webhook
 
 
@@ -75,6 +76,7 @@ class Instance(Shape):
     login: LoginKind | None
     type_instance: tuple[Interface, ...]
     expose: Expose
+    isolation: Isolation
     status: Status
     auth_status: AuthStatus
     is_ready_for_messages: bool
@@ -114,6 +116,7 @@ def instance_of(record: InstanceRecord) -> Instance:
         login=record.login,
         type_instance=record.type_instance,
         expose=record.expose,
+        isolation=record.isolation,
         status=record.status,
         auth_status=auth_status(record.status, logged_in=record.logged_in),
         is_ready_for_messages=record.status.is_ready,
@@ -620,16 +623,6 @@ class ProcessItem(Shape):
     uptime: float
 
 
-class Containers(Shape):
-    """Containers that the configured engine runs for this system; `error` says why it could not be asked."""
-
-    engine: str
-    running: int
-    total: int
-    names: list[str]
-    error: str | None = None
-
-
 class ResourcesAnswer(Answer):
     """The machine that the gateway runs on, and the system's processes. `containers` is null without an engine."""
 
@@ -638,7 +631,7 @@ class ResourcesAnswer(Answer):
     disk: Space
     uptime: float
     processes: list[ProcessItem]
-    containers: Containers | None
+    containers: ContainersReport | None
     timestamp: Time
 
 

@@ -24,7 +24,7 @@ from mim.contracts.fields import (
 )
 from mim.contracts.login import LoginKind
 from mim.contracts.messages import MAX_SECRET
-from mim.contracts.states import Expose, Interface, Provider, Role, Status
+from mim.contracts.states import Expose, Interface, Isolation, Provider, Role, Status
 from mim.contracts.values import LogLevel, WebhookFilters
 
 # https://core.telegram.org/bots/api#authorizing-your-bot
@@ -85,6 +85,7 @@ class CreateInstanceBody(Model):
     login: LoginKind | None = Field(default=None, validate_default=True)
     type_instance: Annotated[tuple[Interface, ...], Field(min_length=1, max_length=4)]
     expose: Expose = Expose.PORT
+    isolation: Isolation = Isolation.SHARED
     name: Name | None = None
     start: Bool = True
     config: ProviderConfig | None = None

@@ -17,7 +17,7 @@ from pydantic.json_schema import JsonSchemaMode
 from mim.contracts import bulk, deliveries, messages, records, stored, subjects
 from mim.contracts.fields import UUID_PATTERN
 from mim.contracts.messages import INSTANCE_EVENTS, MESSAGE_EVENTS, Event, Verb, envelope_of, event_type
-from mim.contracts.reports import ServiceReport
+from mim.contracts.reports import ContainersReport, ServiceReport
 from mim.contracts.schemas import REF, Json, prose, schemas_of
 from mim.contracts.states import Provider
 from mim.contracts.values import LogLine
@@ -196,6 +196,7 @@ def _requests() -> Iterator[Channel]:
             records.SessionAnswer,
             prose(records.SessionCall),
         ),
+        ("containers", subjects.CONTAINERS, None, ContainersReport, "Ask what the containers of instances take."),
         ("health", subjects.HEALTH, None, ServiceReport, "Ask every process how it does; each answers."),
         ("metrics", address(subjects.metrics_of), None, "text/plain", "Ask a service for its metrics."),
     ):

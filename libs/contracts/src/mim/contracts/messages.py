@@ -29,7 +29,7 @@ from mim.contracts.fields import (
     UserId,
 )
 from mim.contracts.login import LoginKind, LoginStep
-from mim.contracts.states import Desired, Expose, Interface, Provider, Status
+from mim.contracts.states import Desired, Expose, Interface, Isolation, Provider, Status
 from mim.contracts.values import Account, Contact, IncomingMedia, IncomingMessage, Ports, Reason, Restriction, Webhook
 
 MAX_SECRET = 16_384
@@ -71,6 +71,7 @@ class CreateInstance(Command):
     login: LoginKind | None = None
     type_instance: Annotated[tuple[Interface, ...], Field(min_length=1)] = (Interface.API,)
     expose: Expose = Expose.PORT
+    isolation: Isolation = Isolation.SHARED
     name: Name | None = None
     start: Bool = True
     webhook: Webhook | None = None
@@ -191,6 +192,7 @@ class InstanceCreated(InstanceEvent):
     login: LoginKind | None = None
     type_instance: tuple[Interface, ...]
     expose: Expose = Expose.PORT
+    isolation: Isolation = Isolation.SHARED
     display_name: Name | None = None
     desired: Desired
     webhook: Webhook | None = None

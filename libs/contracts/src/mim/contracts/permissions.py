@@ -171,12 +171,12 @@ _LIFECYCLE = (
     *(f"{API}.STREAM.INFO.{s.OUTBOX}", f"{API}.DIRECT.GET.{s.OUTBOX}", f"{API}.STREAM.MSG.DELETE.{s.OUTBOX}"),
     *(*_follows(s.INSTANCES_BUCKET), *_puts(s.INSTANCES_BUCKET, ">")),
     *(*_follows(s.ORDERS_BUCKET), *_puts(s.ORDERS_BUCKET, ">")),
-    *_follows(s.WORKERS_BUCKET),
+    *(*_follows(s.WORKERS_BUCKET), *_puts(s.WORKERS_BUCKET, "*")),
     *(*_gets(s.SECRETS_BUCKET, ">"), *_puts(s.SECRETS_BUCKET, ">")),
 )
 _GATEWAY = (
     *(*_COMMANDS, s.MESSAGE_COMMANDS, s.ALL_AUDITS, s.ALL_ACTIVITY),
-    *(s.ALL_WORKER_CALLS, s.ALL_WEBHOOKS_CALLS, s.ALL_MESSAGES_CALLS, s.HEALTH, s.ALL_METRICS_CALLS),
+    *(s.ALL_WORKER_CALLS, s.ALL_WEBHOOKS_CALLS, s.ALL_MESSAGES_CALLS, s.HEALTH, s.ALL_METRICS_CALLS, s.CONTAINERS),
     *(*_reads(s.EVENTS), *_reads(s.LOGS)),
     *(*_follows(s.INSTANCES_BUCKET), *_follows(s.WORKERS_BUCKET), *_follows(s.PORTS_BUCKET)),
     *(*_follows(s.TOKENS_BUCKET), *_puts(s.TOKENS_BUCKET, ">")),
@@ -205,7 +205,7 @@ _WEBHOOKS = (
 _SERVICES: dict[Client, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Client.GATEWAY: (_GATEWAY, ()),
     Client.ALLOCATOR: (_ALLOCATOR, (s.ALLOCATE, s.RELEASE)),
-    Client.LIFECYCLE: (_LIFECYCLE, (s.LIFECYCLE_INBOX,)),
+    Client.LIFECYCLE: (_LIFECYCLE, (s.LIFECYCLE_INBOX, s.CONTAINERS)),
     Client.TELEGRAM_ADAPTER: _adapter(Provider.TELEGRAM),
     Client.WHATSAPP_ADAPTER: _adapter(Provider.WHATSAPPWEB),
     Client.MESSAGE_STORE: (_MESSAGE_STORE, (s.ALL_MESSAGES_CALLS, s.MESSAGE_STORE_INBOX)),

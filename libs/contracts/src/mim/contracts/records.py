@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from mim.contracts.fields import InstanceId, Model, Time
 from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
-from mim.contracts.states import Desired, Expose, Interface, Provider, Role, Status
+from mim.contracts.states import Desired, Expose, Interface, Isolation, Provider, Role, Status
 from mim.contracts.values import (
     Account,
     ApiKeyUse,
@@ -66,6 +66,8 @@ class WorkerHeartbeat(Model):
     """Where all its instances are reached by their ids, `/i/{id}/…`; 0 if nowhere."""
     memory_bytes: int = 0
     """Measured, with its child processes."""
+    only: str | None = None
+    """The one instance that it is for."""
 
 
 class AllocationRequest(Model):
@@ -80,6 +82,7 @@ class AllocationRequest(Model):
     provider: Provider
     type_instance: tuple[Interface, ...]
     expose: Expose = Expose.PORT
+    isolation: Isolation = Isolation.SHARED
     worker: str | None = None
     lost_ports: tuple[int, ...] = ()
 
@@ -150,6 +153,7 @@ class InstanceRecord(Model):
     login: LoginKind | None = None
     type_instance: tuple[Interface, ...]
     expose: Expose = Expose.PORT
+    isolation: Isolation = Isolation.SHARED
     display_name: str | None = None
     desired: Desired
     status: Status

@@ -1,4 +1,4 @@
-"""What a service says of itself when it is asked on the health subject."""
+"""What services say of themselves, and of what they run, when they are asked."""
 
 from __future__ import annotations
 
@@ -24,3 +24,28 @@ class ServiceReport(Model):
     cpu_percent: float
     uptime_s: float
     figures: dict[str, Figure] = {}
+
+
+class ContainerUse(Model):
+    """What one container takes, measured by the engine. `cpu_percent` is since the last look, 100 for a whole core."""
+
+    name: str
+    instance_id: str
+    state: str
+    memory_mb: float | None = None
+    memory_limit_mb: float | None = None
+    cpu_percent: float | None = None
+
+
+class ContainersReport(Model):
+    """Answer to a request on `mim.rpc.lifecycle.containers`: the containers of instances that have one each.
+
+    `engine` is empty where none is configured; `error` says why it could not be asked.
+    """
+
+    engine: str = ""
+    running: int = 0
+    total: int = 0
+    names: tuple[str, ...] = ()
+    containers: tuple[ContainerUse, ...] = ()
+    error: str | None = None

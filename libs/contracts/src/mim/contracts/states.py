@@ -24,6 +24,15 @@ class Expose(StrEnum):
     """Through the gateway only, by its id: for more instances than there are ports."""
 
 
+class Isolation(StrEnum):
+    """With whom an instance shares its worker."""
+
+    SHARED = "shared"
+    """With others: one worker holds thousands."""
+    CONTAINER = "container"
+    """With nobody: a worker of its own, in a container with limits of its own."""
+
+
 class Interface(StrEnum):
     """What an instance offers on a port of its own."""
 

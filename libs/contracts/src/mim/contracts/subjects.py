@@ -54,6 +54,7 @@ WEBHOOKS_DURABLE = "webhooks"
 WEBHOOKS_INBOX = "mim.deliver.webhooks"
 MESSAGE_STORE_DURABLE = "message-store"
 MESSAGE_STORE_INBOX = "mim.deliver.message-store"
+CONTAINERS = "mim.rpc.lifecycle.containers"
 HEALTH = "mim.rpc.health"
 
 _TOKEN = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")

@@ -227,6 +227,12 @@ def load_vault(settings: Settings) -> Vault:
     return Vault(file=file)
 
 
+def key_lines(settings: Settings) -> bytes:
+    """What a key file must hold for another process to open and seal the same. Raises: ValueError, OSError."""
+    given = [key.get_secret_value() for key in (settings.secret_key, settings.secret_key_previous) if key is not None]
+    return "\n".join(given or [key.hex() for key in key_file(settings).read()]).encode()
+
+
 def key_file(settings: Settings) -> KeyFile:
     """Where the keys lie if they are not in variables."""
     return KeyFile(settings.data_dir / "secret.key")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -61,6 +64,8 @@ class Settings(BaseSettings):
     worker: str = ""
     """Name of this worker, unique among all workers; by default `<provider>-<host>`."""
     worker_capacity: Annotated[int, Field(ge=1)] = 5000
+    worker_only: str = ""
+    """The one instance that this worker is for; by default any."""
     worker_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Where the gateway reaches all instances of this worker by their ids; 0 for any free port."""
 
@@ -89,7 +94,18 @@ class Settings(BaseSettings):
     rate_limit: Annotated[int, Field(ge=0)] = 6000
     """Requests a minute for one token or one instance's API key; 0 for no limit."""
     docker_host: str = ""
-    """The container engine whose containers `/resources` shows, such as `unix:///var/run/docker.sock`."""
+    """The container engine for instances with `isolation: container`, such as `unix:///var/run/docker.sock`."""
+    container_image: str = "mim"
+    container_network: str = "host"
+    """The network of these containers, on which NATS is reached: `host`, or a name; then instances' ports are published
+    at `instance_host`."""
+    container_nats_url: str = ""
+    """Where these containers reach NATS, if not at `nats_url`."""
+    container_nkey_file: str = ""
+    """The nkey seed of their workers; `{service}` stands for `telegram-adapter` or `whatsapp-adapter`."""
+    container_memory_mb: Annotated[int, Field(ge=64)] = 512
+    container_cpus: Annotated[float, Field(gt=0)] = 1.0
+    container_pids: Annotated[int, Field(ge=16)] = 256
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Where a service other than the gateway serves `/metrics`; 0 for nowhere (the gateway passes them on)."""
     metrics_host: str = "127.0.0.1"
@@ -129,10 +145,31 @@ class Settings(BaseSettings):
             raise ValueError(f"must be FIRST-LAST with 1 <= FIRST <= LAST < {EPHEMERAL_FIRST}, such as 3001-7999")
         return value
 
+    @staticmethod
+    def text(value: object) -> str:
+        """A setting as the text of its variable, secrets too."""
+        if isinstance(value, tuple):
+            return ",".join(map(str, value))
+        reveal: Callable[[], str] | None = getattr(value, "get_secret_value", None)
+        return reveal() if reveal else str(value).lower() if isinstance(value, bool) else str(value)
+
     def port_range(self) -> range:
         """The ports that instances may get."""
         first, _, last = self.instance_ports.partition("-")
         return range(int(first), int(last) + 1)
+
+    def reached_at(self) -> str:
+        """Where others reach what listens on `instance_host`: if that means all addresses, the one that this machine
+        has on its way to the bus."""
+        if self.instance_host not in ("0.0.0.0", "::"):
+            return self.instance_host
+        server = urlsplit(self.nats_url.partition(",")[0])
+        with suppress(OSError):
+            family, *_, address = socket.getaddrinfo(server.hostname, server.port or 4222, type=socket.SOCK_DGRAM)[0]
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect(address)  # sends nothing
+                return str(probe.getsockname()[0])
+        return self.instance_host
 
     def adapter_settings(self) -> dict[str, str]:
         """What an adapter may know, by name."""

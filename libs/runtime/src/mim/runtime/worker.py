@@ -54,6 +54,7 @@ log = structlog.get_logger()
 
 BEAT_S = 1.0
 FENCE_S = 6.0
+GONE_S = 60.0
 COUNT_S = 2.0
 MOST_QUESTIONS = 64
 KEY_S = 2.0
@@ -102,10 +103,12 @@ class Worker:
         self._wanted: dict[str, SessionOrder | None] = {}
         self._obeying: dict[str, asyncio.Task[None]] = {}
         self._fenced = False
+        self._address = settings.instance_host
         self._answering: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen, and remove what deleted instances left behind in an earlier life."""
+        self._address = await asyncio.to_thread(self._settings.reached_at)
         await self._ports.start()
         await self._commands.listen()
         await self._outbox.listen()
@@ -135,6 +138,8 @@ class Worker:
             except Unavailable:
                 if time.monotonic() - last > FENCE_S and not self._fenced:
                     await self._fence()
+                if self._settings.worker_only and time.monotonic() - last > GONE_S:
+                    self._bus.closed.set()  # nobody starts or stops this worker while the system is away
             else:
                 last = began
                 if self._fenced:
@@ -149,9 +154,10 @@ class Worker:
             host=self._settings.host_name,
             capacity=self._settings.worker_capacity,
             load=len(self._runners),
-            address=self._settings.instance_host,
+            address=self._address,
             port=self._ports.hub_port,
             memory_bytes=self._bus.process.memory_bytes,
+            only=self._settings.worker_only or None,
         )
         try:
             return await self._beats.save(self.name, beat, revision=revision)

@@ -21,7 +21,7 @@ from mim.allocator.figures import Assignments
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Rejected, Unavailable
 from mim.contracts.records import Allocation, AllocationRequest, Lease, Release, Reply, WorkerHeartbeat
-from mim.contracts.states import Expose, Interface
+from mim.contracts.states import Expose, Interface, Isolation
 from mim.contracts.values import Ports
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.secrets import API_KEY, SecretsUnreadable, random_api_key
@@ -194,7 +194,8 @@ class Allocator:
 
     def _worker(self, request: AllocationRequest) -> WorkerHeartbeat | None:
         alive = [beat for beat, at in self._workers.values() if self._clock() - at <= LAPSE_S]
-        worker = pool.choose_worker(alive, request.provider, lambda name: self._placed[name], request.worker)
+        only = request.instance_id if request.isolation is Isolation.CONTAINER else None
+        worker = pool.choose_worker(alive, request.provider, lambda name: self._placed[name], request.worker, only)
         if worker is not None and worker.worker != request.worker:
             self._placed[worker.worker] += 1
         return worker

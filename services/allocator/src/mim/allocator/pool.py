@@ -23,13 +23,18 @@ def choose_port(ports: range, taken: Collection[int], is_free: Callable[[int], b
 
 
 def choose_worker(
-    workers: Iterable[WorkerHeartbeat], provider: str, placed: Callable[[str], int], prefer: str | None
+    workers: Iterable[WorkerHeartbeat],
+    provider: str,
+    placed: Callable[[str], int],
+    prefer: str | None,
+    only: str | None = None,
 ) -> WorkerHeartbeat | None:
     """The worker that holds the instance: the one that held it last if it lives, else the least loaded with room.
 
     `placed(worker)` is how many instances this allocator has given to a worker since that worker last said its load.
+    With `only`, an instance's id, it is the worker that is for this instance and no other.
     """
-    fitting = [worker for worker in workers if worker.provider == provider]
+    fitting = [worker for worker in workers if worker.provider == provider and worker.only == only]
     for worker in fitting:
         if worker.worker == prefer:
             return worker

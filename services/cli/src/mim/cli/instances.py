@@ -47,10 +47,12 @@ def create(
         typer.Option(envvar="MIM_BOT_TOKEN", help="Bot token; better in MIM_BOT_TOKEN than on the command line."),
     ] = None,
     no_port: Annotated[bool, typer.Option("--no-port", help="Reached through the gateway only, at /i/ID.")] = False,
+    container: Annotated[bool, typer.Option("--container", help="In a container of its own.")] = False,
 ) -> None:
     """Create an instance and start it."""
     body = {"user_id": user, "provider": provider, "type_instance": ["api"], "name": name, "token": token}
     body |= {"expose": "gateway"} if no_port else {}
+    body |= {"isolation": "container"} if container else {}
     made = talk.call("POST", "/api/v1/instances", json={key: value for key, value in body.items() if value is not None})
     talk.show_json({key: made.get(key) for key in ("instance_id", "status", "port", "api_key")})
     if provider == "whatsappweb":

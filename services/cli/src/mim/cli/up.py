@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -122,6 +122,8 @@ async def _run(
     async def fork(name: str) -> Process:
         more = await sandbox.settings(name) if sandbox else {}
         access = nats.env_of(name) if nats else {}
+        if name == "lifecycle" and settings.docker_host:
+            more |= await _for_containers(nats, sandbox)
         return await nursery.fork("mim.cli", ["run", name], env | access | more)
 
     services = [Child(name, partial(fork, name)) for name in SERVICES]
@@ -141,6 +143,14 @@ async def _run(
     finally:
         await _end(watchers, services, others)
     return 0
+
+
+async def _for_containers(nats: NatsServer | None, sandbox: Sandbox | None) -> dict[str, str]:
+    """What lifecycle has to know to start workers in containers."""
+    found = {"MIM_CONTAINER_NKEY_FILE": nats.env_of("{service}")["MIM_NATS_NKEY_FILE"]} if nats else {}
+    for service in ("telegram-adapter", "whatsapp-adapter"):
+        found |= await sandbox.settings(service) if sandbox else {}
+    return found
 
 
 async def _first_crash_or(stop: asyncio.Event, watchers: list[asyncio.Task[Any]]) -> None:
@@ -165,16 +175,9 @@ def _child_env(settings: Settings, *, external_nats: bool) -> dict[str, str]:
     # The embedded server's password is its owner's: services have a key each.
     owners = set() if external_nats else {"nats_user", "nats_password"}
     given = settings.model_dump(exclude_defaults=True, exclude={"worker", "metrics_port"} | owners)
-    env = {f"MIM_{name.upper()}": _text(value) for name, value in given.items()}
+    env = {f"MIM_{name.upper()}": Settings.text(value) for name, value in given.items()}
     # One source of truth for the machine's name: ports are handed out per host.
     return env | {"MIM_DATA_DIR": str(settings.data_dir), "MIM_HOST_NAME": settings.host_name}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    reveal: Callable[[], str] | None = getattr(value, "get_secret_value", None)
-    return reveal() if reveal else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _leave_note(settings: Settings, url: str, sandbox: Sandbox | None) -> None:

@@ -14,7 +14,6 @@ from mim.contracts import routes
 from mim.contracts.errors import Invalid
 from mim.contracts.messages import MessageFailed, MessageSent, unwrap
 from mim.gateway.access import Access, Tokens
-from mim.gateway.containers import Engine
 from mim.gateway.deliveries import Deliveries
 from mim.gateway.events import EventStream, Item, Subscriptions
 from mim.gateway.figures import Figures
@@ -70,7 +69,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         **Deliveries(bus, access, secrets).handlers(),
         **MultiProvider(bus, model, access, sender, workers, MediaStore(bus), settings).handlers(),
         **Subscriptions(events, model, access).handlers(),
-        **System(bus, settings, model, reports, traffic, Engine(settings.docker_host)).handlers(),
+        **System(bus, settings, model, reports, traffic).handlers(),
     }
     binder = Binder(access.admit, limit, Idempotency(bus, vault), keys.record)
     async with proxy(model, access, workers, secrets) as ports, Tasks(bus) as tasks:

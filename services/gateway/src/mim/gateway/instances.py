@@ -107,6 +107,7 @@ class Instances:
             login=body.login,
             type_instance=body.type_instance,
             expose=body.expose,
+            isolation=body.isolation,
             name=body.name,
             start=body.start,
             webhook=webhook_of(hook) if hook else None,

@@ -18,12 +18,11 @@ from nats.aio.msg import Msg
 
 from mim.contracts import answers as a
 from mim.contracts import asyncapi, openapi, subjects
-from mim.contracts.errors import ErrorCode, MimError
+from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.records import InstanceRecord, WorkerHeartbeat
-from mim.contracts.reports import ServiceReport
+from mim.contracts.reports import ContainersReport, ServiceReport
 from mim.contracts.states import Expose, Provider
 from mim.gateway import docs_page
-from mim.gateway.containers import Engine
 from mim.gateway.model import ReadModel
 from mim.runtime import http, metrics
 from mim.runtime.bus import Bus
@@ -37,6 +36,7 @@ SERVICES = ("allocator", "lifecycle", "message-store", "telegram-adapter", "webh
 ASK_S = 1.0
 SILENT_S = 3.0
 METRICS_S = 2.0
+CONTAINERS_S = 3.0
 WARN_PERCENT = 90.0
 """From here on a resource is worth a warning."""
 
@@ -131,7 +131,6 @@ class System:
     model: ReadModel
     reports: Reports
     traffic: Traffic
-    engine: Engine
 
     def handlers(self) -> dict[str, Handler]:
         """By the names of their routes."""
@@ -277,10 +276,18 @@ class System:
             a.ResourcesAnswer(
                 **found,
                 processes=processes,
-                containers=await self.engine.containers(),
+                containers=await self._containers(),
                 timestamp=self.bus.now(),
             )
         )
+
+    async def _containers(self) -> ContainersReport | None:
+        try:
+            told = await self.bus.request(subjects.CONTAINERS, b"", CONTAINERS_S)
+        except Unavailable as error:
+            return ContainersReport(error=error.message)
+        report = ContainersReport.model_validate_json(told)
+        return report if report.engine else None
 
     # --------------------------------------------------------------------------------------------- metrics
 

@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 
 from mim.contracts import subjects
 from mim.contracts.messages import AnyCommand, parse_command
+from mim.lifecycle.containers import Containers
 from mim.lifecycle.handlers import Lifecycle
 from mim.lifecycle.model import ReadModel
 from mim.lifecycle.orphans import Orphans
@@ -30,8 +31,9 @@ log = structlog.get_logger()
 async def lifecycle(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     """Fold the events, obey the commands, keep wish and fact together."""
     model = ReadModel(bus)
-    service = Lifecycle(bus, model, Secrets(bus, load_vault(settings)))
-    model.changed = service.touch
+    containers = Containers(bus, settings, model.get)
+    service = Lifecycle(bus, model, Secrets(bus, load_vault(settings)), containers)
+    model.changed = containers.changed = service.touch
     bus.on_reconnect(service.bus_returned)
     subscribe(bus, service)
     async with Tasks(bus) as tasks:
@@ -43,6 +45,9 @@ async def lifecycle(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         tasks.start(service.reconcile(), "reconcile")
         tasks.start(service.sweep(), "sweep")
         tasks.start(Orphans(bus, model).run(), "orphans")
+        await bus.nc.subscribe(subjects.CONTAINERS, queue=bus.source, cb=containers.answer)
+        if containers.possible:
+            tasks.start(containers.run(), "containers")
         service.touch_all()
         yield
 

@@ -66,6 +66,7 @@ def _created(event: InstanceCreated, at: datetime, seq: int) -> InstanceRecord:
         login=event.login,
         type_instance=event.type_instance,
         expose=event.expose,
+        isolation=event.isolation,
         display_name=event.display_name,
         desired=event.desired,
         status=Status.PENDING,

@@ -29,8 +29,10 @@ from mim.contracts.messages import (
     action_of,
 )
 from mim.contracts.records import AllocationRequest, InstanceRecord, Release, Reply, SessionOrder, WorkerHeartbeat
-from mim.contracts.states import Provider, Status
+from mim.contracts.states import Provider, Status, UserAction
+from mim.contracts.values import Reason
 from mim.lifecycle import machine
+from mim.lifecycle.containers import IDLE, Containers, is_isolated
 from mim.lifecycle.machine import Step
 from mim.lifecycle.model import ReadModel
 from mim.runtime import metrics, tracing
@@ -56,12 +58,14 @@ class Lifecycle:
         bus: Bus,
         model: ReadModel,
         secrets: Secrets,
+        containers: Containers,
         clock: Callable[[], float] = time.monotonic,
         random_key: Callable[[], str] = random_api_key,
     ) -> None:
         self._bus = bus
         self._model = model
         self._secrets = secrets
+        self._containers = containers
         self._clock = clock
         self._random_key = random_key
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
@@ -311,8 +315,15 @@ class Lifecycle:
                 await self._release(record)
             case Step.NOTHING:
                 await self._order(record, due.order)
+                if is_isolated(record):
+                    await self._contain(record)
 
     async def _allocate(self, record: InstanceRecord) -> None:
+        if is_isolated(record) and not self._containers.possible:
+            message = "isolation: container needs a container engine; set MIM_DOCKER_HOST as docs/containers.md shows"
+            now = self._bus.now()
+            await self._say(record.id, lambda seen: machine.refused(seen or record, ErrorCode.NO_ENGINE, message, now))
+            return
         lost = record.ports.numbers() if record.reason.code == ErrorCode.PORT_TAKEN else ()
         request = AllocationRequest(
             instance_id=record.id,
@@ -320,6 +331,7 @@ class Lifecycle:
             provider=record.provider,
             type_instance=record.type_instance,
             expose=record.expose,
+            isolation=record.isolation,
             worker=record.worker,
             lost_ports=lost,
         )
@@ -330,11 +342,28 @@ class Lifecycle:
             await self._say(record.id, lambda seen: machine.refused(seen or record, code, message, now))
             return
         given = reply.allocation
-        await self._say(record.id, lambda seen: machine.allocated(seen, given))
-        await self._say(record.id, lambda seen: machine.begin(seen, given, now, held=self._is_held(seen)))
-        self.touch(record.id)
+        after = await self._say(record.id, lambda seen: machine.allocated(seen, given)) or record
+        waiting = await self._contained(after) if is_isolated(record) and given.worker is None else None
+        if waiting is not None and waiting.user_action is UserAction.RESTART:
+            code, message = waiting.code, waiting.message
+            await self._say(record.id, lambda seen: machine.refused(seen or after, code, message, now))
+            return
+        await self._say(record.id, lambda seen: machine.begin(seen, given, now, waiting, held=self._is_held(seen)))
+
+    async def _contained(self, record: InstanceRecord) -> Reason | None:
+        """Let the instance's container run, if it needs a worker; returns why the worker is not there yet."""
+        is_due = machine.next_step(record, held=self._is_held(record)).step is Step.START
+        return await self._containers.ensure(record) if is_due else None
+
+    async def _contain(self, record: InstanceRecord) -> None:
+        if record.status in IDLE:
+            await self._containers.leave(record)
+        elif self._is_held(record):
+            self._containers.heard(record)
 
     async def _release(self, record: InstanceRecord) -> None:
+        if is_isolated(record) and self._containers.possible:
+            await self._containers.leave(record)
         await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
         for worker in tuple(self._known_orders.pop(record.id, ())):
             await self._orders.remove(subjects.order_key(record.provider, worker, record.id))

@@ -59,6 +59,7 @@ def create(record: InstanceRecord | None, command: CreateInstance, secrets: tupl
             login=_login(command),
             type_instance=tuple(dict.fromkeys(command.type_instance)),
             expose=command.expose,
+            isolation=command.isolation,
             display_name=command.name,
             desired=Desired.RUNNING if command.start else Desired.STOPPED,
             webhook=command.webhook,
@@ -234,35 +235,46 @@ def allocated(record: InstanceRecord | None, given: Allocation) -> list[Instance
     ]
 
 
-def begin(record: InstanceRecord | None, given: Allocation, now: datetime, *, held: bool) -> list[InstanceEvent]:
-    """What is said when a worker takes the session, or when none is alive; nothing if a start is not due (any more)."""
+def begin(
+    record: InstanceRecord | None, given: Allocation, now: datetime, waiting: Reason | None = None, *, held: bool
+) -> list[InstanceEvent]:
+    """What is said when a worker takes the session, or when none is alive, because of `waiting` if that is known;
+    nothing if a start is not due (any more)."""
     if record is None or next_step(record, held=held).step is not Step.START:
         return []
-    event = _started(record, given.worker, given.boot, now)
+    event = _started(record, given, waiting or _no_worker(record, now))
     return [] if event is None else [event]
 
 
-def _started(record: InstanceRecord, worker: str | None, boot: str | None, now: datetime) -> InstanceEvent | None:
-    # A start by command has raised the epoch already; every other start is one more epoch.
-    epoch = record.epoch if _is_unassigned(record) else record.epoch + 1
-    start = InstanceStarting(
-        instance_id=record.id, epoch=epoch, actor="lifecycle", worker=worker, boot=boot, desired=record.desired
-    )
-    if worker is not None:
-        return start
-    if record.reason.code == ErrorCode.NO_WORKER:
-        return None
-    reason = Reason(
+def _no_worker(record: InstanceRecord, now: datetime) -> Reason:
+    return Reason(
         code=ErrorCode.NO_WORKER,
         message=f"No {record.provider} worker is running; the instance goes on as soon as one is",
         user_action=UserAction.WAIT,
         since=now,
     )
+
+
+def _started(record: InstanceRecord, given: Allocation, waiting: Reason) -> InstanceEvent | None:
+    # A start by command has raised the epoch already; every other start is one more epoch.
+    epoch = record.epoch if _is_unassigned(record) else record.epoch + 1
+    start = InstanceStarting(
+        instance_id=record.id,
+        epoch=epoch,
+        actor="lifecycle",
+        worker=given.worker,
+        boot=given.boot,
+        desired=record.desired,
+    )
+    if given.worker is not None:
+        return start
+    if (record.reason.code, record.reason.message) == (waiting.code, waiting.message):
+        return None
     if record.status is Status.PENDING or _is_unassigned(record):
-        return InstanceUpdated(instance_id=record.id, actor="lifecycle", desired=record.desired, reason=reason)
+        return InstanceUpdated(instance_id=record.id, actor="lifecycle", desired=record.desired, reason=waiting)
     if record.logged_in and can_move(record.status, Status.RECONNECTING):
-        return Reconnecting(instance_id=record.id, actor="lifecycle", reason=reason)
-    return start.model_copy(update={"reason": reason})
+        return Reconnecting(instance_id=record.id, actor="lifecycle", reason=waiting)
+    return start.model_copy(update={"reason": waiting})
 
 
 def _is_unassigned(record: InstanceRecord) -> bool:
@@ -315,6 +327,6 @@ def settled(record: InstanceRecord | None, *, held: bool) -> list[InstanceEvent]
 def refused(record: InstanceRecord, code: str, message: str, now: datetime) -> list[InstanceEvent]:
     """What is said when the allocator has nothing to give: a new instance is not kept half-made, it goes again."""
     reason = Reason(code=code, message=message, user_action=UserAction.RESTART, since=now)
-    if record.status is Status.PENDING:
+    if record.status is Status.PENDING and record.api_key_sha256 is None:
         return [InstanceDeleted(instance_id=record.id, epoch=record.epoch + 1, actor="lifecycle", reason=reason)]
     return [InstanceFailed(instance_id=record.id, epoch=record.epoch, actor="lifecycle", reason=reason)]
