@@ -15,14 +15,19 @@ import docker
 import pytest
 import pytest_asyncio
 from tests.conftest import free_port
-from tests.e2e.engine import IMAGE, connect
+from tests.e2e.engine import ADDRESS, IMAGE, connect
 
 from mim.cli.services import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = (ROOT / "docker-compose.yml", ROOT / "tests" / "e2e" / "compose.sandbox.yml")
+FILES = (
+    ROOT / "docker-compose.yml",
+    ROOT / "deploy" / "compose.containers.yml",
+    ROOT / "tests" / "e2e" / "compose.sandbox.yml",
+)
 TOKEN = "123456789:AAEabcdefghijklmnopqrstuvwxyz012345"
 WITHIN_S = 90.0
+SOCKET = Path(ADDRESS.removeprefix("unix://"))
 
 
 def _compose() -> list[str]:
@@ -38,11 +43,16 @@ class Composed:
         self.engine = engine
         self.name = f"mim-test-{uuid4().hex[:8]}"
         self.url = f"http://127.0.0.1:{free_port()}"
+        self.port = free_port()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
         self._env = os.environ | {
             "MIM_IMAGE": IMAGE,
             "MIM_PUBLISH": self.url.removeprefix("http://"),
-            "MIM_TELEGRAM_API_URL": "http://127.0.0.1:8081",
+            "MIM_TELEGRAM_API_URL": "http://bot-api:8081",
+            "MIM_NETWORK": self.name,
+            "MIM_INSTANCE_PORTS": f"{self.port}-{self.port}",
+            "DOCKER_SOCKET": str(SOCKET),
+            "DOCKER_GID": str(SOCKET.stat().st_gid),
             "COMPOSE_FILE": os.pathsep.join(map(str, FILES)),
             "COMPOSE_PROJECT_NAME": self.name,
         }
@@ -88,6 +98,25 @@ class Composed:
             lines = await self.compose("logs", "--tail", "20")
             pytest.fail(f"{path} stays {answer}\n{lines[-6000:]}")
 
+    async def create(self, **more: str) -> dict[str, Any]:
+        """Create a bot."""
+        body = {"user_id": "me", "provider": "telegram", "type_instance": ["api"], "token": TOKEN, **more}
+        return await self.call("POST", "/api/v1/instances", body)
+
+    def path(self, made: dict[str, Any]) -> str:
+        """Where the gateway has an instance."""
+        return f"/api/v1/instances/{made['instance_id']}"
+
+    async def ready(self, made: dict[str, Any]) -> None:
+        """Wait until it can send."""
+        await self.until(self.path(made), lambda answer: answer["instance"]["is_ready_for_messages"])
+
+    async def send(self, made: dict[str, Any]) -> None:
+        """Send a message through the gateway."""
+        say = {"chatId": "134527512", "message": "hello"}
+        sent = await self.call("POST", f"/i/{made['instance_id']}/api/v1/telegram/send", say)
+        assert sent["success"], sent
+
     def container(self, service: str) -> Any:
         """The container of a service."""
         labels = [f"com.docker.compose.project={self.name}", f"com.docker.compose.service={service}"]
@@ -132,32 +161,40 @@ async def test_in_containers_it_does_the_main_job_and_nothing_else_and_heals(com
     _have_no_rights(composed)
     health = await composed.call("GET", "/health")
     assert set(health["services"]) == {*SERVICES, "nats"}
-    body = {"user_id": "me", "provider": "telegram", "type_instance": ["api"], "token": TOKEN, "expose": "gateway"}
-    made = await composed.call("POST", "/api/v1/instances", body)
-    path = f"/api/v1/instances/{made['instance_id']}"
-
-    async def ready() -> None:
-        await composed.until(path, lambda answer: answer["instance"]["is_ready_for_messages"])
-
-    async def send() -> None:
-        say = {"chatId": "134527512", "message": "hello"}
-        sent = await composed.call("POST", f"/i/{made['instance_id']}/api/v1/telegram/send", say)
-        assert sent["success"], sent
-
-    await ready()
-    await send()
+    made = await composed.create(expose="gateway")
+    await composed.ready(made)
+    await composed.send(made)
     assert TOKEN.partition(":")[2] not in await composed.compose("logs")
 
     for service in ("lifecycle", "nats", "gateway"):
         await asyncio.to_thread(composed.crash, service)
         await composed.until("/health", lambda answer: answer.get("status") == "healthy")
-        await ready()
-        await send()
+        await composed.ready(made)
+        await composed.send(made)
+    await _isolates(composed)
 
     await composed.compose("down")
     await composed.up()
-    await ready()
-    await send()
+    await composed.ready(made)
+    await composed.send(made)
+
+
+async def _isolates(composed: Composed) -> None:
+    made = await composed.create(isolation="container", token=TOKEN.replace("1", "2"))
+    await composed.ready(made)
+    await composed.send(made)
+    say, headers = {"chatId": "134527512", "message": "hello"}, {"Authorization": f"Bearer {made['api_key']}"}
+    assert made["port"] == composed.port
+    own = f"http://127.0.0.1:{composed.port}/api/v1/telegram/send"
+    async with aiohttp.ClientSession() as session, session.post(own, json=say, headers=headers) as response:
+        assert response.status == 200
+    (container,) = composed.engine.containers.list(filters={"label": f"mim.instance={made['instance_id']}"})
+    await asyncio.to_thread(container.kill)
+    await composed.until(composed.path(made), lambda answer: answer["instance"]["epoch"] > 1)
+    await composed.ready(made)
+    await composed.send(made)
+    await composed.call("DELETE", composed.path(made))
+    await composed.until("/api/v1/resources", lambda answer: answer["containers"]["total"] == 0)
 
 
 def _have_no_rights(composed: Composed) -> None:

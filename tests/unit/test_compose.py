@@ -21,6 +21,7 @@ from mim.runtime.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+PREFIXES = ("MIM_TELEGRAM", "MIM_WHATSAPP")
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
@@ -44,6 +45,21 @@ def test_a_service_sees_its_own_secrets_only(name: str) -> None:
 def test_all_settings_exist(name: str) -> None:
     known = {f"MIM_{field.upper()}" for field in Settings.model_fields} | {"MIM_SECRETS_DIR", "HEALTH_URL"}
     assert set(CONTAINERS[name]["environment"]) <= known
+
+
+def test_only_lifecycle_gets_the_engine_and_what_it_gives_to_workers() -> None:
+    more = yaml.safe_load((ROOT / "deploy" / "compose.containers.yml").read_text())["services"]
+    assert set(more) == {"lifecycle"}
+    environment = more["lifecycle"]["environment"]
+    assert set(environment) <= {f"MIM_{field.upper()}" for field in Settings.model_fields}
+    adapters = {name for name in SERVICES if name.endswith("-adapter")}
+    told = {key for name in adapters for key in CONTAINERS[name]["environment"] if key.startswith(PREFIXES)}
+    assert told <= set(environment)
+    mounts = {volume.partition(":")[0] for volume in more["lifecycle"]["volumes"]}
+    assert mounts - {f"secrets-{name}" for name in adapters} == {"${DOCKER_SOCKET"}
+    for name in adapters:
+        place = environment["MIM_CONTAINER_NKEY_FILE"].format(service=name)
+        assert place == CONTAINERS[name]["environment"]["MIM_NATS_NKEY_FILE"]
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -1,4 +1,4 @@
-"""`python -m mim.emulators.telegram DIR [--port N]`: the emulator as a process, until SIGTERM.
+"""`python -m mim.emulators.telegram DIR [--port N] [--host A]`: the emulator as a process, until SIGTERM.
 
 Writes `DIR/ports.json`, `{"api": port, "control": port}`, as soon as both ports listen, and prints the same as one
 line. The control port takes `POST /<verb>` with a JSON object:
@@ -90,11 +90,11 @@ def _control(emulator: Emulator) -> web.Application:
     return app
 
 
-async def _run(folder: Path, port: int) -> None:
+async def _run(folder: Path, port: int, host: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serve(port, Emulator(first_id=int(time.time()))) as emulator:
+    async with serve(port, Emulator(first_id=int(time.time())), host) as emulator:
         runner = web.AppRunner(_control(emulator), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -119,8 +119,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="mim.emulators.telegram", description="Telegram Bot API emulator")
     parser.add_argument("folder", metavar="DIR", type=Path, help="where ports.json is written")
     parser.add_argument("--port", type=int, default=0, help="port of the Bot API; 0 is any free one")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the Bot API, such as 0.0.0.0 in a container")
     options = parser.parse_args()
-    asyncio.run(_run(options.folder, options.port))
+    asyncio.run(_run(options.folder, options.port, options.host))
 
 
 if __name__ == "__main__":

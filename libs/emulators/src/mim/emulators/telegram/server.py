@@ -19,8 +19,8 @@ _KEPT_BYTES = 1 << 20
 
 
 @asynccontextmanager
-async def serve(port: int = 0, emulator: Emulator | None = None) -> AsyncIterator[Emulator]:
-    """Serve an emulator on loopback (`port` 0: any free one) until the block ends; `emulator.url` is its address."""
+async def serve(port: int = 0, emulator: Emulator | None = None, host: str = "127.0.0.1") -> AsyncIterator[Emulator]:
+    """Serve an emulator (`port` 0: any free one) until the block ends; `emulator.url` is its address on loopback."""
     emulator = emulator or Emulator()
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -31,7 +31,7 @@ async def serve(port: int = 0, emulator: Emulator | None = None) -> AsyncIterato
     runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port, backlog=4096)
+        site = web.TCPSite(runner, host, port, backlog=4096)
         await site.start()
         emulator.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         yield emulator
