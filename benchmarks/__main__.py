@@ -11,13 +11,17 @@ import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import uvloop
 
-from benchmarks import burst, bus, create, events, incoming, layout, memory, qr, read, send, start
+from benchmarks import burst, bus, create, events, incoming, layout, memory, qr, read, scale, send, start
+from benchmarks.bus import LAZY
 from benchmarks.report import HEAD, WIDTHS, Row, line, show
 
 Measure = Callable[[bool], AsyncIterator[Row]]
+LONG = {"scale": 3 * 3600.0}
+"""What runs only when it is named, or with `--smoke`; and how many seconds it may take."""
 
 ALL: dict[str, Measure] = {
     "start": start.measure,
@@ -31,14 +35,15 @@ ALL: dict[str, Measure] = {
     "memory": memory.measure,
     "bus": bus.measure,
     "layout": layout.measure,
+    "scale": scale.measure,
 }
 AT_MOST_S = 600.0
 
 
-async def _run(name: str, smoke: bool) -> bool:
+async def _run(name: str, measure: Measure, smoke: bool) -> bool:
     try:
-        async with asyncio.timeout(AT_MOST_S):
-            async for row in ALL[name](smoke):
+        async with asyncio.timeout(LONG.get(name, AT_MOST_S)):
+            async for row in measure(smoke):
                 show(row)
     except Exception:  # noqa: BLE001 - the others are still worth measuring
         traceback.print_exc()
@@ -52,6 +57,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"{', '.join(ALL)}; all without a name")
     parser.add_argument("--smoke", action="store_true", help="small sizes, for seeing that everything can be measured")
+    parser.add_argument(
+        "--instances", type=int, metavar="N", default=scale.SIZES[-1], help="how many `scale` goes up to"
+    )
+    parser.add_argument(
+        "--sync", default=LAZY, help="how often `scale` lets nats-server flush to the disk, or `always`"
+    )
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in ALL]
     if unknown:
@@ -60,9 +71,10 @@ def main() -> int:
     print(line(["-" * width for width in WIDTHS]), flush=True)
     worked = True
     began = time.monotonic()
-    for name in options.names or ALL:
+    measures = ALL | {"scale": partial(scale.measure, most=options.instances, sync=options.sync)}
+    for name in options.names or [name for name in ALL if options.smoke or name not in LONG]:
         at = time.monotonic()
-        worked &= uvloop.run(_run(name, options.smoke))
+        worked &= uvloop.run(_run(name, measures[name], options.smoke))
         print(f"    {name} took {time.monotonic() - at:.0f} s", file=sys.stderr, flush=True)
     print(f"{time.monotonic() - began:.0f} s in all" + (" (smoke sizes: figures mean little)" if options.smoke else ""))
     return 0 if worked else 1

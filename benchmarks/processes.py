@@ -73,9 +73,9 @@ class Helper:
 
 
 @asynccontextmanager
-async def helper(module: str, *arguments: str) -> AsyncIterator[Helper]:
+async def helper(module: str, *arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Helper]:
     """Run `python -m MODULE ARGUMENTS` as a helper until the end of the block."""
-    process = await python("-m", module, *arguments, stdin=asyncio.subprocess.PIPE, limit=LINE_BYTES)
+    process = await python("-m", module, *arguments, stdin=asyncio.subprocess.PIPE, limit=LINE_BYTES, env=env or {})
     try:
         yield Helper(process)
     finally:
