@@ -37,7 +37,8 @@ from mim.gateway.model import ReadModel as Copy
 from mim.lifecycle import app as lifecycle_app
 from mim.lifecycle.containers import Containers
 from mim.lifecycle.fold import fold
-from mim.lifecycle.handlers import LAPSE_S, Lifecycle
+from mim.lifecycle.handlers import Lifecycle
+from mim.lifecycle.living import LAPSE_S
 from mim.lifecycle.model import ReadModel
 from mim.lifecycle.orphans import Orphans
 from mim.runtime.bus import Bus
@@ -544,3 +545,25 @@ async def test_a_message_to_nobody_fails_at_the_second_look_and_what_is_no_messa
     assert (told.data.id, told.data.code) == ("m", ErrorCode.NOT_FOUND)
     assert await count(bus, subjects.OUTBOX, subject) == 0
     assert await count(bus, subjects.DEAD, subjects.dead_letter(bus.source)) == 1
+
+
+async def test_a_lifecycle_that_starts_finds_sessions_and_orders_as_they_are_and_writes_nothing(system: System) -> None:
+    kill = await system.lifecycle()
+    await system.worker("one")
+    for number in range(1, 6):
+        assert (await system.create(number)).ok
+    for number in range(1, 6):
+        await system.until(Status.CLIENT_READY, number)
+    await kill()
+
+    async def written() -> list[int]:
+        streams = (subjects.EVENTS, f"KV_{subjects.ORDERS_BUCKET}")
+        return [(await system.bus.js.stream_info(stream)).state.last_seq for stream in streams]
+
+    before = await written()
+    await system.lifecycle("lifecycle-2")
+    await asyncio.sleep(1.5)  # longer than it takes to look at everything, and a sweep
+    assert await written() == before
+    outcome = await system.create(6)
+    assert outcome.ok
+    assert (await system.until(Status.CLIENT_READY, 6)).worker == "one"

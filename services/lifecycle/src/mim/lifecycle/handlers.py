@@ -28,11 +28,12 @@ from mim.contracts.messages import (
     UpdateInstance,
     action_of,
 )
-from mim.contracts.records import AllocationRequest, InstanceRecord, Release, Reply, SessionOrder, WorkerHeartbeat
+from mim.contracts.records import AllocationRequest, InstanceRecord, Release, Reply, SessionOrder
 from mim.contracts.states import Provider, Status, UserAction
 from mim.contracts.values import Reason
 from mim.lifecycle import machine
 from mim.lifecycle.containers import IDLE, Containers, is_isolated
+from mim.lifecycle.living import Living
 from mim.lifecycle.machine import Step
 from mim.lifecycle.model import ReadModel
 from mim.runtime import metrics, tracing
@@ -46,8 +47,8 @@ Given = TypeVar("Given", CreateInstance, UpdateInstance)
 CONFLICT_TRIES = 20
 CATCH_UP_S = 2.0
 ALLOCATE_TIMEOUT_S = 2.0
-LAPSE_S = 10.0
-"""A worker that was silent for so long is dead; it has stopped its own sessions by then (worker.FENCE_S)."""
+AT_ONCE = 64
+"""Instances that something is done for at a time."""
 
 
 class Lifecycle:
@@ -66,16 +67,19 @@ class Lifecycle:
         self._model = model
         self._secrets = secrets
         self._containers = containers
-        self._clock = clock
         self._random_key = random_key
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._workers: dict[str, tuple[WorkerHeartbeat, float]] = {}
+        self._living = Living(bus, clock, self._touch_those_of)
         self._known_orders: defaultdict[str, dict[str, SessionOrder]] = defaultdict(dict)  # by instance, by worker
         self._purged: set[str] = set()
         self._due: set[str] = set()
+        self._later: set[str] = set()
+        """What a look at everything is for, and has time: a hundred thousand shall not hold up one that is new."""
+        self._unsettled: set[str] = set()
         self._busy: set[str] = set()
         self._wake = asyncio.Event()
+        self._knows_orders = asyncio.Event()
 
     # -------------------------------------------------------------------------------------------- commands
 
@@ -208,23 +212,18 @@ class Lifecycle:
 
     def touch_all(self) -> None:
         """Look at every instance soon."""
-        self._due.update(self._model.ids())
+        self._later.update(self._model.ids())
+        self._wake.set()
+
+    def _touch_those_of(self, workers: set[str]) -> None:
+        """Workers came or went: look soon at the instances that they hold, and at those that wait for a worker."""
+        self._later.update(record.id for record in self._model.records() if record.worker in workers)
+        self._due |= self._unsettled
         self._wake.set()
 
     async def watch_workers(self) -> None:
-        """Know which workers live. A first sight of an old heartbeat counts as a beat: it may be alive."""
-        async for batch in Store(self._bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).follow():
-            changed = False
-            for name, beat in batch:
-                before = self._workers.get(name)
-                if beat is None:
-                    self._workers.pop(name, None)
-                    changed = True
-                else:
-                    self._workers[name] = (beat, self._clock())
-                    changed |= before is None or before[0].boot != beat.boot
-            if changed:
-                self.touch_all()
+        """Know which workers live, for ever."""
+        await self._living.watch()
 
     async def watch_orders(self) -> None:
         """Know which orders stand, and which workers have finished removing an instance."""
@@ -238,14 +237,21 @@ class Lifecycle:
                     if record is not None and record.status is Status.DELETED:
                         self._purged.add(instance_id)
                 self.touch(instance_id)
+            if not batch:
+                self._knows_orders.set()
 
     async def reconcile(self) -> None:
         """Do what is due, for many instances side by side, for one instance one thing at a time."""
-        limit = asyncio.Semaphore(64)
+        # Before that every session would seem to be nobody's, and every order missing.
+        await self._living.ready.wait()
+        await self._knows_orders.wait()
+        limit = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
             while True:
-                await self._wake.wait()
+                if not self._later:
+                    await self._wake.wait()
                 self._wake.clear()
+                self._due.update(self._later.pop() for _ in range(min(AT_ONCE, len(self._later))))
                 for instance_id in self._due - self._busy:
                     self._due.discard(instance_id)
                     self._busy.add(instance_id)
@@ -278,34 +284,26 @@ class Lifecycle:
         """Once a second: retry what failed, and notice workers that fell silent."""
         while True:
             await asyncio.sleep(1.0)
-            silent = [name for name, (_, at) in self._workers.items() if self._clock() - at > LAPSE_S]
-            if silent and self._bus.connected:
-                for name in silent:
-                    del self._workers[name]
-                log.warning("workers_lapsed", workers=silent)
-                self.touch_all()
-            for record in self._model.records():
-                if machine.next_step(record, held=self._is_held(record)).step is not Step.NOTHING:
-                    self._due.add(record.id)
+            self._living.bury()
+            self._due |= self._unsettled
             if self._due:
                 self._wake.set()
 
     def bus_returned(self) -> None:
-        """The bus was away: no worker could be heard meanwhile, so their silence proves nothing."""
-        now = self._clock()
-        self._workers = {name: (beat, now) for name, (beat, _) in self._workers.items()}
+        """The bus was away: the silence of workers proves nothing."""
+        self._living.bus_returned()
 
     def _is_held(self, record: InstanceRecord | None) -> bool:
-        if record is None:
-            return False
-        known = self._workers.get(record.worker or "")
-        return known is not None and known[0].boot == record.boot
+        return record is not None and self._living.holds(record)
 
     async def _step(self, instance_id: str) -> None:
         record = self._model.get(instance_id)
+        self._unsettled.discard(instance_id)
         if record is None:
             return
         due = machine.next_step(record, held=self._is_held(record), purged=instance_id in self._purged)
+        if due.step is not Step.NOTHING:
+            self._unsettled.add(instance_id)  # until a later look finds nothing to do
         match due.step:
             case Step.ALLOCATE | Step.START:
                 await self._allocate(record)

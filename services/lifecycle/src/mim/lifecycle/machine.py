@@ -193,10 +193,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A step, and the order that the worker should have meanwhile (None: none)."""
+    """A step, and whose order its worker should have meanwhile (None: none)."""
 
     step: Step
-    order: SessionOrder | None = None
+    told: InstanceRecord | None = None
+
+    @property
+    def order(self) -> SessionOrder | None:
+        """The order that the worker should have; made when asked for, as it costs more than the decision itself."""
+        return None if self.told is None else order_of(self.told)
 
 
 def next_step(record: InstanceRecord, *, held: bool, purged: bool = False) -> Due:
@@ -205,21 +210,21 @@ def next_step(record: InstanceRecord, *, held: bool, purged: bool = False) -> Du
     `held` says whether the life of the worker that the record names still beats; `purged` that this worker has
     removed all traces of a deleted instance.
     """
-    order = order_of(record) if held else None
+    told = record if held else None
     if record.status is Status.DELETED:
-        return Due(Step.RELEASE) if purged or not held else Due(Step.NOTHING, order)
+        return Due(Step.RELEASE) if purged or not held else Due(Step.NOTHING, told)
     if record.api_key_sha256 is None:
         return Due(Step.ALLOCATE)
     if record.desired is Desired.STOPPED and record.status in (Status.LOGGED_OUT, Status.ERROR):
-        return Due(Step.SETTLE, order)  # no session is left that its worker could stop
+        return Due(Step.SETTLE, told)  # no session is left that its worker could stop
     if record.status is Status.PENDING or not held or _is_unassigned(record):
         if record.desired is Desired.STOPPED:
-            return Due(Step.NOTHING, order) if record.status is Status.STOPPED else Due(Step.SETTLE, order)
+            return Due(Step.NOTHING, told) if record.status is Status.STOPPED else Due(Step.SETTLE, told)
         if record.desired is Desired.LOGGED_OUT and record.status is not Status.LOGGED_OUT:
             return Due(Step.START)
         if record.desired is Desired.RUNNING and _is_underway(record.status):
             return Due(Step.START)
-    return Due(Step.NOTHING, order)
+    return Due(Step.NOTHING, told)
 
 
 def allocated(record: InstanceRecord | None, given: Allocation) -> list[InstanceEvent]:
