@@ -16,7 +16,7 @@ from secrets import token_urlsafe
 from aiohttp import web
 
 from mim.contracts import subjects
-from mim.contracts.api import CreateTokenBody
+from mim.contracts.api import CreateTokenBody, FilterQuery
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.records import AccessToken, InstanceRecord
 from mim.contracts.routes import Route, Scope
@@ -37,6 +37,7 @@ WEBSOCKET_BEARER = "bearer."
 ANYBODY = Caller("anybody", Role.VIEWER)
 LOCAL = Caller("local", Role.ADMIN)
 ADMIN = Caller("admin", Role.ADMIN, limit="admin")
+EVERYTHING = FilterQuery()
 
 
 class Tokens:
@@ -213,9 +214,18 @@ class Access:
             raise self._model.unknown(instance_id)
         return record
 
-    def records(self, caller: Caller) -> list[InstanceRecord]:
-        """All instances that the caller may see, oldest first."""
-        return [record for record in self._model.records() if sees(caller, record)]
+    def records(self, caller: Caller, query: FilterQuery = EVERYTHING) -> list[InstanceRecord]:
+        """The instances that the caller may see and that fit what is asked for, oldest first."""
+        owner = caller.user_id or query.user_id or query.company_id
+        if caller.instance_id is not None:
+            own = self._model.get(caller.instance_id)
+            found = [] if own is None or not _fits(own, query) else [own]
+        elif owner is not None:
+            found = [record for record in self._model.records_of(owner) if _fits(record, query)]
+        else:
+            found = self._model.records(query.provider, query.status)
+        needle = query.search.strip().casefold() if query.search else ""
+        return [record for record in found if needle in self._model.text(record)] if needle else found
 
 
 def sees(caller: Caller, record: InstanceRecord) -> bool:
@@ -231,3 +241,12 @@ def _websocket_bearer(request: web.Request) -> str | None:
         if part.strip().startswith(WEBSOCKET_BEARER):
             return part.strip().removeprefix(WEBSOCKET_BEARER) or None
     return None
+
+
+def _fits(record: InstanceRecord, query: FilterQuery) -> bool:
+    user_id = query.user_id or query.company_id
+    return (
+        (user_id is None or record.user_id == user_id)
+        and (query.provider is None or record.provider is query.provider)
+        and (query.status is None or record.status is query.status)
+    )

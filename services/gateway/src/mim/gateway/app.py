@@ -56,7 +56,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     secrets, sender, commands = Secrets(bus, vault), Sender(bus), Commands(bus)
     await commands.listen()
     model, tokens, workers, reports = ReadModel(bus), Tokens(bus), Workers(bus, settings), Reports(bus)
-    events, activity, traffic = EventStream(bus, model.shows), Activity(bus), Traffic()
+    events, activity, traffic = EventStream(bus, model), Activity(bus), Traffic()
     limit = RateLimit(settings.rate_limit, time.monotonic)
     access = Access(settings, model, tokens, activity, limit, time.monotonic)
     instances = Instances(model, access, commands, secrets)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -58,15 +58,14 @@ class Item:
 
 
 Wanted = Callable[[Item], bool]
-Shows = Callable[[str, int, float], Awaitable[None]]
 
 
 class EventStream:
     """Filled by `run`."""
 
-    def __init__(self, bus: Bus, shows: Shows) -> None:
+    def __init__(self, bus: Bus, model: ReadModel) -> None:
         self._bus = bus
-        self._shows = shows
+        self._model = model
         self._ring: deque[Item] = deque(maxlen=RING)
         self._last = 0
         self._moved = asyncio.Event()
@@ -85,13 +84,17 @@ class EventStream:
             for item in items:
                 on_item(item)
             for item in items:
-                if not item.name.startswith("message."):
-                    await self._shows(item.instance_id, item.seq, FOLD_S)
+                if not (item.name.startswith("message.") or self._model.is_shown(item.instance_id, item.seq)):
+                    self._announce()  # what is in the ring need not wait as well
+                    await self._model.shows(item.instance_id, item.seq, FOLD_S)
                 self._ring.append(item)
                 self._last = item.seq
             self._last = batch[-1].seq
-            self._moved.set()
-            self._moved = asyncio.Event()
+            self._announce()
+
+    def _announce(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     async def frames(self, after: int | None, wanted: Wanted) -> AsyncGenerator[bytes]:
         """What a subscriber is sent as SSE text, for ever."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -24,7 +23,6 @@ from mim.contracts.answers import (
 from mim.contracts.api import (
     BatchBody,
     CreateInstanceBody,
-    FilterQuery,
     ListQuery,
     UpdateInstanceBody,
     WebhookBody,
@@ -164,7 +162,7 @@ class Instances:
     async def list(self, call: Call) -> web.StreamResponse:
         """The instances that fit the filters, a page of them."""
         query = http.read_query(call.request, ListQuery)
-        found = filtered(self.access.records(call.caller), query)
+        found = self.access.records(call.caller, query)
         page = self.model.join(found[query.offset : query.offset + query.limit])
         head = b'{"success":true,"total":%d,"limit":%d,"offset":%d,"instances":['
         body = head % (len(found), query.limit, query.offset) + page + b"]}"
@@ -314,27 +312,3 @@ def _has_effect(record: InstanceRecord, verb: Verb) -> bool:
             return False
         case _:
             return record.status.is_live or record.status in (Status.ERROR, Status.LOGGED_OUT)
-
-
-def filtered(records: Iterable[InstanceRecord], query: FilterQuery) -> list[InstanceRecord]:
-    """The records that fit everything that was asked for."""
-    user_id = query.user_id or query.company_id
-    needle = query.search.strip().casefold() if query.search else ""
-
-    def fits(record: InstanceRecord) -> bool:
-        return (
-            (user_id is None or record.user_id == user_id)
-            and (query.provider is None or record.provider == query.provider)
-            and (query.status is None or record.status == query.status)
-            and (not needle or needle in _haystack(record))
-        )
-
-    return [record for record in records if fits(record)]
-
-
-def _haystack(record: InstanceRecord) -> str:
-    account = record.account
-    parts = [record.id, record.user_id, record.display_name, record.provider, str(record.ports.api)]
-    if account:
-        parts += [account.username, account.first_name, account.phone_number]
-    return "\n".join(part for part in parts if part).casefold()

@@ -1,4 +1,9 @@
-"""The gateway's copy of the read model: every record, its JSON ready to send, and those who wait for a change."""
+"""The gateway's copy of the read model: every record, its JSON as soon as somebody asked for it, and those who wait for
+a change.
+
+What is made of a record (its JSON, the text that is searched) is made when it is first asked for and kept until the
+record changes: with thousands of changes a second and a hundred thousand instances at a start, most is never asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,19 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import product
 
 from mim.contracts import subjects
 from mim.contracts.answers import instance_of
 from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.fields import UUID_PATTERN
 from mim.contracts.records import InstanceRecord
-from mim.contracts.states import Status
+from mim.contracts.states import Provider, Status
 from mim.runtime.bus import Bus
 
 _UUID = re.compile(UUID_PATTERN)
 MAX_GONE = 10_000
+_MARKS = {of: number for number, of in enumerate(product(Provider, Status))}
 Wanted = Callable[[InstanceRecord | None], bool]
 
 
@@ -27,17 +34,21 @@ class ReadModel:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._records: dict[str, InstanceRecord] = {}
+        self._alive: dict[str, InstanceRecord] = {}  # oldest first, but for `_is_sorted`
+        self._marks: dict[str, int] = {}  # of the same, in the same order
+        self._of_user: defaultdict[str, set[str]] = defaultdict(set)
+        self._is_sorted = True
+        self._last: tuple[datetime, str] | None = None  # no record's place is behind this
         self._json: dict[str, bytes] = {}
+        self._texts: dict[str, str] = {}
         self._ports: dict[int, str] = {}
-        self._sorted: list[InstanceRecord] | None = None
         self._waiting: defaultdict[str, set[tuple[Wanted, asyncio.Future[InstanceRecord | None]]]] = defaultdict(set)
         self._gone: dict[str, str] = {}  # owners of the last instances that were removed, oldest first
         self.ready = asyncio.Event()
 
     def get(self, instance_id: str) -> InstanceRecord | None:
         """One record; None if there is none (any more)."""
-        record = self._records.get(instance_id)
-        return None if record is None or record.status is Status.DELETED else record
+        return self._alive.get(instance_id)
 
     def find(self, instance_id: str) -> InstanceRecord:
         """One record. Raises: MimError (NOT_FOUND) if there is none."""
@@ -63,16 +74,36 @@ class ReadModel:
         """The present time, UTC."""
         return self._bus.now()
 
-    def records(self) -> list[InstanceRecord]:
-        """All records, oldest first."""
-        if self._sorted is None:
-            alive = [record for record in self._records.values() if record.status is not Status.DELETED]
-            self._sorted = sorted(alive, key=lambda record: (record.created_at, record.id))
-        return self._sorted
+    def records(self, provider: Provider | None = None, status: Status | None = None) -> list[InstanceRecord]:
+        """All records, or those of one provider and at one status, oldest first."""
+        if not self._is_sorted:
+            self._alive = {record.id: record for record in sorted(self._alive.values(), key=_age)}
+            self._marks = {instance_id: self._marks[instance_id] for instance_id in self._alive}
+            self._is_sorted = True
+        if provider is None and status is None:
+            return list(self._alive.values())
+        # A mark is a small number, so that a hundred thousand records that do not fit need not be looked into.
+        fitting = {mark for of, mark in _MARKS.items() if provider in (None, of[0]) and status in (None, of[1])}
+        found = zip(self._alive.values(), self._marks.values(), strict=True)
+        return [record for record, mark in found if mark in fitting]
+
+    def records_of(self, user_id: str) -> list[InstanceRecord]:
+        """All records of one user, oldest first."""
+        return sorted((self._alive[instance_id] for instance_id in self._of_user.get(user_id, ())), key=_age)
 
     def json(self, record: InstanceRecord) -> bytes:
         """The `instance` object of a record as JSON bytes."""
-        return self._json[record.id]
+        made = self._json.get(record.id)
+        if made is None:
+            made = self._json[record.id] = instance_of(record).model_dump_json(by_alias=True).encode()
+        return made
+
+    def text(self, record: InstanceRecord) -> str:
+        """What of a record is searched, with its case folded."""
+        made = self._texts.get(record.id)
+        if made is None:
+            made = self._texts[record.id] = _text_of(record)
+        return made
 
     def owner_of(self, instance_id: str) -> str | None:
         """Whose instance it is, or was until lately."""
@@ -81,7 +112,7 @@ class ReadModel:
 
     def join(self, records: Iterable[InstanceRecord]) -> bytes:
         """The `instance` objects of many records, separated by commas."""
-        return b",".join([self._json[record.id] for record in records])
+        return b",".join([self.json(record) for record in records])
 
     async def wait(self, instance_id: str, wanted: Wanted, timeout_s: float) -> InstanceRecord | None:
         """The record as soon as `wanted` holds. Raises: TimeoutError."""
@@ -99,14 +130,15 @@ class ReadModel:
             if not self._waiting[instance_id]:
                 del self._waiting[instance_id]
 
+    def is_shown(self, instance_id: str, seq: int) -> bool:
+        """Whether the event `seq` of an instance shows in its record."""
+        record = self._records.get(instance_id)
+        return record.event_seq >= seq if record is not None else instance_id in self._gone
+
     async def shows(self, instance_id: str, seq: int, timeout_s: float) -> None:
         """Return when the event `seq` of an instance shows in its record, or after `timeout_s` if nobody folds."""
-
-        def seen(record: InstanceRecord | None) -> bool:
-            return record.event_seq >= seq if record is not None else instance_id in self._gone
-
         try:
-            await self.wait(instance_id, seen, timeout_s)
+            await self.wait(instance_id, lambda _record: self.is_shown(instance_id, seq), timeout_s)
         except TimeoutError:
             return
 
@@ -121,8 +153,8 @@ class ReadModel:
 
     def _take(self, instance_id: str, data: bytes | None) -> None:
         record = None if data is None else InstanceRecord.model_validate_json(data)
-        self._sorted = None
         before = self._records.get(instance_id)
+        self._place(instance_id, record)
         for port in before.ports.numbers() if before else ():
             if self._ports.get(port) == instance_id:
                 del self._ports[port]
@@ -130,13 +162,40 @@ class ReadModel:
             self._ports.update(dict.fromkeys(record.ports.numbers(), instance_id))
         if record is None:
             self._records.pop(instance_id, None)
-            self._json.pop(instance_id, None)
             self._gone[instance_id] = before.user_id if before else ""
             if len(self._gone) > MAX_GONE:
                 del self._gone[next(iter(self._gone))]
         else:
             self._records[instance_id] = record
-            self._json[instance_id] = instance_of(record).model_dump_json(by_alias=True).encode()
         for wanted, future in tuple(self._waiting.get(instance_id, ())):
             if not future.done() and wanted(record):
                 future.set_result(record)
+
+    def _place(self, instance_id: str, record: InstanceRecord | None) -> None:
+        """A record takes its place among those that are listed; one that changes keeps it."""
+        self._json.pop(instance_id, None)
+        self._texts.pop(instance_id, None)
+        if record is not None and record.status is not Status.DELETED:
+            if instance_id not in self._alive:
+                self._is_sorted = self._is_sorted and (self._last is None or _age(record) > self._last)
+                self._last = max(_age(record), self._last or _age(record))
+                self._of_user[record.user_id].add(instance_id)
+            self._alive[instance_id] = record
+            self._marks[instance_id] = _MARKS[record.provider, record.status]
+        elif (gone := self._alive.pop(instance_id, None)) is not None:
+            del self._marks[instance_id]
+            self._of_user[gone.user_id].discard(instance_id)
+            if not self._of_user[gone.user_id]:
+                del self._of_user[gone.user_id]
+
+
+def _age(record: InstanceRecord) -> tuple[datetime, str]:
+    return record.created_at, record.id
+
+
+def _text_of(record: InstanceRecord) -> str:
+    account = record.account
+    parts = [record.id, record.user_id, record.display_name, record.provider, str(record.ports.api)]
+    if account:
+        parts += [account.username, account.first_name, account.phone_number]
+    return "\n".join(part for part in parts if part).casefold()

@@ -27,7 +27,6 @@ from mim.contracts.providers import PROVIDERS
 from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Provider
 from mim.gateway.access import Access
-from mim.gateway.instances import filtered
 from mim.gateway.model import ReadModel
 from mim.gateway.system import Workers
 from mim.runtime import http
@@ -97,7 +96,7 @@ class MultiProvider:
     async def instances(self, call: Call) -> web.StreamResponse:
         """All instances, of one provider if asked."""
         query = http.read_query(call.request, ProviderQuery)
-        found = filtered(self.access.records(call.caller), FilterQuery(provider=query.provider))
+        found = self.access.records(call.caller, FilterQuery(provider=query.provider))
         body = b'{"success":true,"total":%d,"instances":[' % len(found) + self.model.join(found) + b"]}"
         return web.Response(body=body, content_type="application/json")
 
