@@ -71,7 +71,8 @@ STREAMS: tuple[api.StreamConfig, ...] = (
         subjects.LOGS, subjects.ALL_LOGS, max_bytes=512 * MB, max_age=7 * DAY_S, max_msgs_per_subject=1000, **ASYNC
     ),
     _stream(subjects.DEAD, subjects.ALL_DEAD, max_bytes=256 * MB, max_age=30 * DAY_S),
-    _bucket(subjects.INSTANCES_BUCKET),
+    # A record has 1.5 KB, with all the errors that it keeps 6 KB: room for 300,000 of the largest.
+    _bucket(subjects.INSTANCES_BUCKET, max_bytes=2048 * MB),
     _bucket(subjects.WORKERS_BUCKET, max_age=60.0, duplicate_window=60.0, max_bytes=16 * MB, **ASYNC),
     _bucket(subjects.ORDERS_BUCKET),
     _bucket(subjects.PORTS_BUCKET),

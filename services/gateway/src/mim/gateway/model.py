@@ -21,6 +21,7 @@ from mim.contracts.fields import UUID_PATTERN
 from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Provider, Status
 from mim.runtime.bus import Bus
+from mim.runtime.lean import lean
 
 _UUID = re.compile(UUID_PATTERN)
 MAX_GONE = 10_000
@@ -152,7 +153,7 @@ class ReadModel:
                 self.ready.set()
 
     def _take(self, instance_id: str, data: bytes | None) -> None:
-        record = None if data is None else InstanceRecord.model_validate_json(data)
+        record = None if data is None else lean(InstanceRecord.model_validate_json(data))
         before = self._records.get(instance_id)
         self._place(instance_id, record)
         for port in before.ports.numbers() if before else ():

@@ -38,6 +38,7 @@ from mim.lifecycle.machine import Step
 from mim.lifecycle.model import ReadModel
 from mim.runtime import metrics, tracing
 from mim.runtime.bus import Bus, Conflict
+from mim.runtime.lean import lean
 from mim.runtime.secrets import API_KEY, LOGIN, random_api_key
 from mim.runtime.store import Secrets, Store
 
@@ -231,7 +232,7 @@ class Lifecycle:
             for key, order in batch:
                 _, worker, instance_id = key.split(".")
                 if order is not None:
-                    self._known_orders[instance_id][worker] = order
+                    self._known_orders[instance_id][worker] = lean(order)
                 elif self._known_orders[instance_id].pop(worker, None) is not None:
                     record = self._model.get(instance_id)
                     if record is not None and record.status is Status.DELETED:
@@ -376,7 +377,7 @@ class Lifecycle:
             await self._orders.remove(subjects.order_key(record.provider, former, record.id))
         if record.worker is not None and order is not None and known.get(record.worker) != order:
             await self._orders.save(subjects.order_key(record.provider, record.worker, record.id), order)
-            known[record.worker] = order
+            known[record.worker] = lean(order)
 
     async def _ask(self, subject: str, request: AllocationRequest | Release) -> Reply:
         data = await self._bus.request(subject, request.model_dump_json().encode(), ALLOCATE_TIMEOUT_S)

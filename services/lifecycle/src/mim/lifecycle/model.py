@@ -25,6 +25,7 @@ from mim.runtime import metrics
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.flow import Entry
 from mim.runtime.history import last_seq
+from mim.runtime.lean import lean
 from mim.runtime.store import Store
 
 log = structlog.get_logger()
@@ -107,7 +108,7 @@ class ReadModel:
                 return
             for entry in batch:
                 if entry.data is not None and entry.subject != subjects.FOLD_POSITION_KEY:
-                    self._records[entry.subject] = InstanceRecord.model_validate_json(entry.data)
+                    self._records[entry.subject] = lean(InstanceRecord.model_validate_json(entry.data))
                     self._revisions[entry.subject] = entry.seq
 
     async def _fold(self, batch: list[Entry]) -> None:
@@ -123,7 +124,7 @@ class ReadModel:
             before = self._records.get(envelope.data.instance_id)
             after = fold(before, envelope, entry.seq)
             if after is not None and after is not before:
-                self._records[after.id] = after
+                self._records[after.id] = lean(after)
                 if before is None or after.instance_seq != before.instance_seq:
                     changed[after.id] = after
                 else:
