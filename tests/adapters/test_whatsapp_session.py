@@ -16,6 +16,7 @@ import stat
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,13 +44,25 @@ ALICE, BOB = "15550001111", "15550002222"
 WITHIN_S = 25.0
 
 
+@dataclass
+class Kept:
+    """The login as the bus would keep it, for all workers; `runs` counts sessions, so each has an epoch of its own."""
+
+    login: str | None = None
+    epoch: int = 0
+    runs: int = 0
+
+
 class Recorder:
     """A session context that remembers what was reported."""
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, data_dir: Path, settings: Mapping[str, str], kept: Kept | None = None) -> None:
         self.instance_id = "00000000-0000-4000-8000-000000000001"
         self.settings = settings
-        self.secrets: Mapping[str, str] = {}
+        self.kept = kept or Kept()
+        self.kept.runs += 1
+        self.epoch, self.login_epoch = self.kept.runs, self.kept.epoch
+        self.secrets: Mapping[str, str] = {} if self.kept.login is None else {"login": self.kept.login}
         self.data_dir = data_dir
         self.lines: list[Mapping[str, Any]] = []
         self.log = structlog.wrap_logger(None, processors=[self._keep], wrapper_class=structlog.BoundLogger)
@@ -64,6 +77,11 @@ class Recorder:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    async def keep_login(self, login: str | None) -> None:
+        if self.kept.epoch > self.epoch:
+            raise NotReady(ErrorCode.SESSION_CRASHED, "started elsewhere")
+        self.kept.login, self.kept.epoch = login, self.epoch
 
     async def qr_ready(self, code: str, expires_at: datetime) -> None:
         self._report("qr_ready", (code, expires_at))
@@ -136,10 +154,10 @@ def settings_for(emulator: WhatsAppEmulator, **more: str) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def running(
-    emulator: WhatsAppEmulator, data_dir: Path, **more: str
+    emulator: WhatsAppEmulator, data_dir: Path, kept: Kept | None = None, **more: str
 ) -> AsyncIterator[tuple[WhatsAppSession, Recorder, asyncio.Task[None]]]:
     """A session that runs until the end of the block."""
-    recorder = Recorder(data_dir, settings_for(emulator, **more))
+    recorder = Recorder(data_dir, settings_for(emulator, **more), kept)
     session = WhatsAppSession(recorder)
     run = asyncio.create_task(session.run())
     try:

@@ -78,6 +78,7 @@ class Recorder:
         login: LoginKind | None = None,
     ) -> None:
         self.instance_id, self.login = INSTANCE, login
+        self.epoch, self.login_epoch = 1, 0
         secrets = {} if secrets is None else secrets
         self.settings, self.secrets, self.data_dir = settings, secrets, data_dir
         data_dir.mkdir(mode=0o700)

@@ -267,10 +267,11 @@ async def test_a_login_is_kept_sealed_for_whoever_holds_the_session_next_and_for
     rig, context = ready  # noqa: F811
     secrets = Secrets(rig.bus, load_vault(rig.settings))
     await context.keep_login("the login")
-    assert await secrets.open("u", Provider.TELEGRAM, ID, LOGIN) == "the login"
+    assert await secrets.open("u", Provider.TELEGRAM, ID, LOGIN) == "1:the login"
     await rig.order(epoch=2, login=LoginKind.USER)
     await rig.story.until(lambda items: len(items) >= 2)
-    assert cast("Any", rig.worker._runners[ID].session)._context.secrets["login"] == "the login"
+    following = cast("Any", rig.worker._runners[ID].session)._context
+    assert (following.secrets["login"], following.login_epoch, following.epoch) == ("the login", 1, 2)
     await rig.order(OrderAction.LOGOUT, epoch=2, login=LoginKind.USER)
     await rig.story.until(lambda items: items[-1].data.name == "logged_out")
     assert await secrets.open("u", Provider.TELEGRAM, ID, LOGIN) is None

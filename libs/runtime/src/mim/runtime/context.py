@@ -10,6 +10,7 @@ from mim.contracts.content import Media
 from mim.contracts.errors import NotReady, Unavailable
 from mim.contracts.stored import MessageRow
 from mim.runtime.fetch import Fetched, Limits
+from mim.runtime.kept_login import KeptLogin
 from mim.runtime.media import file_of
 from mim.runtime.stored_messages import stored_message
 
@@ -22,9 +23,11 @@ class RunnerContext:
 
     # ruff: noqa: SLF001 - a friend: it shows sessions only what they may use
 
-    def __init__(self, runner: Runner, secrets: Mapping[str, str]) -> None:
+    def __init__(self, runner: Runner, secrets: Mapping[str, str], kept: KeptLogin) -> None:
         self.instance_id = runner.order.instance_id
+        self.epoch = kept.run
         self.login = runner.order.login
+        self.login_epoch = kept.epoch
         self.settings = runner._settings
         self.secrets = secrets
         self.data_dir = runner._folder
@@ -32,7 +35,7 @@ class RunnerContext:
         self.now = runner._bus.now
         self.qr_ready = runner.qr_ready
         self.login_step = runner.login_step
-        self.keep_login = runner.keep_login
+        self.keep_login = kept.keep
         self.authenticated = runner.authenticated
         self.client_ready = runner.client_ready
         self.reconnecting = runner.reconnecting

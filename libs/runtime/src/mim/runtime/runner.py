@@ -19,7 +19,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Rejected, SessionEnded
-from mim.contracts.login import LoginFieldName, LoginKind, LoginStep
+from mim.contracts.login import LoginFieldName, LoginStep
 from mim.contracts.messages import (
     ActionRequired,
     Authenticated,
@@ -45,6 +45,7 @@ from mim.runtime.bus import Bus
 from mim.runtime.context import RunnerContext
 from mim.runtime.delivery import Delivery
 from mim.runtime.fetch import Limits
+from mim.runtime.kept_login import KeptLogin, is_kept
 from mim.runtime.media import MediaStore, MessageFiles
 from mim.runtime.outbox import Outbox
 from mim.runtime.recent import Recent
@@ -105,6 +106,7 @@ class Runner:
         self.recent = Recent(bus, order.instance_id)
         self.restricted = Restricted(order.restriction, self._tell_restriction, bus.now)
         self._delivery = Delivery(bus, sender, self)
+        self._kept: KeptLogin | None = None
         self._task: asyncio.Task[None] | None = None
         self._ran_epoch = 0
         self._was_fenced = False
@@ -171,7 +173,9 @@ class Runner:
             with suppress(Exception):
                 await asyncio.wait_for(session.logout(), END_S)
         await self.end()
-        await self._forget_login()
+        kept = KeptLogin(self._bus, self._secrets, self.order)
+        await kept.find()
+        await self._forget_login(kept)
 
     # --------------------------------------------------------------------------------------------- session
 
@@ -212,7 +216,7 @@ class Runner:
                 self.ready.clear()
                 kind = _ENDINGS.get(error.status, InstanceFailed)
                 if error.status is Status.LOGGED_OUT:
-                    await self._forget_login()
+                    await self._forget_login(self._kept)
                 await self._say(self._event(kind, error.code, error.message, error.user_action))
                 return
             except Fatal as error:
@@ -221,18 +225,13 @@ class Runner:
                 return
 
     async def _run_once(self, order: SessionOrder) -> None:
-        opened: dict[str, str] = {}
-        for name in (*order.secrets, LOGIN) if order.login is LoginKind.USER else order.secrets:
-            try:
-                value = await self._bus.surely(
-                    lambda name=name: self._secrets.open(order.user_id, order.provider, order.instance_id, name)  # type: ignore[misc]
-                )
-            except SecretsUnreadable as error:
-                raise Fatal(ErrorCode.INTERNAL, str(error)) from None
-            if value is not None:
-                opened[name] = value
+        kept = self._kept = KeptLogin(self._bus, self._secrets, order)
+        try:
+            opened = await self._opened(order, kept)
+        except SecretsUnreadable as error:
+            raise Fatal(ErrorCode.INTERNAL, str(error)) from None
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        session = self.session = self._factory(RunnerContext(self, opened))
+        session = self.session = self._factory(RunnerContext(self, opened, kept))
         try:
             await session.run()
         except SessionEnded:
@@ -244,19 +243,24 @@ class Runner:
             self.session = None
         raise NotReady(ErrorCode.SESSION_CRASHED, "the session ended by itself; trying again")
 
-    async def _forget_login(self) -> None:
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-        if self.order.login is LoginKind.USER:
-            await self.keep_login(None)
+    async def _opened(self, order: SessionOrder, kept: KeptLogin) -> dict[str, str]:
+        """The secrets of the instance in the clear. Raises: SecretsUnreadable."""
+        opened = {
+            name: await self._bus.surely(
+                lambda name=name: self._secrets.open(order.user_id, order.provider, order.instance_id, name)  # type: ignore[misc]
+            )
+            for name in order.secrets
+        }
+        if is_kept(order):
+            await kept.load()
+            opened[LOGIN] = kept.login
+        return {name: value for name, value in opened.items() if value is not None}
 
-    async def keep_login(self, login: str | None) -> None:
-        """Keep what resumes the login, sealed, wherever the session runs next; None forgets it."""
-        order = self.order
-        if login is None:
-            await self._bus.surely(lambda: self._secrets.remove_all(order.provider, order.instance_id, (LOGIN,)))
-            return
-        sealed = self._secrets.seal(order.user_id, order.instance_id, LOGIN, login)
-        await self._bus.surely(lambda: self._secrets.put(order.provider, order.instance_id, LOGIN, sealed))
+    async def _forget_login(self, kept: KeptLogin | None) -> None:
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        if kept is not None and is_kept(self.order):
+            with suppress(NotReady):  # what another run kept since is not this one's to forget
+                await kept.keep(None)
 
     async def _outbox_open(self) -> None:
         await self._bus.surely(lambda: self._outbox.open(self.order.instance_id, self._delivery.deliver))

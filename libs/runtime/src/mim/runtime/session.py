@@ -36,6 +36,9 @@ from mim.contracts.stored import MessageRow
 from mim.contracts.values import Account, IncomingMedia, IncomingMessage, Restriction
 from mim.runtime.fetch import Fetched
 
+MOST_LOGIN_BYTES = 600_000
+"""How long a login may be that is kept: sealed, it has to fit into one message of the bus (1 MB)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
@@ -54,8 +57,12 @@ class SessionContext(Protocol):
     """What a session may know and say. Reports return when the event is stored, so awaiting them is backpressure."""
 
     instance_id: str
+    epoch: int
+    """Which run of the instance this is: one with a higher epoch began later, perhaps at another worker."""
     login: LoginKind | None
     """As what the account logs in, where its provider has a choice."""
+    login_epoch: int
+    """Which run kept `secrets["login"]`; 0 if none did."""
     settings: Mapping[str, str]
     """The adapter's own settings, such as `telegram_api_url`, and `media_max_bytes`, `media_private`."""
     secrets: Mapping[str, str]
@@ -77,7 +84,11 @@ class SessionContext(Protocol):
         ...
 
     async def keep_login(self, login: str | None) -> None:
-        """Keep, sealed, what resumes this login without a person; None forgets it. It is in `secrets` as `login`."""
+        """Keep, sealed, what resumes this login without a person, at whichever worker; None forgets it.
+
+        The next run finds it in `secrets` as `login`. At most `MOST_LOGIN_BYTES`. Waits for the bus.
+        Raises: NotReady if another run has kept or forgotten one since this one began: this one is over.
+        """
         ...
 
     async def authenticated(self, account: Account) -> None:

@@ -106,8 +106,23 @@ class Secrets:
 
     async def open(self, user_id: str, provider: str, instance_id: str, name: str) -> str | None:
         """The secret in the clear; None if there is none. Raises: SecretsUnreadable, Unavailable."""
-        data, _ = await _read(self._bus, subjects.SECRETS_BUCKET, subjects.secret_key(provider, instance_id, name))
-        return None if data is None else self.unseal(user_id, instance_id, name, data.decode())
+        return (await self.load(user_id, provider, instance_id, name))[0]
+
+    async def load(self, user_id: str, provider: str, instance_id: str, name: str) -> tuple[str | None, int]:
+        """As `open`, with the revision for `replace`."""
+        key = subjects.secret_key(provider, instance_id, name)
+        data, revision = await _read(self._bus, subjects.SECRETS_BUCKET, key)
+        return (None if data is None else self.unseal(user_id, instance_id, name, data.decode())), revision
+
+    async def replace(self, provider: str, instance_id: str, name: str, sealed: str | None, revision: int) -> int:
+        """Store a sealed secret, or remove it, if `revision` is still the newest. Returns the new one.
+
+        Raises: Conflict, Unavailable.
+        """
+        key = subjects.secret_key(provider, instance_id, name)
+        if sealed is None:
+            return await _remove(self._bus, subjects.SECRETS_BUCKET, key, revision)
+        return await _write(self._bus, subjects.SECRETS_BUCKET, key, sealed.encode(), revision)
 
     async def remove_all(self, provider: str, instance_id: str, names: tuple[str, ...]) -> None:
         """Remove the named secrets of an instance so that not even a tombstone's history holds them."""
@@ -139,6 +154,7 @@ async def _create(bus: Bus, bucket: str, key: str, data: bytes) -> bytes | None:
     raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"{bucket} is too busy; try again")
 
 
-async def _remove(bus: Bus, bucket: str, key: str) -> None:
+async def _remove(bus: Bus, bucket: str, key: str, revision: int | None = None) -> int:
     # A purge with rollup drops the earlier value from the file at once; a plain delete would need history 1 to age.
-    await bus.publish(f"$KV.{bucket}.{key}", b"", headers={"KV-Operation": "PURGE", "Nats-Rollup": "sub"})
+    subject, headers = f"$KV.{bucket}.{key}", {"KV-Operation": "PURGE", "Nats-Rollup": "sub"}
+    return await bus.publish(subject, b"", headers=headers, expect=None if revision is None else (subject, revision))

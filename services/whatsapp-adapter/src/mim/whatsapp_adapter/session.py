@@ -27,9 +27,9 @@ from mim.contracts.messages import (
 from mim.contracts.values import Account, Restriction
 from mim.runtime.fetch import sweep
 from mim.runtime.session import SessionContext
-from mim.whatsapp_adapter import login_file
 from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
 from mim.whatsapp_adapter.groups import GroupMethods
+from mim.whatsapp_adapter.login_file import LoginFile
 from mim.whatsapp_adapter.messages import (
     account_of,
     download_failure,
@@ -77,6 +77,7 @@ class WhatsAppSession(GroupMethods, SendMethods):
         self._ready = asyncio.Event()
         self._authenticated = False
         self._leaving = False
+        self._login = LoginFile(context)
         self._login_gone = False
         self._uploads = 0
         self._qr_since: datetime | None = None
@@ -99,13 +100,14 @@ class WhatsAppSession(GroupMethods, SendMethods):
 
     async def run(self) -> None:
         """Connect, log in, stay connected, report."""
-        database = login_file.provide(self._context.data_dir)
+        login = self._login
+        await login.open()
         sweep(self._context.data_dir)
         child = self._child = await ChildProcess.spawn(self._context.settings, self._context.log)
-        tasks = [asyncio.create_task(self._follow(child)), asyncio.create_task(self._prove(child))]
+        tasks = [asyncio.create_task(work) for work in (self._follow(child), self._prove(child), self._keep_login())]
         try:
             self._must_happen(_CONNECT_WITHIN_S, unreachable("WhatsApp did not answer: check network and proxy"))
-            await child.tell("start", db=str(database), proxy=self._proxy())
+            await child.tell("start", db=str(login.database), proxy=self._proxy())
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             next(task for task in tasks if task in done).result()
         except ChildEndedError as error:
@@ -122,7 +124,9 @@ class WhatsAppSession(GroupMethods, SendMethods):
             await child.stop()
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._login_gone:
-                login_file.remove(database)
+                login.forget()
+            elif self._authenticated:
+                await login.hand_over()
 
     # -------------------------------------------------------------------------------------- asked of WhatsApp
 
@@ -225,6 +229,10 @@ class WhatsAppSession(GroupMethods, SendMethods):
             if answer["event"] == "done":
                 self._context.proved()
 
+    async def _keep_login(self) -> None:
+        await self._ready.wait()
+        await self._login.keep_on()
+
     # ------------------------------------------------------------------------------------------------ events
 
     async def _on_qr(self, event: Fields) -> None:
@@ -250,6 +258,9 @@ class WhatsAppSession(GroupMethods, SendMethods):
         self._log.info("whatsapp_connected")
         account = account_of(event)
         await self._report_authenticated(account)
+        if self._qr_since is not None:
+            await self._login.keep()  # from here on no loss of this machine costs another scan
+            self._qr_since = None
         self._ready.set()
         self._context.proved()
         await self._context.client_ready(account)

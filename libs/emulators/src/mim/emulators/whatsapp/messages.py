@@ -26,6 +26,7 @@ from mim.emulators.whatsapp.ratchet import Sealed
 from mim.emulators.whatsapp.reading import Reading, address_of, bundle_of, marks_of, sealed_for
 
 _KEPT_EVENTS = 10_000
+_KEPT_MESSAGES = 1_000
 
 Json = dict[str, Any]
 
@@ -47,6 +48,7 @@ class Messages:
         self._media = media
         self._reading = Reading(phones, media)
         self._in_groups = GroupMessages(phones, groups, self._reading)
+        self._written: dict[str, Any] = {}  # what contacts wrote last, to be sent again to a device that cannot open it
         self.faults: dict[str, Fault] = {}
         self.events: deque[dict[str, Any]] = deque(maxlen=_KEPT_EVENTS)
         # Unlike a plain counter, this does not repeat ids after a restart, which clients would take for duplicates.
@@ -68,10 +70,12 @@ class Messages:
         self.note("receipt", connection, message_id=identity, kind=kind)
         author = node.attributes.get("participant")
         sender = self._phones.find(author if isinstance(author, Jid) else node.jid("to"))
-        if kind == "retry" and sender is not None and connection.phone is not None:
-            sender.party.forget(address_of(connection.phone, connection.device_number))
         head: Attributes = {"class": "receipt", "id": identity, "from": node.jid("to"), "type": node.text("type")}
         await connection.send(Node("ack", {**head, "participant": author}))
+        if kind == "retry" and sender is not None and connection.phone is not None:
+            sender.party.forget(address_of(connection.phone, connection.device_number))
+            if (message := self._written.get(identity)) is not None:
+                await self._send(sender, connection.phone, connection.device_number, identity, message)
 
     async def outgoing(self, connection: Connection, node: Node) -> None:
         """A device sends a message: deliver it, acknowledge it, and let the receiver's phone send its receipts."""
@@ -136,14 +140,21 @@ class Messages:
             raise LookupError(f"{receiver.number} has no linked device: scan a QR code with it first")
         identity, delivered = next(self._ids), 0
         message = made(fields, str(receiver.jid), self._media)
-        plain = message.SerializeToString()
-        for number, device in receiver.devices.items():
-            body = sealed_for(sender, address_of(receiver, number), partial(bundle_of, device), plain)
-            head = {**_head(sender.lid, sender, identity), **marks_of(message)}
-            delivered += await self._phones.deliver(receiver, device, Node("message", head, [body]))
+        self._written[identity] = message
+        if len(self._written) > _KEPT_MESSAGES:
+            del self._written[next(iter(self._written))]
+        for number in receiver.devices:
+            delivered += await self._send(sender, receiver, number, identity, message)
+        return identity, delivered
+
+    async def _send(self, sender: Phone, receiver: Phone, number: int, identity: str, message: Any) -> bool:
+        device = receiver.devices[number]
+        address = address_of(receiver, number)
+        body = sealed_for(sender, address, partial(bundle_of, device), message.SerializeToString())
+        head = {**_head(sender.lid, sender, identity), **marks_of(message)}
         self._phones.changed(sender)
         self._phones.changed(receiver)
-        return identity, delivered
+        return await self._phones.deliver(receiver, device, Node("message", head, [body]))
 
     async def to_group(self, sender: Phone, group: Group, fields: Json) -> tuple[str, int]:
         """A simulated person writes to a group (`contents.made`). Returns as `incoming`.
