@@ -17,6 +17,7 @@ from mim.contracts.values import Ports, Reason
 from mim.runtime.bus import Bus
 from mim.runtime.kept_login import KeptLogin, is_kept
 from mim.runtime.secrets import LOGIN, SecretsUnreadable, Vault
+from mim.runtime.session import MOST_LOGIN_BYTES
 from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets, Store
 
@@ -112,7 +113,7 @@ async def test_a_login_is_sealed_anew_when_the_key_is_replaced_and_stays_its_run
     bus: Bus, secrets: Secrets, settings: Settings
 ) -> None:
     kept = await run(bus, secrets, 1)
-    await kept.keep("x" * 500_000)
+    await kept.keep("x" * MOST_LOGIN_BYTES)
     record = InstanceRecord(
         id=ID,
         user_id="u",

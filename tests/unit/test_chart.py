@@ -59,7 +59,7 @@ EVERYTHING: Document = {
         "message-store": {"replicas": 2},
         "webhooks": {"autoscaling": {"enabled": True}},
         "telegram-adapter": {"autoscaling": {"enabled": True}},
-        "whatsapp-adapter": {"allowRelink": True, "autoscaling": {"enabled": True}, "storage": {"className": "fast"}},
+        "whatsapp-adapter": {"autoscaling": {"enabled": True}, "storage": {"className": "fast"}},
     },
     "service": {"annotations": {"example.com/of": "service"}},
     "ingress": {"enabled": True, "className": "nginx", "host": "mim.example.com", "tlsSecret": "mim-tls"},
@@ -500,7 +500,7 @@ def refusals() -> Iterator[tuple[Document, str]]:
     needs = "name a Secret with PostgreSQL's address in secrets.database.name"
     for name in ("message-store", "webhooks"):
         yield service(name, replicas=2), f"services.{name} may have 2 pods, but SQLite is for one: {needs}"
-    yield service("whatsapp-adapter", replicas=3), "services.whatsapp-adapter may have 3 pods: a login stays in its pod"
+    yield service("whatsapp-adapter", allowRelink=True), "Additional property allowRelink is not allowed"
     yield (
         service("telegram-adapter", autoscaling={"enabled": True}),
         "services.telegram-adapter.autoscaling needs keda.prometheus",

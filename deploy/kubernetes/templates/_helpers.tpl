@@ -56,13 +56,6 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- fail (printf "services.%s may have %d pods, but SQLite is for one: %s" $name $most $needs) -}}
 {{- end -}}
 {{- end -}}
-{{- $whatsapp := index $values.services "whatsapp-adapter" -}}
-{{- $most := include "mim.most" $whatsapp | int -}}
-{{- if and (gt $most 1) (not $whatsapp.allowRelink) -}}
-{{- $why := "a login stays in its pod, so a restart of one sends its accounts to others, each for a new QR code" -}}
-{{- $accept := "accept that with services.whatsapp-adapter.allowRelink" -}}
-{{- fail (printf "services.whatsapp-adapter may have %d pods: %s; %s" $most $why $accept) -}}
-{{- end -}}
 {{- range $name := list "telegram-adapter" "whatsapp-adapter" "webhooks" -}}
 {{- if and (index $values.services $name).autoscaling.enabled (not $values.keda.prometheus) -}}
 {{- fail (printf "services.%s.autoscaling needs keda.prometheus, where KEDA asks for metrics" $name) -}}

@@ -36,7 +36,7 @@ from mim.contracts.stored import MessageRow
 from mim.contracts.values import Account, IncomingMedia, IncomingMessage, Restriction
 from mim.runtime.fetch import Fetched
 
-MOST_LOGIN_BYTES = 600_000
+MOST_LOGIN_BYTES = 740_000
 """How long a login may be that is kept: sealed, it has to fit into one message of the bus (1 MB)."""
 
 

@@ -76,7 +76,7 @@ STREAMS: tuple[api.StreamConfig, ...] = (
     _bucket(subjects.WORKERS_BUCKET, max_age=60.0, duplicate_window=60.0, max_bytes=16 * MB, **ASYNC),
     _bucket(subjects.ORDERS_BUCKET),
     _bucket(subjects.PORTS_BUCKET),
-    _bucket(subjects.SECRETS_BUCKET),
+    _bucket(subjects.SECRETS_BUCKET, max_bytes=1024 * MB),  # with logins of up to 1 MB
     _bucket(subjects.TOKENS_BUCKET, max_bytes=16 * MB),
     _bucket(subjects.IDEMPOTENCY_BUCKET, max_age=DAY_S),
     # As nats-py makes an object store (ADR-20), with a bound.
