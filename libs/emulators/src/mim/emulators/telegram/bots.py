@@ -14,6 +14,7 @@ WEBHOOK_ACTIVE = (
     "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 )
 MAX_POLL_S = 50  # LONG_POLL_MAX_TIMEOUT in Client.h
+NOTICE_TURNS = 4  # of the event loop, until a connection that the client has closed already is noticed
 CONFLICT_PAUSE_S = 3.0  # Client::fail_query_conflict answers at most one 409 in 3 s at once, others 3 s later
 
 _TEXTS = {
@@ -188,6 +189,8 @@ class Bot:
 
     async def _wait(self, timeout_s: float) -> None:
         loop = asyncio.get_running_loop()
+        for _ in range(NOTICE_TURNS if self.poll else 0):
+            await asyncio.sleep(0)
         self.max_pollers = max(self.max_pollers, 1 if self.poll is None else 2)
         self.end_poll(ApiError(409))
         mine: asyncio.Future[None] = loop.create_future()

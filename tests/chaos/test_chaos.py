@@ -1,0 +1,197 @@
+"""Everything may be killed, frozen or cut off at any moment, and what was promised holds nevertheless.
+
+./mim test tests/chaos                                          some faults
+MIM_CHAOS_FAULTS=1000 ./mim test tests/chaos                    the full size, about half an hour
+MIM_CHAOS_SEED=12345 ./mim test tests/chaos                     those of a violation again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import nats.js.errors
+import pytest
+from nats.aio.client import Client
+from tests.chaos import checker
+from tests.chaos.checker import Entry
+from tests.chaos.faults import Faults, draw
+from tests.chaos.load import PEOPLE, Account, Load, Written, chat_of
+from tests.e2e.conftest import StartSystem, System, descendants
+
+from mim.contracts import subjects
+from mim.contracts.messages import unwrap
+from mim.contracts.records import InstanceRecord
+
+FAULTS = int(os.environ.get("MIM_CHAOS_FAULTS", "12"))
+SEED = int(os.environ.get("MIM_CHAOS_SEED", "0")) or secrets.randbelow(10**6) + 1
+SETTLE_S = 120.0
+QUIET_S = 30.0
+BOTS, PHONES = 3, 2
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.timeout(300 + 6 * FAULTS)
+async def test_whatever_breaks_nothing_is_lost_doubled_or_left_over(own_system: StartSystem) -> None:
+    system = await own_system(ports=200)
+    accounts = [await _bot(system) for _ in range(BOTS)] + [await _phone(system, each) for each in range(PHONES)]
+    bus = await system.bus()
+    load = Load(system, bus, accounts, SEED)
+    story: list[str] = []
+    bots = [int(account.number) for account in accounts if account.provider == "telegram"]
+    faults = Faults(system, bots, story.append)
+    async with load.running() as written:
+        await faults.run(draw(SEED, FAULTS))
+    try:
+        entries = await _settled(bus, written, faults.whatsapp_killed)
+        wrong = await _violations(system, bus, accounts, written, entries)
+        wrong += checker.received(entries, written, faults.whatsapp_killed)
+        wrong += await _left_over(system, bus, accounts)
+    finally:
+        await bus.close()
+    told = "\n".join((f"MIM_CHAOS_SEED={SEED} MIM_CHAOS_FAULTS={FAULTS}", *story, "", *wrong))
+    assert not wrong, told
+    assert len(written.messages) > 3 * len(accounts)
+
+
+async def _bot(system: System) -> Account:
+    made = await system.ready_telegram()
+    instance_id = made["instance_id"]
+    number = (await system.get(instance_id))["account"].split("_")[1]
+    return Account(instance_id, "telegram", made["api_key"], made["port"], number)
+
+
+async def _phone(system: System, number: int) -> Account:
+    phone = f"1555300{number:04d}"
+    made = await system.ready_whatsapp(phone)
+    return Account(made["instance_id"], "whatsappweb", made["api_key"], made["port"], phone)
+
+
+async def _settled(bus: Client, written: Written, killed: list[float]) -> list[Entry]:
+    """The whole event stream, once every message has an outcome and everything that was said is heard, or at the latest
+    when nothing new comes any more: the checks will say what is missing."""
+    entries: list[Entry] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_S):
+            sub = await bus.subscribe(subjects.ALL_EVENTS)
+            while True:
+                entries += await _stream(bus, entries[-1].seq if entries else 0)
+                if not checker.outcomes(entries, written) and not checker.received(entries, written, killed):
+                    break
+                await sub.next_msg(timeout=QUIET_S)
+    return entries
+
+
+async def _stream(bus: Client, after: int) -> list[Entry]:
+    stream = bus.jetstream(timeout=5)
+    last = (await stream.stream_info(subjects.EVENTS)).state.last_seq
+    found = []
+    for seq in range(after + 1, last + 1):
+        raw = await stream.get_msg(subjects.EVENTS, seq, direct=True)
+        envelope = unwrap(raw.data or b"")
+        assert envelope is not None
+        found.append(Entry(seq, envelope))
+    return found
+
+
+async def _violations(
+    system: System, bus: Client, accounts: list[Account], written: Written, entries: list[Entry]
+) -> list[str]:
+    wrong = [
+        *checker.outcomes(entries, written),
+        *checker.delivered(entries, written, await _inboxes(system, accounts)),
+        *checker.ports(entries),
+        *checker.epochs(entries),
+        *checker.created(entries, written),
+    ]
+    polls = await system.control("telegram", "bots")
+    wrong += [f"{bot['username']} was polled twice at a time" for bot in polls["bots"] if bot["max_pollers"] > 1]
+    seen = await system.control("whatsapp", "events")
+    wrong += [f"connected twice: {event}" for event in seen["events"] if event["type"] == "replaced"]
+    shown = {}
+    for account in accounts:
+        await system.until(account.instance_id, "client_ready")
+        path = f"/api/v1/instances/{account.instance_id}/credentials"
+        shown[account.instance_id] = (await system.call("GET", path))[1].get("api_key")
+    wrong += checker.keys(accounts, shown)
+    return wrong + await _folded(bus)
+
+
+async def _inboxes(system: System, accounts: Iterable[Account]) -> dict[tuple[str, str], list[str]]:
+    found = {}
+    for account in accounts:
+        for person in range(PEOPLE):
+            chat = chat_of(account, person)
+            if account.provider == "telegram":
+                inbox = await system.control("telegram", "inbox", chat=int(chat))
+                texts = [message["text"] for message in inbox["messages"]]
+            else:
+                inbox = await system.control("whatsapp", "inbox", phone=chat)
+                texts = [message["text"] for message in inbox["messages"]]
+            found[account.instance_id, chat] = texts
+    return found
+
+
+async def _folded(bus: Client) -> list[str]:
+    """The stored records against the fold, once lifecycle has seen the last event."""
+    wrong = ["the read model never came up to the stream"]
+    async with asyncio.timeout(30):
+        while wrong:
+            entries = await _stream(bus, 0)
+            wrong = checker.folded(entries, await _records(bus))
+            if len(await _stream(bus, entries[-1].seq)) == 0 and wrong:
+                return wrong
+    return wrong
+
+
+async def _records(bus: Client) -> dict[str, InstanceRecord]:
+    bucket = await bus.jetstream(timeout=5).key_value(subjects.INSTANCES_BUCKET)
+    found = {}
+    for key in await bucket.keys():
+        if not key.startswith("_"):
+            entry = await bucket.get(key)
+            found[key] = InstanceRecord.model_validate_json(entry.value or b"")
+    return found
+
+
+async def _left_over(system: System, bus: Client, accounts: list[Account]) -> list[str]:
+    """When all instances are deleted nothing of them is there any more."""
+    _, listed = await system.call("GET", "/api/v1/instances?limit=1000")
+    for item in listed["instances"]:
+        await system.call("DELETE", f"/api/v1/instances/{item['id']}")
+    stream = bus.jetstream(timeout=5)
+    adapter = system.processes()["mim whatsapp-ad"]
+    left: list[str] = []
+    try:
+        async with asyncio.timeout(60):
+            while left := await _traces(system, bus, adapter):  # noqa: ASYNC110 - /proc and the bus tell who asks
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        return left
+    assert (await stream.stream_info(subjects.OUTBOX)).state.messages == 0
+    return []
+
+
+async def _traces(system: System, bus: Client, adapter: int) -> list[str]:
+    stream = bus.jetstream(timeout=5)
+    left = [f"a process {pid} of a session" for pid in descendants(adapter)]
+    folders = [path for path in (system.folder / "sessions").glob("*/*") if path.is_dir()]
+    left += [f"the folder {path.relative_to(system.folder)}" for path in folders]
+    for name in (subjects.INSTANCES_BUCKET, subjects.ORDERS_BUCKET, subjects.PORTS_BUCKET, subjects.SECRETS_BUCKET):
+        bucket = await stream.key_value(name)
+        try:
+            left += [f"the key {key} of {name}" for key in await bucket.keys() if not key.startswith("_")]
+        except nats.js.errors.NoKeysError:
+            continue
+    left += [f"the consumer {each.name} of the outbox" for each in await stream.consumers_info(subjects.OUTBOX)]
+    return left + [f"a listener on port {port}" for port in system.instance_ports if _listens(port)]
+
+
+def _listens(port: int) -> bool:
+    wanted = f":{port:04X}"
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(line.split()[1].endswith(wanted) and line.split()[3] == "0A" for line in lines)
