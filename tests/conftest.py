@@ -28,13 +28,14 @@ import pytest
 from aiohttp import web
 
 from mim.runtime import bus as buses
-from mim.runtime import service, streams
+from mim.runtime import cancellation, service, streams
 from mim.runtime.bus import Bus
 from mim.runtime.settings import Settings
 
 # On a busy machine a test may take any time; what is too slow shows in benchmarks.
 hypothesis.settings.register_profile("mim", deadline=None)
 hypothesis.settings.load_profile("mim")
+cancellation.mend()  # as every service does
 
 ConnectBus = Callable[..., Awaitable[Bus]]
 

@@ -14,7 +14,7 @@ import shutil
 import signal
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -68,6 +68,9 @@ class Recorder:
         self.log = structlog.wrap_logger(None, processors=[self._keep], wrapper_class=structlog.BoundLogger)
         self.proofs = 0
         self.reports: list[str] = []
+        self.bus_is_there = asyncio.Event()
+        self.bus_is_there.set()
+        self.outliving: list[asyncio.Task[None]] = []
         self._reported: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
 
     def _keep(self, _: object, level: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -96,7 +99,11 @@ class Recorder:
         self._report("reconnecting", (code, message))
 
     async def received(self, message: IncomingMessage) -> None:
+        await self.bus_is_there.wait()
         self._report("received", message)
+
+    def outlive(self, work: Coroutine[Any, Any, None]) -> None:
+        self.outliving.append(asyncio.create_task(work))
 
     async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
         self._report(kind.name, fields | {"at": at})
@@ -523,6 +530,22 @@ async def test_a_dropped_connection_comes_back_with_what_was_missed(whatsapp: Wh
         await recorder.next("client_ready")
         assert (await recorder.message()).body == "while away"
         await session.send(text(BOB, "back again"))
+
+
+async def test_what_came_in_while_the_bus_was_away_is_stored_though_the_session_ends(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, run):
+        await link(whatsapp, recorder)
+        recorder.bus_is_there.clear()
+        for number in range(5):
+            await whatsapp.messages.incoming(phone(whatsapp, BOB), phone(whatsapp, ALICE), {"text": f"n{number}"})
+        await until(lambda: sum(event["type"] == "receipt" for event in whatsapp.messages.events) >= 5)
+        run.cancel()
+        await asyncio.wait({run})
+        recorder.bus_is_there.set()
+        assert [(await recorder.message()).body for _ in range(5)] == [f"n{number}" for number in range(5)]
+        await asyncio.gather(*recorder.outliving)
 
 
 async def test_messages_that_come_twice_or_in_another_order_are_read_once_each(

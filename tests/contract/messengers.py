@@ -14,7 +14,7 @@ import io
 import itertools
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -84,6 +84,7 @@ class Recorder:
         data_dir.mkdir(mode=0o700)
         self.log = structlog.wrap_logger(None, processors=[self._drop], wrapper_class=structlog.BoundLogger)
         self.kept: dict[tuple[str, str], MessageRow] = {}
+        self.outliving: list[asyncio.Task[None]] = []
         self._reported: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     def _drop(self, *_: object) -> Mapping[str, Any]:
@@ -140,6 +141,9 @@ class Recorder:
 
     async def received(self, message: IncomingMessage) -> None:
         self._reported.put_nowait(("received", message))
+
+    def outlive(self, work: Coroutine[Any, Any, None]) -> None:
+        self.outliving.append(asyncio.create_task(work))
 
     async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:
         # As the worker does: what does not fit the event's model must not come from an adapter.

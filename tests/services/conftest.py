@@ -28,11 +28,9 @@ async def background() -> AsyncIterator[Background]:
         return tasks[-1]
 
     yield start
-    # Once is not enough: `asyncio.wait_for` of Python 3.11, as nats-py uses it, sometimes swallows a cancellation.
-    while left := [task for task in tasks if not task.done()]:
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left, timeout=0.5)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Story(Generic[Item]):

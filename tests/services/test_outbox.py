@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tests.services.conftest import Background, Story
+from tests.services.conftest import Background, Eventually, Story
 
 from mim.contracts import subjects
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Provider
-from mim.runtime.outbox import Outbox
+from mim.runtime.history import count
+from mim.runtime.outbox import Outbox, Tell
 
 if TYPE_CHECKING:
     from mim.runtime.bus import Bus
@@ -43,9 +45,13 @@ async def test_a_consumer_is_made_for_the_first_message_and_put_down_after_idle_
 ) -> None:
     done: Story[str] = Story()
 
-    async def deliver(given: SendMessage, doubt: bool) -> None:
+    async def deliver(given: SendMessage, doubt: bool) -> Tell:
         assert not doubt
-        done.add(given.id)
+
+        async def tell() -> None:
+            done.add(given.id)
+
+        return tell
 
     outbox = Outbox(bus, "telegram", "mim.deliver.test.boot", idle_s=0.2)
     await outbox.listen()
@@ -65,9 +71,13 @@ async def test_a_consumer_is_made_for_the_first_message_and_put_down_after_idle_
 async def test_what_waited_before_the_session_is_delivered_when_it_opens(bus: Bus) -> None:
     done: Story[str] = Story()
 
-    async def deliver(given: SendMessage, doubt: bool) -> None:
+    async def deliver(given: SendMessage, doubt: bool) -> Tell:
         assert not doubt
-        done.add(given.id)
+
+        async def tell() -> None:
+            done.add(given.id)
+
+        return tell
 
     for number in range(3):
         await publish(bus, number)
@@ -77,3 +87,41 @@ async def test_what_waited_before_the_session_is_delivered_when_it_opens(bus: Bu
     await done.until(lambda items: items == ["m0", "m1", "m2"])
     await outbox.close(ID)
     assert await consumers(bus) == []
+
+
+async def test_what_was_tried_is_told_after_the_session_and_never_tried_again(bus: Bus, eventually: Eventually) -> None:
+    tried: list[str] = []
+    may_tell, told = asyncio.Event(), asyncio.Event()
+
+    async def deliver(given: SendMessage, doubt: bool) -> Tell:
+        tried.append(given.id)
+
+        async def tell() -> None:
+            await may_tell.wait()
+            told.set()
+
+        return tell
+
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, deliver)
+    await publish(bus, 0)
+    await eventually(lambda: _is(bool(tried)))
+    await outbox.close(ID)
+    assert await consumers(bus) == [f"out-{ID}"]  # the evidence for whoever is next
+    await outbox.open(ID, deliver)
+    await publish(bus, 1)
+    may_tell.set()
+    await told.wait()
+    await eventually(lambda: _is(tried[1:] == ["m1"]))
+
+    async def is_empty() -> bool:
+        return await count(bus, subjects.OUTBOX, subjects.message_command("telegram", ID)) == 0
+
+    await eventually(is_empty)
+    assert tried == ["m0", "m1"]
+
+
+async def _is(true: bool) -> bool:
+    await asyncio.sleep(0.01)
+    return true

@@ -313,7 +313,6 @@ async def connect(
 ) -> AsyncIterator[Bus]:
     """Connect, waiting as long as the server takes to appear, and close cleanly at the end."""
     bus: Bus
-    leaving = False
 
     # nats-py wants coroutine functions, and wants them before there is a bus.
     async def disconnected() -> None:
@@ -326,10 +325,6 @@ async def connect(
         bus.closed.set()
 
     async def failed(error: Exception) -> None:
-        if leaving:
-            # The task that reconnects has lost its cancellation, as `asyncio.wait_for` of Python 3.11 sometimes does,
-            # and would go on for ever.
-            raise asyncio.CancelledError
         await bus.complain(error)
 
     broker = NatsBroker(
@@ -356,6 +351,5 @@ async def connect(
     try:
         yield bus
     finally:
-        leaving = True
         with suppress(Exception):
             await asyncio.wait_for(broker.stop(), 5.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -22,6 +23,7 @@ from mim.contracts.values import Reason
 from mim.runtime import metrics
 from mim.runtime.bus import Bus
 from mim.runtime.media import MessageFiles
+from mim.runtime.outbox import Tell
 from mim.runtime.recent import Recent
 from mim.runtime.sending import Sender
 from mim.runtime.session import SentMessage, Session
@@ -53,20 +55,20 @@ class Delivery:
         self._sender = sender
         self._link = link
 
-    async def deliver(self, message: SendMessage, doubt: bool) -> None:
-        """Send a message and tell the outcome; `doubt` says that an earlier attempt may have gone through."""
+    async def deliver(self, message: SendMessage, doubt: bool) -> Tell:
+        """Send a message; returns what tells the outcome. `doubt`: an earlier attempt may have gone through."""
         try:
             if doubt:
                 text = "a crash left it open whether this message was sent; it was not sent again"
                 raise Refused(ErrorCode.UNCERTAIN, text)
             check_supported(message.provider, self._link.order.login, message)
-            sent = await self._send(message)
+            outcome: MessageSent | MessageFailed = self._sent(message, await self._send(message))
         except MimError as error:
-            await self._failed(message, error.code, error.message)
-        else:
-            await self._sent(message, sent)
-        finally:
+            outcome = self._failed(message, error.code, error.message)
+        except asyncio.CancelledError:
             self._link.recent.told()
+            raise
+        return partial(self._tell, message, outcome)
 
     async def _send(self, message: SendMessage) -> SentMessage:
         """Wait until the session is ready, and try until it takes the message. Raises: MimError."""
@@ -94,9 +96,10 @@ class Delivery:
                 told = await self._waits(message, told, error.code, error.message, error.retry_after_s)
                 await asyncio.sleep(wait_s)
 
-    async def refuse(self, message: SendMessage, _doubt: bool) -> None:
+    async def refuse(self, message: SendMessage, _doubt: bool) -> Tell:
         """Fail a message of an instance that will never send again."""
-        await self._failed(message, ErrorCode.NOT_FOUND, "the instance was deleted before the message was sent")
+        text = "the instance was deleted before the message was sent"
+        return partial(self._tell, message, self._failed(message, ErrorCode.NOT_FOUND, text))
 
     def _standing(self) -> str:
         return f"the instance is {self._link.status} ({self._link.reason.message})"
@@ -154,39 +157,38 @@ class Delivery:
             text = "the messenger did not confirm this message; it was not sent again"
             raise Refused(ErrorCode.UNCERTAIN, text) from error
 
-    async def _sent(self, message: SendMessage, sent: SentMessage) -> None:
-        await self._tell(
-            MessageSent(
-                instance_id=message.instance_id,
-                provider=message.provider,
-                epoch=self._link.order.epoch,
-                id=message.id,
-                to=message.to,
-                messenger_id=sent.messenger_id,
-                chat_id=sent.chat_id,
-                type=message.kind,
-                body=message.summary if sent.body is None else sent.body,
-                target=message.target.id if message.target else None,
-                reply_to=message.reply_to.id if message.reply_to else None,
-                media=self._link.files.sealed(sent.media) if sent.media else None,
-            )
-        )
-        if message.kind.is_message:
-            self._link.recent.sent(sent.messenger_id, message.id)
-
-    async def _failed(self, message: SendMessage, code: str, text: str) -> None:
-        await self._tell(
-            MessageFailed(
-                instance_id=message.instance_id,
-                provider=message.provider,
-                epoch=self._link.order.epoch,
-                id=message.id,
-                to=message.to,
-                code=code,
-                message=text,
-            )
+    def _sent(self, message: SendMessage, sent: SentMessage) -> MessageSent:
+        return MessageSent(
+            instance_id=message.instance_id,
+            provider=message.provider,
+            epoch=self._link.order.epoch,
+            id=message.id,
+            to=message.to,
+            messenger_id=sent.messenger_id,
+            chat_id=sent.chat_id,
+            type=message.kind,
+            body=message.summary if sent.body is None else sent.body,
+            target=message.target.id if message.target else None,
+            reply_to=message.reply_to.id if message.reply_to else None,
+            media=self._link.files.sealed(sent.media) if sent.media else None,
         )
 
-    async def _tell(self, event: MessageSent | MessageFailed) -> None:
-        await self._bus.emit_surely(event, id=f"{event.instance_id}/{event.id}/{event.name}")
-        self._sender.resolve(event)
+    def _failed(self, message: SendMessage, code: str, text: str) -> MessageFailed:
+        return MessageFailed(
+            instance_id=message.instance_id,
+            provider=message.provider,
+            epoch=self._link.order.epoch,
+            id=message.id,
+            to=message.to,
+            code=code,
+            message=text,
+        )
+
+    async def _tell(self, message: SendMessage, outcome: MessageSent | MessageFailed) -> None:
+        try:
+            await self._bus.emit_surely(outcome, id=f"{outcome.instance_id}/{outcome.id}/{outcome.name}")
+        finally:
+            self._link.recent.told()
+        if isinstance(outcome, MessageSent) and message.kind.is_message:
+            self._link.recent.sent(outcome.messenger_id, message.id)
+        self._sender.resolve(outcome)

@@ -8,6 +8,8 @@ The consumer is also the evidence of a crash: a session that ends in order delet
 fresh delivery counts; after a crash it is still there, and a message that it delivers again was perhaps sent already.
 Then the last `sent` event of the instance tells, and where that leaves doubt the message fails as UNCERTAIN instead of
 being sent twice.
+
+What became of a message that was tried is told whatever happens to its session: until it is, the consumer stays.
 """
 
 from __future__ import annotations
@@ -36,12 +38,15 @@ log = structlog.get_logger()
 IDLE_S = 300.0
 EMPTY_S = 0.05
 KEEP_ALIVE_S = 3.0  # the consumer's ack_wait is 10 s
-Deliver = Callable[[SendMessage, bool], Awaitable[None]]
+TOLD_S = 2.0
+Tell = Callable[[], Awaitable[None]]
+Deliver = Callable[[SendMessage, bool], Awaitable[Tell]]
 
 
 class Outbox:
     """One for each worker. `open(id, deliver)` starts the flow of an instance's messages to `deliver(message, doubt)`;
-    when that returns, the message is done. `doubt` says that an earlier attempt may have gone through."""
+    what that returns is called, and repeated by itself until it has told what became of the message. `doubt` says that
+    an earlier attempt may have gone through."""
 
     def __init__(self, bus: Bus, provider: str, inbox: str, idle_s: float = IDLE_S) -> None:
         self._bus = bus
@@ -53,6 +58,7 @@ class Outbox:
         self._making: set[asyncio.Task[None]] = set()
         self._doubtful: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._telling: dict[str, asyncio.Task[None]] = {}
 
     async def listen(self) -> None:
         """Subscribe the inbox, and hear of messages for which there is no consumer yet."""
@@ -67,7 +73,10 @@ class Outbox:
 
     async def close(self, instance_id: str) -> None:
         """Stop the flow in order: the message in flight is cancelled (its deliverer knows what that means), the rest
-        waits for the next session."""
+        waits for the next session.
+
+        While the bus does not take what became of it, the consumer stays as the evidence that it was tried.
+        """
         if self._deliver.pop(instance_id, None) is None:
             return
         task = self._running.pop(instance_id, None)
@@ -75,7 +84,11 @@ class Outbox:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        if self._consumers.pop(instance_id, None) is not None:
+        is_made = self._consumers.pop(instance_id, None) is not None
+        telling = self._telling.get(instance_id)
+        if telling is not None and not (await asyncio.wait({telling}, timeout=TOLD_S))[0]:
+            return
+        if is_made:
             with suppress(nats.errors.Error, APIError, TimeoutError, OSError):
                 await self._delete(instance_id)
 
@@ -152,7 +165,7 @@ class Outbox:
     async def _arrive(self, msg: Msg) -> None:
         instance_id = subjects.last_token(msg.subject)
         deliver = self._deliver.get(instance_id)
-        if deliver is None or instance_id in self._running:
+        if deliver is None or instance_id in self._running or instance_id in self._telling:
             return  # not acknowledged: it comes again
         self._consumers[instance_id] = asyncio.get_running_loop().time()
         task = asyncio.create_task(self._handle(instance_id, msg, deliver))
@@ -171,6 +184,7 @@ class Outbox:
 
     async def _handle_one(self, instance_id: str, msg: Msg, deliver: Deliver) -> None:
         keeper = asyncio.create_task(_keep(msg))
+        tell: Tell | None = None
         try:
             message = await self._read(instance_id, msg)
             if message is None:
@@ -178,14 +192,27 @@ class Outbox:
             again = msg.metadata.num_delivered > 1 or instance_id in self._doubtful
             self._doubtful.discard(instance_id)
             if not (again and await self._was_sent(instance_id, message.id)):
-                await deliver(message, again)
+                tell = await deliver(message, again)
         except asyncio.CancelledError:
             with suppress(nats.errors.Error):
                 await msg.nak()
             raise
         finally:
             keeper.cancel()
-        self._running.pop(instance_id, None)  # the next one may arrive before this task is reaped
+        task = self._telling[instance_id] = asyncio.create_task(self._finish(instance_id, msg, tell))
+        await asyncio.shield(task)
+
+    async def _finish(self, instance_id: str, msg: Msg, tell: Tell | None) -> None:
+        """Tell what became of a message that was tried, and be done with it, however long the bus is away."""
+        keeper = asyncio.create_task(_keep(msg))
+        try:
+            if tell is not None:
+                await tell()
+        finally:
+            keeper.cancel()
+            # The next one may arrive before these tasks are reaped.
+            self._running.pop(instance_id, None)
+            del self._telling[instance_id]
         await self._bus.surely(lambda: self._ack(msg))
 
     async def _read(self, instance_id: str, msg: Msg) -> SendMessage | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
@@ -108,6 +108,7 @@ class Runner:
         self._delivery = Delivery(bus, sender, self)
         self._kept: KeptLogin | None = None
         self._task: asyncio.Task[None] | None = None
+        self._outliving: set[asyncio.Task[None]] = set()
         self._ran_epoch = 0
         self._was_fenced = False
         self.ready = asyncio.Event()
@@ -160,6 +161,14 @@ class Runner:
         done, _ = await asyncio.wait({task}, timeout=END_S)
         if not done:
             self._log.error("session_does_not_end", after_s=END_S)
+        if self._outliving and self._bus.connected:
+            await asyncio.wait(self._outliving, timeout=END_S)
+
+    def outlive(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done whether the session goes on or not, and before the next one begins."""
+        task = asyncio.create_task(work)
+        self._outliving.add(task)
+        task.add_done_callback(self._outliving.discard)
 
     async def fence(self) -> None:
         """This worker may have been given up: close the session so that no account is connected twice."""
@@ -225,6 +234,8 @@ class Runner:
                 return
 
     async def _run_once(self, order: SessionOrder) -> None:
+        if self._outliving:
+            await asyncio.wait(self._outliving)
         kept = self._kept = KeptLogin(self._bus, self._secrets, order)
         try:
             opened = await self._opened(order, kept)

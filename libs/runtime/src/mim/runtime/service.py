@@ -35,14 +35,14 @@ from mim.contracts.permissions import Client
 from mim.contracts.records import DeadLetter
 from mim.contracts.reports import Figure, ServiceReport
 from mim.runtime import bus as buses
-from mim.runtime import logs, metrics, metrics_port, streams, tracing
+from mim.runtime import cancellation, logs, metrics, metrics_port, streams, tracing
 from mim.runtime.bus import Bus
 from mim.runtime.settings import Settings
 
 log = structlog.get_logger()
 MAX_DELIVERIES = 20
 RETRY_S = 1.0
-CANCELS = 3
+END_S = 3.0
 PROVISIONED_S = 0.05
 START_S = 2.0  # a start under way is finished before the service ends, if it can be
 GC_THRESHOLD = 20_000  # new containers between collections; a request makes a few hundred
@@ -61,6 +61,7 @@ def run(name: str, build: Build, settings: Settings) -> int:
     1 means that the bus connection is closed for good: the supervisor starts the service anew.
     """
     logs.configure(settings, name)
+    cancellation.mend()
     metrics_port.check(name, settings)
     return uvloop.run(_serve(name, build, settings))
 
@@ -278,13 +279,10 @@ class Tasks:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # More than once: `asyncio.wait_for` of Python 3.11 can swallow a cancellation that meets its result.
-        for _attempt in range(CANCELS):
-            for task in self._tasks:
-                task.cancel()
-            if not self._tasks or not (await asyncio.wait(self._tasks, timeout=1.0))[1]:
-                return
-        log.error("tasks_do_not_end", tasks=[task.get_name() for task in self._tasks])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks and (left := (await asyncio.wait(self._tasks, timeout=END_S))[1]):
+            log.error("tasks_do_not_end", tasks=[task.get_name() for task in left])
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run `work` in the background."""

@@ -18,7 +18,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,6 +105,11 @@ class SessionContext(Protocol):
 
     async def received(self, message: IncomingMessage) -> None:
         """A message came in. Returns when it is stored; only then tell the messenger that it was taken."""
+        ...
+
+    def outlive(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done whether this session goes on or not, before the next one begins: what the messenger has
+        been told that it was taken, and will not repeat, is stored so."""
         ...
 
     async def happened(self, kind: type[Receipt | Change | GroupChanged], *, at: datetime, **fields: Any) -> None:

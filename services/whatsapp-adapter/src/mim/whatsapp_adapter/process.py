@@ -83,7 +83,9 @@ class ChildProcess:
         answer = self._asked[identity] = asyncio.get_running_loop().create_future()
         try:
             await self.tell(command, id=identity, **fields)
-            return await asyncio.wait_for(answer, within_s)
+            async with asyncio.timeout(within_s):
+                event: Fields = await answer
+                return event
         finally:
             self._asked.pop(identity, None)
 
@@ -95,12 +97,21 @@ class ChildProcess:
             raise ChildEndedError(self._epitaph())
         return event
 
+    def left(self) -> list[Fields]:
+        """The events that nobody has taken."""
+        found = []
+        while not self._events.empty():
+            if (event := self._events.get_nowait()) is not None:
+                found.append(event)
+        return found
+
     async def stop(self) -> None:
         """End the process: by closing its stdin, then by SIGTERM, then by SIGKILL, within 3 s."""
         self._stdin.close()
         for within_s, harder in ((_ASK_S, self._process.terminate), (_TERMINATE_S, self._process.kill)):
             try:
-                await asyncio.wait_for(self._process.wait(), within_s)
+                async with asyncio.timeout(within_s):
+                    await self._process.wait()
                 break
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):

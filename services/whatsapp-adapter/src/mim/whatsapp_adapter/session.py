@@ -79,6 +79,7 @@ class WhatsAppSession(GroupMethods, SendMethods):
         self._leaving = False
         self._login = LoginFile(context)
         self._login_gone = False
+        self._unfinished: Fields | None = None
         self._uploads = 0
         self._qr_since: datetime | None = None
         self._qr_shown_at: datetime | None = None
@@ -123,6 +124,7 @@ class WhatsAppSession(GroupMethods, SendMethods):
                 task.cancel()
             await child.stop()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._context.outlive(self._store(child))
             if self._login_gone:
                 login.forget()
             elif self._authenticated:
@@ -210,7 +212,19 @@ class WhatsAppSession(GroupMethods, SendMethods):
                 raise end
             handler = self._handlers.get(event["event"])
             if handler is not None:
+                self._unfinished = event
                 await handler(event)
+                self._unfinished = None
+
+    async def _store(self, child: ChildProcess) -> None:
+        """Store what came in and was not stored when the session ended: the library has told WhatsApp that it was
+        taken, so it would not come again. What was stored already is passed over."""
+        left = [self._unfinished] if self._unfinished else []
+        for event in (*left, *child.left()):
+            if event["event"] == "incoming":
+                await self._on_incoming(event)
+            elif event["event"] == "happened":
+                await self._on_happened(event)
 
     async def _prove(self, child: ChildProcess) -> None:
         """While connected, make a real round trip now and then: an open socket alone proves nothing."""
