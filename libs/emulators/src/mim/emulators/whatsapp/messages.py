@@ -68,6 +68,8 @@ class Messages:
         """A device tells that it got or read a message, or (`retry`) that it could not decrypt it."""
         identity, kind = node.text("id"), node.text("type") or "delivered"
         self.note("receipt", connection, message_id=identity, kind=kind)
+        if connection.device is not None:
+            connection.device.sent.pop(identity, None)
         author = node.attributes.get("participant")
         sender = self._phones.find(author if isinstance(author, Jid) else node.jid("to"))
         head: Attributes = {"class": "receipt", "id": identity, "from": node.jid("to"), "type": node.text("type")}

@@ -55,7 +55,24 @@ class Device:
     signed: SignedKey | None = None
     once: dict[int, bytes] = field(default_factory=dict)
     waiting: list[Node] = field(default_factory=list)
+    sent: dict[str, Node] = field(default_factory=dict)
+    """By their ids the messages that it was sent and has not confirmed: it gets them again when it comes back."""
     connection: Connection | None = None
+    is_active: bool = False
+    """Whether it has got what waited for it: until then what comes waits behind that."""
+
+    async def hand(self, node: Node) -> None:
+        """Send a stanza over the connection that there is."""
+        if node.tag == "message":
+            self.sent[node.text("id")] = node
+        if self.connection is not None:
+            await self.connection.send(node)
+
+    def leave(self) -> None:
+        """Its connection is gone."""
+        self.connection, self.is_active = None, False
+        self.waiting = [*self.sent.values(), *self.waiting]
+        self.sent = {}
 
 
 @dataclass
@@ -152,12 +169,12 @@ class Phones:
 
     async def deliver(self, phone: Phone, device: Device, node: Node) -> bool:
         """Send a stanza to a linked device, or keep it until that connects. Returns whether it was sent."""
-        if device.connection is None:
+        if not device.is_active:
             device.waiting.append(node)
             self.changed(phone)
             return False
         for each in self._disturbed(phone, device, node):
-            await device.connection.send(each)
+            await device.hand(each)
         return True
 
     def _disturbed(self, phone: Phone, device: Device, node: Node) -> list[Node]:

@@ -112,11 +112,14 @@ class Queries:
     async def _deliver_waiting(self, connection: Connection, query: Node) -> None:
         await connection.reply(query)
         device = _device(connection)
-        waiting, device.waiting = device.waiting, []
-        for node in waiting:
-            await connection.send(Node(node.tag, {**node.attributes, "offline": "0"}, node.content))
+        count = 0
+        while device.waiting and device.connection is connection:
+            node = device.waiting.pop(0)
+            await device.hand(Node(node.tag, {**node.attributes, "offline": "0"}, node.content))
+            count += 1
+        device.is_active = device.connection is connection
         self._changed(connection)
-        await connection.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(len(waiting))})]))
+        await connection.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(count)})]))
 
     async def _unlink(self, connection: Connection, query: Node) -> None:
         await connection.reply(query)

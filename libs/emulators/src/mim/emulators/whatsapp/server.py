@@ -130,7 +130,8 @@ class WhatsAppEmulator:
         if device.connection is None:
             raise LookupError(f"device {number} of {phone.number} is not connected")
         # From here on its messages wait for it, as they would until the server notices.
-        connection, device.connection = device.connection, None
+        connection = device.connection
+        device.leave()
         connection.abort()
 
     async def _serve(self, application: web.Application, port: int, tls: ssl.SSLContext | None = None) -> int:
@@ -170,7 +171,7 @@ class WhatsAppEmulator:
         self.pairing.forget(connection)
         self.messages.note("disconnected", connection)
         if connection.device is not None and connection.device.connection is connection:
-            connection.device.connection = None
+            connection.device.leave()
 
     async def _converse(self, connection: Connection) -> None:
         payload = await connection.handshake(self._authority)
@@ -193,6 +194,7 @@ class WhatsAppEmulator:
             self.messages.note("replaced", older)
             await older.send(Node("stream:error", {}, [Node("conflict", {"type": "replaced"})]))
             older.expect_close()
+            device.leave()
         device.connection = connection
         self.messages.note("connected", connection)
         hidden = Jid(phone.lid.user, "lid", device_number)
@@ -206,6 +208,8 @@ class WhatsAppEmulator:
                     await self._queries.answer(connection, node)
                 case "message":
                     connection.start(self.messages.outgoing(connection, node))
+                case "ack" if node.text("class") == "message" and connection.device is not None:
+                    connection.device.sent.pop(node.text("id"), None)
                 case "receipt":
                     await self.messages.receipt(connection, node)
                 case "chatstate":

@@ -124,7 +124,7 @@ def _dump_device(device: Device) -> Json:
         "registration": device.registration,
         "signed": device.signed,
         "once": list(device.once.items()),
-        "waiting": [encode(node) for node in device.waiting],
+        "waiting": [encode(node) for node in (*device.sent.values(), *device.waiting)],
     }
 
 
