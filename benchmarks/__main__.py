@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 import traceback
@@ -41,6 +42,9 @@ AT_MOST_S = 600.0
 
 
 async def _run(name: str, measure: Measure, smoke: bool) -> bool:
+    running = asyncio.current_task()
+    assert running is not None  # for the type checker
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)  # processes and folders go with it
     try:
         async with asyncio.timeout(LONG.get(name, AT_MOST_S)):
             async for row in measure(smoke):

@@ -20,7 +20,7 @@ from nats.aio.client import Client
 from benchmarks.processes import end, python
 from benchmarks.report import BrokenError
 from benchmarks.system import free_port
-from mim.cli.processes import NatsServer, Store
+from mim.cli.processes import NatsServer, Store, _die_with_parent
 from mim.runtime.settings import Settings
 
 CORE = ("lifecycle", "allocator", "gateway", "message-store", "webhooks")
@@ -52,7 +52,12 @@ class Parts:
         path = self.folder / f"{self._starts}-{service}.log"
         began = time.perf_counter()
         with path.open("wb") as lines:
-            process = await python("-m", "mim.cli", "run", service, stderr=lines, env=self.env(service, more))
+            process = await python(
+                *("-m", "mim.cli", "run", service),
+                stderr=lines,
+                env=self.env(service, more),
+                preexec_fn=_die_with_parent,
+            )
         self._running[name or service] = process
         with path.open("rb") as said:
             text = b""

@@ -20,6 +20,7 @@ from mim.contracts.errors import ErrorCode, MimError
 from mim.contracts.fields import UUID_PATTERN
 from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Provider, Status
+from mim.contracts.values import Account
 from mim.runtime.bus import Bus
 from mim.runtime.lean import lean
 
@@ -175,23 +176,31 @@ class ReadModel:
     def _place(self, instance_id: str, record: InstanceRecord | None) -> None:
         """A record takes its place among those that are listed; one that changes keeps it."""
         self._json.pop(instance_id, None)
-        self._texts.pop(instance_id, None)
+        before = self._alive.get(instance_id)
+        if before is None or record is None or _searched(before) != _searched(record):
+            self._texts.pop(instance_id, None)
         if record is not None and record.status is not Status.DELETED:
-            if instance_id not in self._alive:
+            if before is None:
                 self._is_sorted = self._is_sorted and (self._last is None or _age(record) > self._last)
                 self._last = max(_age(record), self._last or _age(record))
                 self._of_user[record.user_id].add(instance_id)
             self._alive[instance_id] = record
             self._marks[instance_id] = _MARKS[record.provider, record.status]
-        elif (gone := self._alive.pop(instance_id, None)) is not None:
-            del self._marks[instance_id]
-            self._of_user[gone.user_id].discard(instance_id)
-            if not self._of_user[gone.user_id]:
-                del self._of_user[gone.user_id]
+        elif before is not None:
+            del self._alive[instance_id], self._marks[instance_id]
+            self._texts.pop(instance_id, None)
+            self._of_user[before.user_id].discard(instance_id)
+            if not self._of_user[before.user_id]:
+                del self._of_user[before.user_id]
 
 
 def _age(record: InstanceRecord) -> tuple[datetime, str]:
     return record.created_at, record.id
+
+
+def _searched(record: InstanceRecord) -> tuple[str | None, int | None, Account | None]:
+    """What of the text of a record may change."""
+    return record.display_name, record.ports.api, record.account
 
 
 def _text_of(record: InstanceRecord) -> str:

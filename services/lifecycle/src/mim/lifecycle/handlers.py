@@ -237,7 +237,8 @@ class Lifecycle:
                     record = self._model.get(instance_id)
                     if record is not None and record.status is Status.DELETED:
                         self._purged.add(instance_id)
-                self.touch(instance_id)
+                if self._knows_orders.is_set():  # until then everything is about to be looked at
+                    self.touch(instance_id)
             if not batch:
                 self._knows_orders.set()
 
