@@ -44,8 +44,9 @@ Result = TypeVar("Result")
 
 PUBLISH_TIMEOUT_S = 2.0
 WRONG_LAST_SEQUENCE = 10071
-ACTIVITY_LIFE_S = 6 * 3600
-"""Reports of activity are folded within a second and are no history: they shall not push it out of the stream."""
+ACTIVITY_LIFE_S = 3600
+"""Reports of activity are folded within a second and are no history: they shall not push it out of the stream. Of
+100,000 instances there are 333 a second, 0.8 GB an hour."""
 STORAGE_ERRORS = frozenset({10023, 10047, 10077})  # insufficient resources, no storage, maximum bytes of the stream
 
 
