@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from benchmarks.system import free_port
 from mim.cli.processes import NatsServer, Store, _die_with_parent
 from mim.runtime.settings import Settings
 
-CORE = ("lifecycle", "allocator", "gateway", "message-store", "webhooks")
+CORE = ("lifecycle", "allocator", "gateway")
+MORE = ("message-store", "webhooks")
 READY = b"service_ready"
 READY_S = 300.0
 LOOK_S = 0.01
@@ -86,8 +87,8 @@ class Parts:
 
 
 @asynccontextmanager
-async def parts(sync_interval: str) -> AsyncIterator[Parts]:
-    """Run nats-server and the services without adapters until the end of the block."""
+async def parts(sync_interval: str, services: Iterable[str]) -> AsyncIterator[Parts]:
+    """Run nats-server and services until the end of the block."""
     with tempfile.TemporaryDirectory(prefix="mim-bench-") as name:
         folder = Path(name)
         settings = Settings(data_dir=folder / "data", sync_interval=sync_interval)
@@ -101,7 +102,7 @@ async def parts(sync_interval: str) -> AsyncIterator[Parts]:
             )
             running = Parts(folder, settings, server, client)
             try:
-                await asyncio.gather(*map(running.start, CORE))
+                await asyncio.gather(*map(running.start, services))
                 yield running
             finally:
                 await client.close()

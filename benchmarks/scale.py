@@ -18,7 +18,7 @@ from nats.js.api import StreamInfo
 from benchmarks.bus import LAZY
 from benchmarks.creator import AT_ONCE, PROVIDERS, Creator
 from benchmarks.lags import both, watching
-from benchmarks.parts import Parts, parts
+from benchmarks.parts import CORE, MORE, Parts, parts
 from benchmarks.processes import Helper, cpu_s, helper, pss
 from benchmarks.report import BrokenError, Row, kb, mib, ms, percentile
 from benchmarks.system import flush_s, free_port
@@ -219,7 +219,8 @@ async def measure(smoke: bool, most: int = SIZES[-1], sync: str = LAZY) -> Async
     steps = SMOKE_SIZES if smoke else (*(size for size in SIZES if size < most), most)
     sizes = Sizes(steps, 10, 0.5, 0.2) if smoke else Sizes(steps, 200, 30.0, 10.0)
     workers = max(1, steps[-1] // len(PROVIDERS) // CAPACITY)
-    async with parts(sync) as running, helper("benchmarks.load") as load:
+    services = CORE if smoke else CORE + MORE
+    async with parts(sync, services) as running, helper("benchmarks.load") as load:
         typical, longest = flush_s(running.folder)
         note = f"at most {ms(longest)}; nats-server flushes: {sync}"
         yield Row("scale: a flush of the disk", ms(typical), note=note)
