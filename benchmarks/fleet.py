@@ -91,6 +91,9 @@ class Fleet:
         name = NAMES[provider]
         settings = Settings()
         logs.configure(settings, name)
+        # A worker of its own would collect through its own few thousand sessions; here one collection would go through
+        # those of all workers, and last longer than a heartbeat may be late.
+        gc.disable()
         bus = await self._stack.enter_async_context(buses.connect(settings, name))
         while not await streams.provisioned(bus.js):  # noqa: ASYNC110 - lifecycle is about to make them
             await asyncio.sleep(0.05)
@@ -115,7 +118,6 @@ class Fleet:
 
     async def storm(self, rate: float, seconds: float) -> Json:
         """Open loop: events go out when they are due, however long the bus takes to acknowledge them."""
-        gc.collect()
         sessions = list(self.sessions)
         random.shuffle(sessions)
         turn, under_way, took = deque(sessions), set[asyncio.Task[None]](), list[float]()

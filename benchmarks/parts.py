@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -78,6 +79,15 @@ class Parts:
         for name in list(self._running):
             await self.stop(name)
 
+    def show_problems(self) -> None:
+        """Print the last warnings and errors of each service, and which have ended."""
+        for path in sorted(self.folder.glob("*.log")):
+            lines = [line for line in path.read_text(errors="replace").splitlines() if '"level": "info"' not in line]
+            print(f"{path.name}:", *lines[-8:], sep="\n    ", file=sys.stderr)
+        for name, process in self._running.items():
+            if process.returncode is not None:
+                print(f"{name} ended with {process.returncode}", file=sys.stderr)
+
     def pids(self) -> dict[str, int]:
         """The process ids by name, nats-server among them. Raises: BrokenError if one has ended."""
         ended = [name for name, process in self._running.items() if process.returncode is not None]
@@ -104,6 +114,9 @@ async def parts(sync_interval: str, services: Iterable[str]) -> AsyncIterator[Pa
             try:
                 await asyncio.gather(*map(running.start, services))
                 yield running
+            except BrokenError:
+                running.show_problems()
+                raise
             finally:
                 await client.close()
                 await running.stop_all()
