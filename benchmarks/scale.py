@@ -19,7 +19,7 @@ from benchmarks.bus import LAZY
 from benchmarks.creator import AT_ONCE, PROVIDERS, Creator
 from benchmarks.lags import both, watching
 from benchmarks.parts import CORE, MORE, Parts, parts
-from benchmarks.processes import Helper, cpu_s, helper, pss
+from benchmarks.processes import Helper, Json, cpu_s, helper, pss
 from benchmarks.report import BrokenError, Row, kb, mib, ms, percentile
 from benchmarks.system import flush_s, free_port
 from mim.contracts import subjects
@@ -29,6 +29,7 @@ SIZES = (1_000, 10_000, 100_000)
 SMOKE_SIZES = (100,)
 CAPACITY = 5_000
 RATE = 1_000.0
+READ_RATE = 10.0
 QUIET = {"MIM_LOG_LEVEL": "error"}
 """Of the workers, which share this terminal; their lines go to the bus all the same."""
 LISTS = {
@@ -47,6 +48,7 @@ class Sizes:
 
     instances: tuple[int, ...]
     reads: int
+    reads_meanwhile: int
     storm_s: float
     settle_s: float
 
@@ -128,21 +130,26 @@ class Scale:
 
     # ------------------------------------------------------------------------------------------- reading
 
-    async def _reads(self, size: int, when: str = "") -> AsyncIterator[Row]:
-        paths = {f"list, {name}": f"/api/v1/instances?limit=100{query}" for name, query in LISTS.items()}
-        paths["one instance"] = f"/api/v1/instances/{self._creator.ids[-1]}"
-        for what, path in paths.items():
-            took = await self._times(path)
-            yield self._row(size, f"{what}{when}", both(took), percentile(took, 0.5))
+    async def _reads(self, size: int) -> AsyncIterator[Row]:
+        for what, path in self._paths().items():
+            took = await self._times(path, {"connections": 1, "count": self._sizes.reads})
+            yield self._row(size, what, both(took), percentile(took, 0.5))
 
-    async def _times(self, path: str) -> list[float]:
-        done = await self._load.ask(
-            port=self._parts.port,
-            requests=[["GET", path, ""]],
-            expect='"success":true',
-            connections=1,
-            count=self._sizes.reads,
-        )
+    async def _reads_meanwhile(self, size: int) -> list[Row]:
+        """The same at a slow pace, so that it is the events that keep the machine busy."""
+        rows = []
+        for what, path in self._paths().items():
+            took = await self._times(path, {"rate": READ_RATE}, self._sizes.reads_meanwhile)
+            rows.append(self._row(size, f"{what}, {RATE:.0f} events/s", both(took), percentile(took, 0.5)))
+        return rows
+
+    def _paths(self) -> dict[str, str]:
+        paths = {f"list, {name}": f"/api/v1/instances?limit=100{query}" for name, query in LISTS.items()}
+        return paths | {"one instance": f"/api/v1/instances/{self._creator.ids[-1]}"}
+
+    async def _times(self, path: str, how: Json, number: int = 1) -> list[float]:
+        requests = [["GET", path, ""]] * number
+        done = await self._load.ask(port=self._parts.port, requests=requests, expect='"success":true', **how)
         if done["wrong"]:
             raise BrokenError(f"GET {path}: {done['wrong'][0]}")
         latencies: list[float] = done["latencies"]
@@ -156,7 +163,7 @@ class Scale:
             before, all_before, began = self._cpu(), _all_cpu_s(), time.perf_counter()
             storms = asyncio.gather(*(fleet.ask(storm=job) for fleet in self._fleets.values()))
             await asyncio.sleep(seconds / 4)
-            reads = [row async for row in self._reads(size, f", {RATE:.0f} events/s")]
+            reads = await self._reads_meanwhile(size)
             done = await storms
             spent, all_spent, took_s = self._cpu(), _all_cpu_s() - all_before, time.perf_counter() - began
             told = sum(one["told"] for one in done)
@@ -217,7 +224,7 @@ async def measure(smoke: bool, most: int = SIZES[-1], sync: str = LAZY) -> Async
     durable; `always` as in a single server, and then the disk decides.
     """
     steps = SMOKE_SIZES if smoke else (*(size for size in SIZES if size < most), most)
-    sizes = Sizes(steps, 10, 0.5, 0.2) if smoke else Sizes(steps, 200, 30.0, 10.0)
+    sizes = Sizes(steps, 10, 2, 0.5, 0.2) if smoke else Sizes(steps, 200, 30, 30.0, 10.0)
     workers = max(1, steps[-1] // len(PROVIDERS) // CAPACITY)
     services = CORE if smoke else CORE + MORE
     async with parts(sync, services) as running, helper("benchmarks.load") as load:
