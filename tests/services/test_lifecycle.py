@@ -148,7 +148,7 @@ class System:
         model.changed = service.touch
         bus.on_reconnect(service.bus_returned)
         lifecycle_app.subscribe(bus, service)
-        tasks = [self.background(model.run())]
+        tasks = [self.background(model.run()), self.background(model.save())]
         async with asyncio.timeout(5):
             await model.ready.wait()
         tasks += [self.background(service.watch_workers()), self.background(service.watch_orders())]

@@ -339,7 +339,7 @@ async def connect(
         connect_timeout=2,
         reconnect_time_wait=1,
         max_reconnect_attempts=-1,
-        ping_interval=5,
+        ping_interval=2,  # a server that is cut off is left after 6 s
         max_outstanding_pings=2,
         disconnected_cb=disconnected,
         reconnected_cb=reconnected,

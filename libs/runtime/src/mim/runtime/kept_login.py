@@ -15,6 +15,7 @@ from mim.runtime.bus import Bus, Conflict
 from mim.runtime.secrets import LOGIN, SecretsUnreadable
 from mim.runtime.store import CHANGE_TRIES, Secrets
 
+OVERTAKEN = "the instance was started elsewhere meanwhile; trying again"
 _FORM = re.compile(r"(?:(\d+):)?(.*)", re.DOTALL)  # without an epoch: kept by an earlier version
 
 
@@ -37,13 +38,15 @@ class KeptLogin:
         self.epoch = 0
 
     async def load(self) -> None:
-        """Read what is kept, however long the bus is away. Raises: SecretsUnreadable."""
+        """Read what is kept, however long the bus is away. Raises: SecretsUnreadable, NotReady if this run is over."""
         self._take(*await self._bus.surely(self._read))
+        if self.epoch > self.run:
+            raise NotReady(ErrorCode.SESSION_CRASHED, OVERTAKEN)
 
     async def find(self) -> None:
         """`load` for one that is to be forgotten, which may as well be unreadable."""
         try:
-            await self.load()
+            self._take(*await self._bus.surely(self._read))
         except SecretsUnreadable:
             order = self._order
             await self._bus.surely(lambda: self._secrets.remove_all(order.provider, order.instance_id, (LOGIN,)))
@@ -68,7 +71,7 @@ class KeptLogin:
                     break
             self._take(wanted, revision)
             return
-        raise NotReady(ErrorCode.SESSION_CRASHED, "the instance was started elsewhere meanwhile; trying again")
+        raise NotReady(ErrorCode.SESSION_CRASHED, OVERTAKEN)
 
     def _take(self, stored: str | None, revision: int) -> None:
         self._stored, self._revision = stored, revision

@@ -29,7 +29,7 @@ from mim.contracts.errors import ErrorCode, Invalid, Unavailable
 from mim.contracts.messages import MessageSent, SendMessage, unwrap
 from mim.runtime import logs, tracing
 from mim.runtime.bus import Bus
-from mim.runtime.history import age_s, count
+from mim.runtime.history import age_s, count, subjects_in
 from mim.runtime.service import park
 from mim.runtime.streams import OUTBOX_CONSUMER_PREFIX, outbox_consumer
 
@@ -55,6 +55,7 @@ class Outbox:
         self._idle_s = idle_s
         self._deliver: dict[str, Deliver] = {}
         self._consumers: dict[str, float] = {}  # when each was last needed
+        self._opened: set[str] = set()  # since `look_again`
         self._making: set[asyncio.Task[None]] = set()
         self._doubtful: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -68,6 +69,7 @@ class Outbox:
     async def open(self, instance_id: str, deliver: Deliver) -> None:
         """Start the flow for an instance. Raises: Unavailable if the bus is away."""
         self._deliver[instance_id] = deliver
+        self._opened.add(instance_id)
         if await self._is_waiting(instance_id):
             await self._consume(instance_id)
 
@@ -107,6 +109,16 @@ class Outbox:
             oldest = asyncio.get_running_loop().time() - self._idle_s
             for instance_id in [key for key, at in self._consumers.items() if at < oldest and key not in self._running]:
                 await self._bus.surely(partial(self._put_down, instance_id))
+
+    async def look_again(self) -> None:
+        """Find what was waiting for instances that were opened since the last time, should a server that lagged behind
+        have said that nothing was. Raises: Unavailable if the bus does not answer."""
+        if not self._opened:
+            return
+        waiting = {subjects.last_token(subject) for subject in await subjects_in(self._bus, subjects.OUTBOX)}
+        opened, self._opened = self._opened, set()
+        for instance_id in opened & waiting & self._deliver.keys() - self._consumers.keys():
+            await self._bus.surely(partial(self._consume, instance_id))
 
     async def _put_down(self, instance_id: str) -> None:
         self._consumers.pop(instance_id, None)

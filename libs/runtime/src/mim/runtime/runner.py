@@ -56,6 +56,7 @@ from mim.runtime.session import Session, SessionFactory
 from mim.runtime.store import Secrets
 
 END_S = 5.0
+CANCELS = 3
 STEADY_S = 60.0  # a session that was ready for so long starts its backoff afresh
 
 _ASKS: dict[str, tuple[ErrorCode, UserAction]] = {
@@ -155,11 +156,15 @@ class Runner:
         task, self._task = self._task, None
         await self.files.leave()
         await self._outbox.close(self.order.instance_id)
-        if task is None:
-            return
-        task.cancel()
-        done, _ = await asyncio.wait({task}, timeout=END_S)
-        if not done:
+        if task is not None:
+            await self._cancel(task)
+
+    async def _cancel(self, task: asyncio.Task[None]) -> None:
+        # More than once: `asyncio.wait_for` of Python 3.11 can swallow a cancellation that meets its result.
+        for _ in range(CANCELS):
+            task.cancel()
+            if (await asyncio.wait({task}, timeout=END_S))[0]:
+                return
             self._log.error("session_does_not_end", after_s=END_S)
         if self._outliving and self._bus.connected:
             await asyncio.wait(self._outliving, timeout=END_S)
@@ -173,8 +178,14 @@ class Runner:
     async def fence(self) -> None:
         """This worker may have been given up: close the session so that no account is connected twice."""
         if self._task is not None:
+            self.ready.clear()
+            await self._cancel(self._task)  # first, because all that follows may have to wait for the bus
             await self.end()
             self._ran_epoch, self._was_fenced = 0, True
+
+    def has_begun(self, epoch: int) -> bool:
+        """Whether the run with this epoch has begun here."""
+        return epoch <= self._ran_epoch
 
     async def _logout(self) -> None:
         session = self.session
@@ -242,6 +253,8 @@ class Runner:
         except SecretsUnreadable as error:
             raise Fatal(ErrorCode.INTERNAL, str(error)) from None
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # it was swallowed, see `_cancel`
         session = self.session = self._factory(RunnerContext(self, opened, kept))
         try:
             await session.run()
@@ -256,16 +269,13 @@ class Runner:
 
     async def _opened(self, order: SessionOrder, kept: KeptLogin) -> dict[str, str]:
         """The secrets of the instance in the clear. Raises: SecretsUnreadable."""
-        opened = {
-            name: await self._bus.surely(
-                lambda name=name: self._secrets.open(order.user_id, order.provider, order.instance_id, name)  # type: ignore[misc]
-            )
-            for name in order.secrets
-        }
+        place = (order.user_id, order.provider, order.instance_id)
+        opened = await self._bus.surely(lambda: self._secrets.open_all(*place, order.secrets))
         if is_kept(order):
             await kept.load()
-            opened[LOGIN] = kept.login
-        return {name: value for name, value in opened.items() if value is not None}
+            if kept.login is not None:
+                opened[LOGIN] = kept.login
+        return opened
 
     async def _forget_login(self, kept: KeptLogin | None) -> None:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)

@@ -6,6 +6,7 @@ between; otherwise it does it again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
@@ -18,6 +19,7 @@ from mim.runtime.secrets import Vault
 
 Value = TypeVar("Value", bound=BaseModel)
 CHANGE_TRIES = 50
+SEE_S, SEE_TRIES = 0.4, 3
 
 
 class Store(Generic[Value]):
@@ -107,6 +109,19 @@ class Secrets:
     async def open(self, user_id: str, provider: str, instance_id: str, name: str) -> str | None:
         """The secret in the clear; None if there is none. Raises: SecretsUnreadable, Unavailable."""
         return (await self.load(user_id, provider, instance_id, name))[0]
+
+    async def open_all(self, user_id: str, provider: str, instance_id: str, names: tuple[str, ...]) -> dict[str, str]:
+        """Those of the named secrets that are there, in the clear. For one that is not to be seen it looks again: the
+        server that answered may lag behind. Raises: SecretsUnreadable, Unavailable."""
+        opened: dict[str, str] = {}
+        for turn in range(SEE_TRIES):
+            await asyncio.sleep(turn * SEE_S)
+            for name in set(names) - opened.keys():
+                if (value := await self.open(user_id, provider, instance_id, name)) is not None:
+                    opened[name] = value
+            if len(opened) == len(set(names)):
+                break
+        return opened
 
     async def load(self, user_id: str, provider: str, instance_id: str, name: str) -> tuple[str | None, int]:
         """As `open`, with the revision for `replace`."""

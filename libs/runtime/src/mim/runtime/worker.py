@@ -41,6 +41,7 @@ from mim.runtime.idempotency import Idempotency
 from mim.runtime.instance_port import InstancePorts, Means, SendRoute
 from mim.runtime.media import MediaStore
 from mim.runtime.outbox import Outbox
+from mim.runtime.proof import still_stands
 from mim.runtime.ratelimit import RateLimit
 from mim.runtime.runner import Runner
 from mim.runtime.secrets import load_vault
@@ -102,7 +103,7 @@ class Worker:
         self._runners: dict[str, Runner] = {}
         self._wanted: dict[str, SessionOrder | None] = {}
         self._obeying: dict[str, asyncio.Task[None]] = {}
-        self._fenced = False
+        self._fenced = self._was_fenced = False
         self._address = settings.instance_host
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -133,10 +134,12 @@ class Worker:
         revision: int | None = None  # the first beat replaces that of an earlier life
         while True:
             began = time.monotonic()
+            left_s = last + FENCE_S - began
             try:
-                revision = await self._beat(revision)
-            except Unavailable:
-                if time.monotonic() - last > FENCE_S and not self._fenced:
+                async with asyncio.timeout(None if self._fenced else max(left_s, 0)):
+                    revision = await self._beat(revision)
+            except (Unavailable, TimeoutError):
+                if time.monotonic() - last >= FENCE_S and not self._fenced:
                     await self._fence()
                 if self._settings.worker_only and time.monotonic() - last > GONE_S:
                     self._bus.closed.set()  # nobody starts or stops this worker while the system is away
@@ -144,7 +147,7 @@ class Worker:
                 last = began
                 if self._fenced:
                     await self._resume()
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(BEAT_S if self._fenced else min(BEAT_S, max(last + FENCE_S - time.monotonic(), 0)))
 
     async def _beat(self, revision: int | None) -> int:
         beat = WorkerHeartbeat(
@@ -162,15 +165,18 @@ class Worker:
         try:
             return await self._beats.save(self.name, beat, revision=revision)
         except Conflict:
-            other, revision = await self._beats.load(self.name)
-            if other is not None and other.boot != self.boot:
+            other, found = await self._beats.load(self.name)
+            if other is not None and other.boot != self.boot and found > (revision or 0):
                 raise RuntimeError(
                     f"another worker is called {self.name}; give each a name of its own with MIM_WORKER"
                 ) from None
-            return await self._beats.save(self.name, beat, revision=revision)  # it had lapsed meanwhile
+            try:
+                return await self._beats.save(self.name, beat, revision=found)  # it had lapsed meanwhile
+            except Conflict:
+                raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the server that answers lags behind") from None
 
     async def _fence(self) -> None:
-        self._fenced = True
+        self._fenced = self._was_fenced = True
         log.error("fenced", reason="the heartbeat could not be renewed; closing all sessions")
         for task in list(self._obeying.values()):
             task.cancel()
@@ -181,7 +187,7 @@ class Worker:
             # What this worker was last told may be out of date: somebody else may hold its instances by now.
             current = {
                 key: (await self._orders.load(subjects.order_key(self._provider, self.name, key)))[0]
-                for key in self._runners
+                for key in self._runners.keys() | self._wanted.keys()
             }
         except Unavailable:
             return
@@ -203,6 +209,7 @@ class Worker:
         while True:
             metrics.sessions(self._provider, Counter(runner.status.value for runner in self._runners.values()))
             with suppress(MimError):
+                await self._outbox.look_again()
                 metrics.queue(self._provider, *(await self._outbox.waiting()))
             await asyncio.sleep(COUNT_S)
 
@@ -294,8 +301,17 @@ class Worker:
                 await self._bus.surely(
                     lambda: self._orders.remove(subjects.order_key(self._provider, self.name, instance_id))
                 )
-            elif await self._open_ports(self._runner(order), order):
+            elif await self._is_current(order) and await self._open_ports(self._runner(order), order):
                 await self._runner(order).obey(order)
+
+    async def _is_current(self, order: SessionOrder) -> bool:
+        """Whether an order to run still stands. After a fence only: before, nobody else can have got the instance."""
+        instance_id = order.instance_id
+        runner = self._runners.get(instance_id)
+        if not self._was_fenced or order.action is not OrderAction.RUN or (runner and runner.has_begun(order.epoch)):
+            return True
+        key = subjects.order_key(self._provider, self.name, instance_id)
+        return await still_stands(self._orders, key, order, lambda: instance_id in self._wanted)
 
     def _runner(self, order: SessionOrder) -> Runner:
         runner = self._runners.get(order.instance_id)

@@ -121,7 +121,9 @@ class Allocator:
             await self._leases.save(key, Lease(instance_id=request.instance_id, ports=ports), revision=revision)
         except Conflict:  # another allocator was asked for the same instance and was first
             first, _ = await self._leases.load(key)
-            await self._free_all(set(got.values()) - set(first.ports.numbers() if first else ()))
+            if first is None:  # a server that lags behind: which of these ports the other one gave is not known yet
+                raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the lease is not to be seen yet; try again") from None
+            await self._free_all(set(got.values()) - set(first.ports.numbers()))
             return await self._ports(request)
         except Rejected:
             await self._free_all(got.values())

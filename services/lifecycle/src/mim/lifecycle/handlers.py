@@ -190,7 +190,7 @@ class Lifecycle:
                     record = await self._publish(event, record)
             except Conflict:
                 if not await self._model.moved_beyond(instance_id, record.instance_seq if record else 0, CATCH_UP_S):
-                    if record is None:
+                    if record is None and await self._model.caught_up(CATCH_UP_S):
                         raise Rejected(
                             ErrorCode.ALREADY_EXISTS, f"the id {instance_id} was used before; choose another"
                         ) from None
@@ -286,13 +286,15 @@ class Lifecycle:
         """Once a second: retry what failed, and notice workers that fell silent."""
         while True:
             await asyncio.sleep(1.0)
+            if not self._model.is_proved:
+                self.bus_returned()
             self._living.bury()
             self._due |= self._unsettled
             if self._due:
                 self._wake.set()
 
     def bus_returned(self) -> None:
-        """The bus was away: the silence of workers proves nothing."""
+        """The bus was away, or this side of it was cut off: the silence of workers proves nothing."""
         self._living.bus_returned()
 
     def _is_held(self, record: InstanceRecord | None) -> bool:

@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 WRITERS = 64
 SAVE_S = 1.0
+PROOF_S = 4.0
 
 
 class ReadModel:
@@ -44,6 +45,7 @@ class ReadModel:
         self._records: dict[str, InstanceRecord] = {}
         self._revisions: dict[str, int] = {}
         self._seq = 0
+        self._proved_at = float("-inf")
         self._behind_since: float | None = None
         self._dirty: set[str] = set()
         self._unwritten: set[str] = set()
@@ -90,6 +92,15 @@ class ReadModel:
         except TimeoutError:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind") from None
         return self._records.get(instance_id)
+
+    async def caught_up(self, within_s: float) -> bool:
+        """Whether all is folded in time that the stream holds now. Raises: Unavailable if the bus does not answer."""
+        newest = await last_seq(self._bus, subjects.EVENTS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._seq < newest:
+                    await self._moved.wait()
+        return self._seq >= newest
 
     async def run(self) -> None:
         """Load what was folded, then fold what comes, for ever."""
@@ -168,13 +179,19 @@ class ReadModel:
             await asyncio.sleep(SAVE_S)
             await self._measure_lag()
             seq, dirty, self._dirty = self._seq, self._dirty, set()
-            if seq == saved:
-                continue
-            for instance_id in dirty:
-                self._write_soon(instance_id)
-            await asyncio.gather(*self._writers.values(), return_exceptions=True)
+            if seq != saved:
+                for instance_id in dirty:
+                    self._write_soon(instance_id)
+                await asyncio.gather(*self._writers.values(), return_exceptions=True)
+            # Also if nothing moved: it proves that this process is on the side of a split cluster that can write.
             await self._bus.surely(partial(self._position.save, subjects.FOLD_POSITION_KEY, FoldPosition(seq=seq)))
+            self._proved_at = time.monotonic()
             saved = seq
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the bus took a write just now. If not, what is not heard from others says nothing of them."""
+        return time.monotonic() - self._proved_at < PROOF_S
 
     async def _measure_lag(self) -> None:
         with suppress(Unavailable):

@@ -1,0 +1,39 @@
+"""Whether an order still stands, asked of a cluster of which one server may lag behind.
+
+A read is answered by any server that has a copy; one that was cut off may for a moment tell what was taken back since.
+A write is taken by the majority only, and by compare-and-set only if it is about the newest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from mim.contracts.errors import Unavailable
+from mim.contracts.records import SessionOrder
+from mim.runtime.bus import Conflict
+from mim.runtime.store import Store
+
+log = structlog.get_logger()
+PROVE_S, PROVE_TRIES = 0.2, 150
+
+
+async def still_stands(
+    orders: Store[SessionOrder], key: str, order: SessionOrder, overtaken: Callable[[], bool]
+) -> bool:
+    """Whether `order` is the newest under its key, proved by writing it back. Asks again for 30 s, or until it is
+    `overtaken`: a newer one has come."""
+    for _ in range(PROVE_TRIES):
+        with suppress(Unavailable, Conflict):
+            stored, revision = await orders.load(key)
+            if stored == order:
+                await orders.save(key, order, revision=revision)
+                return True
+        await asyncio.sleep(PROVE_S)
+        if overtaken():
+            return False
+    log.warning("order_not_proved", instance_id=order.instance_id, epoch=order.epoch)
+    return False
