@@ -77,6 +77,8 @@ async def test_a_run_that_was_overtaken_neither_keeps_nor_forgets(bus: Bus, secr
     for late in ("late", None):
         with pytest.raises(NotReady):
             await first.keep(late)
+    with pytest.raises(NotReady):
+        await run(bus, secrets, 1)
     found = await run(bus, secrets, 3)
     assert (found.login, found.epoch) == ("first", 2)
     await found.keep(None)
