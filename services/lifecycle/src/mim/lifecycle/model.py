@@ -45,7 +45,7 @@ class ReadModel:
         self._records: dict[str, InstanceRecord] = {}
         self._revisions: dict[str, int] = {}
         self._seq = 0
-        self._proved_at = float("-inf")
+        self._proved_at = time.monotonic()
         self._behind_since: float | None = None
         self._dirty: set[str] = set()
         self._unwritten: set[str] = set()

@@ -1,0 +1,196 @@
+"""Reads that a server of a cluster answers though it lags behind: nothing is done on their word alone.
+
+The lag is played here; `test_hosts.py` meets the real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from tests.services.conftest import Background, Story
+from tests.services.test_allocator import Start, given, port_keys, request, start  # noqa: F401 - a fixture
+from tests.services.test_lifecycle import System, system  # noqa: F401 - a fixture
+from tests.services.test_outbox import publish
+from tests.services.test_worker import ID, Rig, rig  # noqa: F401 - a fixture
+
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode
+from mim.contracts.messages import SendMessage
+from mim.contracts.states import Provider, Status
+from mim.lifecycle.handlers import LAPSE_S
+from mim.lifecycle.model import ReadModel
+from mim.runtime import runner
+from mim.runtime.bus import Bus
+from mim.runtime.outbox import Outbox
+from mim.runtime.secrets import Vault
+from mim.runtime.store import Secrets
+
+
+async def test_an_order_that_came_while_fenced_is_obeyed_afterwards(rig: Rig) -> None:  # noqa: F811
+    await rig.worker._fence()
+    await rig.order()
+    await rig.world.until(lambda: ID in rig.worker._wanted or rig.world.open == 1)  # the next heartbeat ends the fence
+    await rig.said("client_ready")
+
+
+async def test_after_a_fence_an_order_that_was_taken_back_is_not_run(
+    rig: Rig,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    key = subjects.order_key("telegram", rig.worker.name, ID)
+    old, _ = await rig.orders.load(key)
+    await rig.worker._fence()
+    await rig.orders.remove(key)
+    load, told = rig.worker._orders.load, 0
+
+    async def lagging(key: str) -> Any:
+        nonlocal told
+        told += 1
+        return (old, 1) if told < 4 else await load(key)
+
+    monkeypatch.setattr(rig.worker._orders, "load", lagging)
+    rig.worker._fenced = False
+    rig.worker._want(ID, old)
+    async with asyncio.timeout(15):
+        while ID in rig.worker._obeying:
+            await asyncio.wait([rig.worker._obeying[ID]])
+    assert (rig.world.runs, rig.world.open) == (1, 0)
+
+
+async def test_a_heartbeat_of_an_earlier_life_that_is_told_late_is_no_other_worker(
+    rig: Rig,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = rig.worker
+    revision = await worker._beat(None)
+    now, _ = await worker._beats.load(worker.name)
+    assert now is not None
+    earlier = now.model_copy(update={"boot": "earlier"})
+    load, told = worker._beats.load, [(earlier, revision - 1)]
+
+    async def lagging(key: str) -> Any:
+        return told.pop() if told else await load(key)
+
+    monkeypatch.setattr(worker._beats, "load", lagging)
+    with pytest.raises(Exception, match="lags behind"):
+        await worker._beat(revision - 1)
+    assert await worker._beat(revision - 1) > revision
+
+
+async def test_a_fence_closes_sessions_before_it_waits_for_the_bus(
+    rig: Rig,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    held, close = asyncio.Event(), rig.worker._outbox.close
+
+    async def slow(instance_id: str) -> None:
+        await held.wait()
+        await close(instance_id)
+
+    monkeypatch.setattr(rig.worker._outbox, "close", slow)
+    began = time.monotonic()
+    fencing = asyncio.create_task(rig.worker._fence())
+    await rig.world.until(lambda: rig.world.open == 0)
+    assert time.monotonic() - began < runner.END_S
+    held.set()
+    await fencing
+
+
+async def test_what_waits_is_found_though_nothing_seemed_to(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: Story[str] = Story()
+
+    async def deliver(message: SendMessage, _doubt: bool) -> None:
+        done.add(message.id)
+
+    await publish(bus, 0)
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+
+    async def nothing(_: str) -> bool:
+        return False
+
+    monkeypatch.setattr(outbox, "_is_waiting", nothing)
+    await outbox.open(ID, deliver)
+    assert await bus.js.consumers_info(subjects.OUTBOX) == []
+    await outbox.look_again()
+    await done.until(lambda items: items == ["m0"])
+    await outbox.close(ID)
+
+
+async def test_ports_stay_given_though_their_lease_is_not_to_be_seen_yet(
+    start: Start,  # noqa: F811
+    bus: Bus,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, late = await start(), await start()
+    ports = given(await first.allocate(request(1))).ports
+    async with asyncio.timeout(5):
+        while not late._taken:
+            await bus.nc.flush()
+
+    async def unseen(_: str) -> Any:
+        return None, 0
+
+    with monkeypatch.context() as lagging:
+        lagging.setattr(late._leases, "load", unseen)
+        assert (await late.allocate(request(1))).code == ErrorCode.BUS_UNAVAILABLE
+    assert await port_keys(bus) == [f"host-1.{port}" for port in ports.numbers()]
+    assert given(await late.allocate(request(1))).ports == ports
+
+
+async def test_a_secret_that_is_not_to_be_seen_yet_is_looked_for_again(
+    bus: Bus, background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets, looked = Secrets(bus, Vault(bytes(32))), asyncio.Event()
+    place = ("u", Provider.TELEGRAM, ID)
+    find = secrets.open
+
+    async def looking(*about: str) -> str | None:
+        found = await find(*about)
+        looked.set()
+        return found
+
+    async def put() -> None:
+        await looked.wait()
+        await secrets.put(Provider.TELEGRAM, ID, "token", secrets.seal("u", ID, "token", "t"))
+
+    monkeypatch.setattr(secrets, "open", looking)
+    background(put())
+    assert await secrets.open_all(*place, ("token",)) == {"token": "t"}
+    assert await secrets.open_all(*place, ("token", "proxy")) == {"token": "t"}
+
+
+async def test_who_cannot_write_judges_nobodys_silence(
+    system: System,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await system.lifecycle()
+    _, life = await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    other, _ = await system.worker("two")
+    life.cancel()
+    swept = asyncio.Event()
+
+    def cut_off(_: ReadModel) -> bool:
+        swept.set()
+        return False
+
+    with monkeypatch.context() as split:
+        split.setattr(ReadModel, "is_proved", property(cut_off))
+        system.clock.now += LAPSE_S + 1
+        await asyncio.wait_for(swept.wait(), 5)
+        swept.clear()
+        await asyncio.wait_for(swept.wait(), 5)
+        record = await system.until(Status.CLIENT_READY)
+        assert (record.worker, record.epoch) == ("one", 1)
+    system.clock.now += LAPSE_S + 1
+    await other.beat()
+    await system.until(Status.CLIENT_READY, also=lambda record: record.worker == "two")
