@@ -13,6 +13,7 @@ import pytest
 from tests.services.conftest import Background, Story
 from tests.services.test_allocator import Start, given, port_keys, request, start  # noqa: F401 - a fixture
 from tests.services.test_lifecycle import System, system  # noqa: F401 - a fixture
+from tests.services.test_outbox import ID as OUTBOX_ID
 from tests.services.test_outbox import publish
 from tests.services.test_worker import ID, Rig, rig  # noqa: F401 - a fixture
 
@@ -20,7 +21,7 @@ from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Provider, Status
-from mim.lifecycle.handlers import LAPSE_S
+from mim.lifecycle.living import LAPSE_S
 from mim.lifecycle.model import ReadModel
 from mim.runtime import runner
 from mim.runtime.bus import Bus
@@ -46,16 +47,17 @@ async def test_after_a_fence_an_order_that_was_taken_back_is_not_run(
     old, _ = await rig.orders.load(key)
     await rig.worker._fence()
     await rig.orders.remove(key)
-    load, told = rig.worker._orders.load, 0
+    asked = asyncio.Event()
 
-    async def lagging(key: str) -> Any:
-        nonlocal told
-        told += 1
-        return (old, 1) if told < 4 else await load(key)
+    async def lagging(_: str) -> Any:
+        asked.set()
+        return old, 1
 
     monkeypatch.setattr(rig.worker._orders, "load", lagging)
     rig.worker._fenced = False
     rig.worker._want(ID, old)
+    await asyncio.wait_for(asked.wait(), 5)
+    rig.worker._want(ID, None)  # the server has caught up
     async with asyncio.timeout(15):
         while ID in rig.worker._obeying:
             await asyncio.wait([rig.worker._obeying[ID]])
@@ -117,11 +119,11 @@ async def test_what_waits_is_found_though_nothing_seemed_to(bus: Bus, monkeypatc
         return False
 
     monkeypatch.setattr(outbox, "_is_waiting", nothing)
-    await outbox.open(ID, deliver)
+    await outbox.open(OUTBOX_ID, deliver)
     assert await bus.js.consumers_info(subjects.OUTBOX) == []
     await outbox.look_again()
     await done.until(lambda items: items == ["m0"])
-    await outbox.close(ID)
+    await outbox.close(OUTBOX_ID)
 
 
 async def test_ports_stay_given_though_their_lease_is_not_to_be_seen_yet(

@@ -56,7 +56,6 @@ from mim.runtime.session import Session, SessionFactory
 from mim.runtime.store import Secrets
 
 END_S = 5.0
-CANCELS = 3
 STEADY_S = 60.0  # a session that was ready for so long starts its backoff afresh
 
 _ASKS: dict[str, tuple[ErrorCode, UserAction]] = {
@@ -160,11 +159,8 @@ class Runner:
             await self._cancel(task)
 
     async def _cancel(self, task: asyncio.Task[None]) -> None:
-        # More than once: `asyncio.wait_for` of Python 3.11 can swallow a cancellation that meets its result.
-        for _ in range(CANCELS):
-            task.cancel()
-            if (await asyncio.wait({task}, timeout=END_S))[0]:
-                return
+        task.cancel()
+        if not (await asyncio.wait({task}, timeout=END_S))[0]:
             self._log.error("session_does_not_end", after_s=END_S)
         if self._outliving and self._bus.connected:
             await asyncio.wait(self._outliving, timeout=END_S)
@@ -253,8 +249,6 @@ class Runner:
         except SecretsUnreadable as error:
             raise Fatal(ErrorCode.INTERNAL, str(error)) from None
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            raise asyncio.CancelledError  # it was swallowed, see `_cancel`
         session = self.session = self._factory(RunnerContext(self, opened, kept))
         try:
             await session.run()
@@ -273,8 +267,7 @@ class Runner:
         opened = await self._bus.surely(lambda: self._secrets.open_all(*place, order.secrets))
         if is_kept(order):
             await kept.load()
-            if kept.login is not None:
-                opened[LOGIN] = kept.login
+            opened |= {} if kept.login is None else {LOGIN: kept.login}
         return opened
 
     async def _forget_login(self, kept: KeptLogin | None) -> None:

@@ -56,9 +56,8 @@ log = structlog.get_logger()
 BEAT_S = 1.0
 FENCE_S = 6.0
 GONE_S = 60.0
-COUNT_S = 2.0
+COUNT_S, KEY_S = 2.0, 2.0
 MOST_QUESTIONS = 64
-KEY_S = 2.0
 
 
 class Worker:
@@ -134,9 +133,8 @@ class Worker:
         revision: int | None = None  # the first beat replaces that of an earlier life
         while True:
             began = time.monotonic()
-            left_s = last + FENCE_S - began
             try:
-                async with asyncio.timeout(None if self._fenced else max(left_s, 0)):
+                async with asyncio.timeout(None if self._fenced else max(last + FENCE_S - began, 0)):
                     revision = await self._beat(revision)
             except (Unavailable, TimeoutError):
                 if time.monotonic() - last >= FENCE_S and not self._fenced:
@@ -167,9 +165,7 @@ class Worker:
         except Conflict:
             other, found = await self._beats.load(self.name)
             if other is not None and other.boot != self.boot and found > (revision or 0):
-                raise RuntimeError(
-                    f"another worker is called {self.name}; give each a name of its own with MIM_WORKER"
-                ) from None
+                raise RuntimeError(f"another worker is called {self.name}; give each its own MIM_WORKER") from None
             try:
                 return await self._beats.save(self.name, beat, revision=found)  # it had lapsed meanwhile
             except Conflict:
@@ -306,12 +302,11 @@ class Worker:
 
     async def _is_current(self, order: SessionOrder) -> bool:
         """Whether an order to run still stands. After a fence only: before, nobody else can have got the instance."""
-        instance_id = order.instance_id
-        runner = self._runners.get(instance_id)
+        runner = self._runners.get(order.instance_id)
         if not self._was_fenced or order.action is not OrderAction.RUN or (runner and runner.has_begun(order.epoch)):
             return True
-        key = subjects.order_key(self._provider, self.name, instance_id)
-        return await still_stands(self._orders, key, order, lambda: instance_id in self._wanted)
+        key = subjects.order_key(self._provider, self.name, order.instance_id)
+        return await still_stands(self._orders, key, order, lambda: order.instance_id in self._wanted)
 
     def _runner(self, order: SessionOrder) -> Runner:
         runner = self._runners.get(order.instance_id)
