@@ -147,6 +147,19 @@ async def test_ports_stay_given_though_their_lease_is_not_to_be_seen_yet(
     assert given(await late.allocate(request(1))).ports == ports
 
 
+async def test_a_port_that_is_only_being_taken_is_nobodys(start: Start) -> None:  # noqa: F811
+    """Two requests for one instance, while another allocator has the port that the first one wants."""
+    one, other = await start(), await start()
+    theirs = given(await other.allocate(request(2))).ports
+    async with asyncio.timeout(5):
+        while not one._taken:
+            await one._workers_store.load("none")
+    one._taken.clear()  # as if it had not heard yet
+    both = await asyncio.gather(one.allocate(request(1)), one.allocate(request(1)))
+    assert len({given(reply).ports for reply in both}) == 1
+    assert given(both[0]).ports != theirs
+
+
 async def test_a_secret_that_is_not_to_be_seen_yet_is_looked_for_again(
     bus: Bus, background: Background, monkeypatch: pytest.MonkeyPatch
 ) -> None:

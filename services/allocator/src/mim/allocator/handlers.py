@@ -139,7 +139,9 @@ class Allocator:
             async with self._choosing:
                 port, foreign = pool.choose_port(self._range, self._taken, self._probe)
                 if port is not None:
-                    self._taken[port] = instance_id  # so that the next request chooses another
+                    # So that the next request chooses another. Not the instance's yet: a second request for it would
+                    # take up what may turn out to be another allocator's.
+                    self._taken[port] = "being taken"
             self._report(foreign)
             if port is None:
                 raise Rejected(
@@ -149,6 +151,7 @@ class Allocator:
                 )
             try:
                 if await self._leases.create(subjects.port_key(self._host, port), Lease(instance_id=instance_id)):
+                    self._taken[port] = instance_id
                     return port
             except MimError:
                 self._taken.pop(port, None)
