@@ -26,6 +26,7 @@ SERVICES = (
 )
 MOST_FROZEN_S = 12.0  # longer than a worker may be silent
 PAUSE_S = (0.1, 1.5)
+BACK_S = 5.0  # until everybody is connected again and has caught up
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +66,27 @@ class Faults:
         self._bots = tuple(bots)
         self._say = say
         self._healing: set[asyncio.Task[None]] = set()
-        self.whatsapp_killed: list[float] = []
-        """When a process with WhatsApp sessions was killed, in monotonic seconds."""
+        self.unheard: list[tuple[float, float]] = []
+        """From when to when (monotonic seconds) a message that came to a WhatsApp account may be gone: its library
+        confirms it before it hands it over, and then a process was killed that had it in memory only."""
+        self._bus_away = (0.0, 0.0)
 
     async def run(self, faults: Iterable[Fault]) -> None:
         """All of them, one after the other; returns when everything that was taken away is there again."""
         for fault in faults:
             self._say(str(fault))
-            if fault.target in ("whatsapp-adapter", "child") and fault.kind != "freeze":
-                self.whatsapp_killed.append(time.monotonic())
+            self._note(fault, time.monotonic())
             with suppress(ProcessLookupError, KeyError):  # it is down already
                 await self._happen(fault)
             await asyncio.sleep(fault.pause_s)  # the pace of the faults is what is tested
         await asyncio.gather(*self._healing)
+
+    def _note(self, fault: Fault, now: float) -> None:
+        if fault.target == "nats-server":
+            self._bus_away = (now, now + (fault.lasts_s if fault.kind == "freeze" else 0) + BACK_S)
+        if fault.target in ("whatsapp-adapter", "child") and fault.kind != "freeze":
+            began, ends = self._bus_away
+            self.unheard.append((min(began, now) if now < ends else now, now))
 
     async def _happen(self, fault: Fault) -> None:
         match fault.kind:

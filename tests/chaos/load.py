@@ -44,6 +44,8 @@ class Written:
     """By message id: instance, chat, its place among those of the chat."""
     incoming: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     """By instance: the texts that people wrote, in their order, and when (monotonic seconds)."""
+    bots: set[str] = field(default_factory=set)
+    """Instances that are bots: their messengers keep what was not confirmed."""
     created: dict[str, str] = field(default_factory=dict)
     """By Idempotency-Key: the instance."""
     commands: int = 0
@@ -54,7 +56,7 @@ class Load:
     """Runs until it is told to stop."""
 
     def __init__(self, system: System, bus: Client, accounts: list[Account], seed: int) -> None:
-        self.written = Written()
+        self.written = Written(bots={each.instance_id for each in accounts if each.provider == "telegram"})
         self._system = system
         self._bus = bus
         self._accounts = accounts

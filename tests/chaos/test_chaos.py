@@ -47,9 +47,9 @@ async def test_whatever_breaks_nothing_is_lost_doubled_or_left_over(own_system: 
     async with load.running() as written:
         await faults.run(draw(SEED, FAULTS))
     try:
-        entries = await _settled(bus, written, faults.whatsapp_killed)
+        entries = await _settled(bus, written, faults.unheard)
         wrong = await _violations(system, bus, accounts, written, entries)
-        wrong += checker.received(entries, written, faults.whatsapp_killed)
+        wrong += checker.received(entries, written, faults.unheard)
         wrong += await _left_over(system, bus, accounts)
     finally:
         await bus.close()
@@ -71,7 +71,7 @@ async def _phone(system: System, number: int) -> Account:
     return Account(made["instance_id"], "whatsappweb", made["api_key"], made["port"], phone)
 
 
-async def _settled(bus: Client, written: Written, killed: list[float]) -> list[Entry]:
+async def _settled(bus: Client, written: Written, unheard: list[tuple[float, float]]) -> list[Entry]:
     """The whole event stream, once every message has an outcome and everything that was said is heard, or at the latest
     when nothing new comes any more: the checks will say what is missing."""
     entries: list[Entry] = []
@@ -80,7 +80,7 @@ async def _settled(bus: Client, written: Written, killed: list[float]) -> list[E
             sub = await bus.subscribe(subjects.ALL_EVENTS)
             while True:
                 entries += await _stream(bus, entries[-1].seq if entries else 0)
-                if not checker.outcomes(entries, written) and not checker.received(entries, written, killed):
+                if not checker.outcomes(entries, written) and not checker.received(entries, written, unheard):
                     break
                 await sub.next_msg(timeout=QUIET_S)
     return entries

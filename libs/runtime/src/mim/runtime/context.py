@@ -40,7 +40,7 @@ class RunnerContext:
         self.client_ready = runner.client_ready
         self.reconnecting = runner.reconnecting
         self.received = runner.received
-        self.outlive = runner.outlive
+        self.outlive = runner._outliving.begin
         self.happened = runner.happened
         self.restricted = runner.restricted.change
         self._runner = runner

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
@@ -48,6 +48,7 @@ from mim.runtime.fetch import Limits
 from mim.runtime.kept_login import KeptLogin, is_kept
 from mim.runtime.media import MediaStore, MessageFiles
 from mim.runtime.outbox import Outbox
+from mim.runtime.outliving import Outliving
 from mim.runtime.recent import Recent
 from mim.runtime.restriction import Restricted
 from mim.runtime.secrets import LOGIN, SecretsUnreadable, login_secret
@@ -108,11 +109,11 @@ class Runner:
         self._delivery = Delivery(bus, sender, self)
         self._kept: KeptLogin | None = None
         self._task: asyncio.Task[None] | None = None
-        self._outliving: set[asyncio.Task[None]] = set()
         self._ran_epoch = 0
         self._was_fenced = False
         self.ready = asyncio.Event()
         self._log: FilteringBoundLogger = structlog.get_logger().bind(instance_id=order.instance_id)
+        self._outliving: Outliving = Outliving(self._log)
 
     # ---------------------------------------------------------------------------------------------- orders
 
@@ -162,14 +163,8 @@ class Runner:
         task.cancel()
         if not (await asyncio.wait({task}, timeout=END_S))[0]:
             self._log.error("session_does_not_end", after_s=END_S)
-        if self._outliving and self._bus.connected:
-            await asyncio.wait(self._outliving, timeout=END_S)
-
-    def outlive(self, work: Coroutine[Any, Any, None]) -> None:
-        """Have something done whether the session goes on or not, and before the next one begins."""
-        task = asyncio.create_task(work)
-        self._outliving.add(task)
-        task.add_done_callback(self._outliving.discard)
+        if self._bus.connected:
+            await self._outliving.done(END_S)
 
     async def fence(self) -> None:
         """This worker may have been given up: close the session so that no account is connected twice."""
@@ -241,8 +236,7 @@ class Runner:
                 return
 
     async def _run_once(self, order: SessionOrder) -> None:
-        if self._outliving:
-            await asyncio.wait(self._outliving)
+        await self._outliving.done()
         kept = self._kept = KeptLogin(self._bus, self._secrets, order)
         try:
             opened = await self._opened(order, kept)

@@ -15,19 +15,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
-import nats.errors
 import structlog
-from nats.aio.msg import Msg
-from pydantic import ValidationError
 
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode, MimError, Rejected, Unavailable
-from mim.contracts.messages import InstanceDeleted, InstanceFailed, problems
+from mim.contracts.errors import ErrorCode, MimError, Unavailable
+from mim.contracts.messages import InstanceDeleted, InstanceFailed
 from mim.contracts.records import (
     InstanceRecord,
     OrderAction,
-    SessionAnswer,
-    SessionCall,
     SessionOrder,
     WorkerHeartbeat,
 )
@@ -42,6 +37,7 @@ from mim.runtime.instance_port import InstancePorts, Means, SendRoute
 from mim.runtime.media import MediaStore
 from mim.runtime.outbox import Outbox
 from mim.runtime.proof import still_stands
+from mim.runtime.questions import Questions
 from mim.runtime.ratelimit import RateLimit
 from mim.runtime.runner import Runner
 from mim.runtime.secrets import load_vault
@@ -103,8 +99,9 @@ class Worker:
         self._wanted: dict[str, SessionOrder | None] = {}
         self._obeying: dict[str, asyncio.Task[None]] = {}
         self._fenced = self._was_fenced = False
+        self._interrupted: set[str] = set()
         self._address = settings.instance_host
-        self._answering: set[asyncio.Task[None]] = set()
+        self._questions = Questions(bus, self._runners)
 
     async def start(self) -> None:
         """Listen, and remove what deleted instances left behind in an earlier life."""
@@ -112,7 +109,7 @@ class Worker:
         await self._ports.start()
         await self._commands.listen()
         await self._outbox.listen()
-        await self._bus.nc.subscribe(subjects.session_call(self.name), cb=self._asked)
+        await self._questions.listen(self.name)
         await self._sweep_folders()
 
     async def drain(self) -> None:
@@ -174,6 +171,7 @@ class Worker:
     async def _fence(self) -> None:
         self._fenced = self._was_fenced = True
         log.error("fenced", reason="the heartbeat could not be renewed; closing all sessions")
+        self._interrupted |= self._obeying.keys()
         for task in list(self._obeying.values()):
             task.cancel()
         await asyncio.gather(*(runner.fence() for runner in self._runners.values()), return_exceptions=True)
@@ -183,11 +181,12 @@ class Worker:
             # What this worker was last told may be out of date: somebody else may hold its instances by now.
             current = {
                 key: (await self._orders.load(subjects.order_key(self._provider, self.name, key)))[0]
-                for key in self._runners.keys() | self._wanted.keys()
+                for key in {*self._runners, *self._wanted, *self._interrupted}
             }
         except Unavailable:
             return
         self._fenced = False
+        self._interrupted.clear()
         log.info("unfenced")
         for instance_id, order in current.items():
             self._want(instance_id, order)
@@ -209,51 +208,9 @@ class Worker:
                 metrics.queue(self._provider, *(await self._outbox.waiting()))
             await asyncio.sleep(COUNT_S)
 
-    # ---------------------------------------------------------------------------------------- questions
-
     def _epoch_of(self, instance_id: str) -> int:
         runner = self._runners.get(instance_id)
         return runner.order.epoch if runner else 0
-
-    async def _asked(self, msg: Msg) -> None:
-        if len(self._answering) >= MOST_QUESTIONS:
-            busy = SessionAnswer(code=ErrorCode.TIMEOUT, message="the worker is asked too much at once; try again")
-            await msg.respond(busy.model_dump_json().encode())
-            return
-        task = asyncio.create_task(self._answer(msg))
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
-
-    async def _answer(self, msg: Msg) -> None:
-        try:
-            asked = SessionCall.model_validate_json(msg.data)
-            answer = await self._about(asked)
-        except ValidationError as error:
-            answer = SessionAnswer(code=ErrorCode.INVALID_MESSAGE, message=problems(error))
-        except MimError as error:
-            answer = SessionAnswer(code=error.code, message=error.message)
-        except TimeoutError:
-            answer = SessionAnswer(code=ErrorCode.TIMEOUT, message="the worker has not heard of the new key yet")
-        except Exception:
-            log.exception("session_call_failed")
-            answer = SessionAnswer(code=ErrorCode.INTERNAL, message="something broke in the worker; its log says what")
-        with suppress(nats.errors.Error):
-            await msg.respond(answer.model_dump_json().encode())
-
-    async def _about(self, asked: SessionCall) -> SessionAnswer:
-        runner = self._runners.get(asked.instance_id)
-        if runner is None:
-            raise Rejected(ErrorCode.NOT_READY, "the worker does not hold the instance any more; try again")
-        if asked.api_key_sha256 is not None:
-            async with asyncio.timeout(KEY_S):
-                while runner.order.api_key_sha256 != asked.api_key_sha256:  # noqa: ASYNC110 - it is a few ms away
-                    await asyncio.sleep(0.005)
-            return SessionAnswer()
-        if asked.login is not None:
-            await runner.answer_login(asked.login)
-            return SessionAnswer()
-        code, until = await runner.pairing_code(asked.phone_number or "")
-        return SessionAnswer(pairing_code=code, expires_at=until)
 
     # ---------------------------------------------------------------------------------------------- orders
 
