@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -533,7 +534,7 @@ async def test_a_qr_code_reaches_the_read_model_and_goes_when_it_was_scanned(sys
 async def test_a_message_to_nobody_fails_at_the_second_look_and_what_is_no_message_is_a_dead_letter(
     bus: Bus, events: Story[CloudEvent[Event]]
 ) -> None:
-    orphans, subject = Orphans(bus, ReadModel(bus)), subjects.message_command("telegram", ID)
+    orphans, subject = Orphans(bus, ReadModel(bus), lambda _: False), subjects.message_command("telegram", ID)
     message = SendMessage(id="m", instance_id=ID, provider=Provider.TELEGRAM, to="1", text="hi", expires_at=bus.now())
     for body in (message.model_dump_json().encode(), b"no message"):
         await bus.publish(subject, body)
@@ -545,6 +546,33 @@ async def test_a_message_to_nobody_fails_at_the_second_look_and_what_is_no_messa
     assert (told.data.id, told.data.code) == ("m", ErrorCode.NOT_FOUND)
     assert await count(bus, subjects.OUTBOX, subject) == 0
     assert await count(bus, subjects.DEAD, subjects.dead_letter(bus.source)) == 1
+
+
+async def test_a_message_that_expires_while_nobody_holds_its_instance_fails_with_the_reason(
+    system: System, events: Story[CloudEvent[Event]]
+) -> None:
+    await system.lifecycle()
+    assert (await system.create(1)).ok  # and there is no worker
+    bus, subject = system.bus, subjects.message_command("telegram", ID)
+    record = await system.until(Status.PENDING, 1)
+    model = ReadModel(bus)
+    model.changed = lambda _: None
+    system.background(model.run())
+    await model.ready.wait()
+    orphans = Orphans(bus, model, lambda _: False)
+    for name, left_s in (("late", -60), ("early", 60)):
+        expires_at = bus.now() + timedelta(seconds=left_s)
+        message = SendMessage(
+            id=name, instance_id=record.id, provider=record.provider, to="1", text="hi", expires_at=expires_at
+        )
+        subject = subjects.message_command(record.provider, record.id)
+        await bus.publish(subject, message.model_dump_json().encode())
+    await orphans.look()
+    told = await events.until(lambda items: any(isinstance(item.data, MessageFailed) for item in items))
+    (failed,) = [item.data for item in told if isinstance(item.data, MessageFailed)]
+    assert (failed.id, failed.code) == ("late", ErrorCode.NOT_READY)
+    assert "pending" in failed.message
+    assert await count(bus, subjects.OUTBOX, subject) == 1
 
 
 async def test_a_lifecycle_that_starts_finds_sessions_and_orders_as_they_are_and_writes_nothing(system: System) -> None:

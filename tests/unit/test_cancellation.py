@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 
+import nats.aio.client
 import pytest
 
 from mim.runtime import cancellation
@@ -12,7 +12,7 @@ from mim.runtime.cancellation import wait_for
 
 
 async def test_a_cancellation_that_meets_the_result_counts() -> None:
-    for waits in (wait_for, asyncio.wait_for):  # the second is mended, as in every service
+    for waits in (wait_for, nats.aio.client.asyncio.wait_for):  # the second is mended, as in every service
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(waits(answer, 5))
         await asyncio.sleep(0)
@@ -41,10 +41,10 @@ async def test_without_time_only_what_is_there_counts() -> None:
 
 
 def test_only_older_versions_are_mended(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = SimpleNamespace(wait_for=None)
-    monkeypatch.setattr("sys.version_info", (3, 12))
-    cancellation.mend(module)
-    assert module.wait_for is None
-    monkeypatch.setattr("sys.version_info", (3, 11))
-    cancellation.mend(module)
-    assert module.wait_for is wait_for
+    for version, is_mended in (((3, 12), False), ((3, 11), True)):
+        monkeypatch.setattr(nats.aio.client, "asyncio", asyncio)
+        monkeypatch.setattr("sys.version_info", version)
+        cancellation.mend()
+        assert (nats.aio.client.asyncio.wait_for is wait_for) == is_mended
+        assert nats.aio.client.asyncio.sleep is asyncio.sleep
+    assert asyncio.wait_for is not wait_for

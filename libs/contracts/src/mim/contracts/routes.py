@@ -129,7 +129,7 @@ GATEWAY: tuple[Route, ...] = (
         *("POST", _ALL, "create", "Create an instance"),
         {201: a.Created, 202: a.CreationPending},
         body=api.CreateInstanceBody,
-        raises=(*COMMAND, E.PORTS_EXHAUSTED, E.NO_WORKER, E.ALREADY_EXISTS),
+        raises=(*COMMAND, E.PORTS_EXHAUSTED, E.NO_WORKER, E.NO_ENGINE, E.ALREADY_EXISTS),
         **_ADMIN,
     ),
     Route("GET", _ALL, "list", "List instances", {200: a.InstanceList}, query=api.ListQuery),

@@ -182,7 +182,8 @@ class Runner:
         session = self.session
         if session is not None:
             with suppress(Exception):
-                await asyncio.wait_for(session.logout(), END_S)
+                async with asyncio.timeout(END_S):
+                    await session.logout()
         await self.end()
         kept = KeptLogin(self._bus, self._secrets, self.order)
         await kept.find()

@@ -44,7 +44,7 @@ async def lifecycle(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         tasks.start(service.watch_orders(), "orders")
         tasks.start(service.reconcile(), "reconcile")
         tasks.start(service.sweep(), "sweep")
-        tasks.start(Orphans(bus, model).run(), "orphans")
+        tasks.start(Orphans(bus, model, service.living.holds).run(), "orphans")
         await bus.nc.subscribe(subjects.CONTAINERS, queue=bus.source, cb=containers.answer)
         if containers.possible:
             tasks.start(containers.run(), "containers")

@@ -71,7 +71,7 @@ class Lifecycle:
         self._random_key = random_key
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._living = Living(bus, clock, self._touch_those_of)
+        self.living = Living(bus, clock, self._touch_those_of)
         self._known_orders: defaultdict[str, dict[str, SessionOrder]] = defaultdict(dict)  # by instance, by worker
         self._purged: set[str] = set()
         self._due: set[str] = set()
@@ -224,7 +224,7 @@ class Lifecycle:
 
     async def watch_workers(self) -> None:
         """Know which workers live, for ever."""
-        await self._living.watch()
+        await self.living.watch()
 
     async def watch_orders(self) -> None:
         """Know which orders stand, and which workers have finished removing an instance."""
@@ -245,7 +245,7 @@ class Lifecycle:
     async def reconcile(self) -> None:
         """Do what is due, for many instances side by side, for one instance one thing at a time."""
         # Before that every session would seem to be nobody's, and every order missing.
-        await self._living.ready.wait()
+        await self.living.ready.wait()
         await self._knows_orders.wait()
         limit = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
@@ -288,17 +288,17 @@ class Lifecycle:
             await asyncio.sleep(1.0)
             if not self._model.is_proved:
                 self.bus_returned()
-            self._living.bury()
+            self.living.bury()
             self._due |= self._unsettled
             if self._due:
                 self._wake.set()
 
     def bus_returned(self) -> None:
         """The bus was away, or this side of it was cut off: the silence of workers proves nothing."""
-        self._living.bus_returned()
+        self.living.bus_returned()
 
     def _is_held(self, record: InstanceRecord | None) -> bool:
-        return record is not None and self._living.holds(record)
+        return record is not None and self.living.holds(record)
 
     async def _step(self, instance_id: str) -> None:
         record = self._model.get(instance_id)
