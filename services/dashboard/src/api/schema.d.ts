@@ -4267,7 +4267,7 @@ export interface components {
                 };
             };
         };
-        /** @description `BUS_UNAVAILABLE`, `NO_WORKER`, `PORTS_EXHAUSTED`, `STORAGE_FULL` */
+        /** @description `BUS_UNAVAILABLE`, `NO_ENGINE`, `NO_WORKER`, `PORTS_EXHAUSTED`, `STORAGE_FULL` */
         Error503: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4277,7 +4277,7 @@ export interface components {
             content: {
                 "application/json": components["schemas"]["ErrorAnswer"] & {
                     /** @enum {unknown} */
-                    code?: "BUS_UNAVAILABLE" | "NO_WORKER" | "PORTS_EXHAUSTED" | "STORAGE_FULL";
+                    code?: "BUS_UNAVAILABLE" | "NO_ENGINE" | "NO_WORKER" | "PORTS_EXHAUSTED" | "STORAGE_FULL";
                 };
             };
         };
