@@ -19,7 +19,7 @@ const pages = [];
 async function open(options) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(35_000);
   const messages = [];
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) messages.push(`${message.type()}: ${message.text()}`);

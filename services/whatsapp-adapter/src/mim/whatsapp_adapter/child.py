@@ -37,11 +37,14 @@ a session never outlives its worker.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import logging
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from mim.whatsapp_adapter.lean import leave_out
@@ -51,6 +54,7 @@ Fields = dict[str, Any]
 
 # The library keeps one thread of the default executor for as long as it is connected. On two cores that executor has
 # six threads, which calls that wait for WhatsApp would soon use up.
+_PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/prctl.2.html
 _THREADS = 32
 _FINISH_WITHIN_S, _CLOSE_WITHIN_S = 0.8, 0.5  # in all less than the parent waits before it sends SIGTERM
 
@@ -165,8 +169,15 @@ def _exit(code: int) -> NoReturn:
     os._exit(code)
 
 
+def _die_with_parent() -> None:
+    """End at once with the worker: the one that is started in its place connects the account within a second."""
+    with suppress(OSError, AttributeError):  # prctl is Linux only; elsewhere the end of stdin is noticed
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """Keep stdout for events alone, then live until told to stop."""
+    _die_with_parent()
     leave_out()
     os.umask(0o077)  # the library's files hold the keys of the login
     out = os.dup(1)
