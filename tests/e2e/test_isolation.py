@@ -223,7 +223,7 @@ async def test_each_obstacle_is_told_with_the_next_step(own_system: StartSystem)
 async def test_without_an_engine_it_is_refused_and_nothing_is_left(system: System) -> None:
     body = {"user_id": "test", "provider": "whatsappweb", "type_instance": ["api"], "isolation": "container"}
     status, answer = await system.call("POST", "/api/v1/instances", body)
-    assert (status, answer["code"]) == (503, "NO_ENGINE")
+    assert (status, answer["code"]) == (422, "NO_ENGINE")
     assert "MIM_DOCKER_HOST" in answer["error"]
     _, answer = await system.call("GET", "/api/v1/resources")
     assert answer["containers"] is None

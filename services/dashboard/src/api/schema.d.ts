@@ -4173,8 +4173,21 @@ export interface components {
                 };
             };
         };
-        /** @description `INVALID_FIELDS` */
+        /** @description `INVALID_FIELDS`, `NO_ENGINE` */
         Error422: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    /** @enum {unknown} */
+                    code?: "INVALID_FIELDS" | "NO_ENGINE";
+                };
+            };
+        };
+        /** @description `INVALID_FIELDS` */
+        "Error422-2": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -4187,7 +4200,7 @@ export interface components {
             };
         };
         /** @description `INVALID_FIELDS`, `NOT_SUPPORTED` */
-        "Error422-2": {
+        "Error422-3": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -4267,7 +4280,7 @@ export interface components {
                 };
             };
         };
-        /** @description `BUS_UNAVAILABLE`, `NO_ENGINE`, `NO_WORKER`, `PORTS_EXHAUSTED`, `STORAGE_FULL` */
+        /** @description `BUS_UNAVAILABLE`, `NO_WORKER`, `PORTS_EXHAUSTED`, `STORAGE_FULL` */
         Error503: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4277,7 +4290,7 @@ export interface components {
             content: {
                 "application/json": components["schemas"]["ErrorAnswer"] & {
                     /** @enum {unknown} */
-                    code?: "BUS_UNAVAILABLE" | "NO_ENGINE" | "NO_WORKER" | "PORTS_EXHAUSTED" | "STORAGE_FULL";
+                    code?: "BUS_UNAVAILABLE" | "NO_WORKER" | "PORTS_EXHAUSTED" | "STORAGE_FULL";
                 };
             };
         };
@@ -4441,7 +4454,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403-2"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
         };
     };
@@ -4535,7 +4548,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -4689,7 +4702,7 @@ export interface operations {
             404: components["responses"]["Error404"];
             405: components["responses"]["Error405"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-2"];
@@ -4744,7 +4757,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-2"];
@@ -4799,7 +4812,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-2"];
@@ -4854,7 +4867,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-2"];
@@ -4909,7 +4922,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-2"];
@@ -4949,7 +4962,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404-2"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
         };
     };
@@ -5065,7 +5078,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -5112,7 +5125,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -5218,7 +5231,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5254,7 +5267,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5290,7 +5303,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5326,7 +5339,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
         };
     };
@@ -5360,7 +5373,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5414,7 +5427,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-2"];
@@ -5554,7 +5567,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-2"];
@@ -5613,7 +5626,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -5654,7 +5667,7 @@ export interface operations {
             404: components["responses"]["Error404"];
             405: components["responses"]["Error405"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5695,7 +5708,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5735,7 +5748,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5810,7 +5823,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5853,7 +5866,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -5927,7 +5940,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-2"];
@@ -6012,7 +6025,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403-2"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
         };
     };
@@ -6128,7 +6141,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -6190,7 +6203,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -6233,7 +6246,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403-2"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-4"];
         };
@@ -6267,7 +6280,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403-2"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-4"];
         };
@@ -6489,7 +6502,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -6558,7 +6571,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403-2"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-2"];
             504: components["responses"]["Error504"];
@@ -6952,7 +6965,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -7012,7 +7025,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -7072,7 +7085,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -7132,7 +7145,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];
@@ -7174,7 +7187,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7219,7 +7232,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-3"];
@@ -7262,7 +7275,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7305,7 +7318,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7344,7 +7357,7 @@ export interface operations {
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7422,7 +7435,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7462,7 +7475,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7504,7 +7517,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7548,7 +7561,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7620,7 +7633,7 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             503: components["responses"]["Error503-3"];
             504: components["responses"]["Error504"];
@@ -7665,7 +7678,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502-3"];
@@ -7703,7 +7716,7 @@ export interface operations {
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-4"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502-3"];
@@ -7752,7 +7765,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502-3"];
@@ -7790,7 +7803,7 @@ export interface operations {
             404: components["responses"]["Error404-3"];
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-4"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502-3"];
@@ -7835,7 +7848,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502-3"];
@@ -7914,7 +7927,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-2"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422"];
+            422: components["responses"]["Error422-2"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503-3"];
@@ -7973,7 +7986,7 @@ export interface operations {
             405: components["responses"]["Error405"];
             409: components["responses"]["Error409-3"];
             413: components["responses"]["Error413"];
-            422: components["responses"]["Error422-2"];
+            422: components["responses"]["Error422-3"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             502: components["responses"]["Error502"];

@@ -157,7 +157,7 @@ HTTP_STATUS: dict[str, int] = {
     ErrorCode.STORAGE_FULL: 503,
     ErrorCode.SHUTTING_DOWN: 503,
     ErrorCode.NO_WORKER: 503,
-    ErrorCode.NO_ENGINE: 503,
+    ErrorCode.NO_ENGINE: 422,
     ErrorCode.TIMEOUT: 504,
     ErrorCode.INTERNAL: 500,
 }

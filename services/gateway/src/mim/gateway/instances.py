@@ -299,6 +299,8 @@ def _creation_failed(record: InstanceRecord | None) -> MimError:
     if record is None:
         return Unavailable(ErrorCode.INTERNAL, "the instance could not be created; try again")
     code = ErrorCode(record.reason.code) if record.reason.code in ErrorCode.__members__ else ErrorCode.INTERNAL
+    if code is ErrorCode.NO_ENGINE:  # waiting does not help
+        return MimError(code, record.reason.message)
     return Unavailable(code, record.reason.message, retry_after_s=30)
 
 
