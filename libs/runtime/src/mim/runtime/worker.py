@@ -113,13 +113,13 @@ class Worker:
         await self._sweep_folders()
 
     async def drain(self) -> None:
-        """End in order: no heartbeat any more, all sessions closed, so that others may take over at once."""
+        """End in order: all sessions and ports closed, then no heartbeat any more, so that others take over at once."""
         for task in list(self._obeying.values()):
             task.cancel()
         await asyncio.gather(*(runner.end() for runner in self._runners.values()), return_exceptions=True)
+        await self._ports.stop()  # before others on this machine open the same ports
         with suppress(MimError):
             await self._beats.remove(self.name)
-        await self._ports.stop()
         await self._activity.close()
 
     # ------------------------------------------------------------------------------------------- heartbeat
