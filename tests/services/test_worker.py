@@ -219,6 +219,18 @@ async def test_hold_ends_the_session_and_says_stopped_once(rig: Rig) -> None:
     assert (rig.settings.data_dir / "sessions" / "telegram" / ID / "login").exists()
 
 
+async def test_who_was_told_of_a_stop_finds_the_worker_stopped(rig: Rig) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    await rig.order(OrderAction.HOLD)
+    await rig.said("client_ready", "stopped")
+    await rig.send("late", life_s=0.1)  # no order came that says what the worker itself told
+    assert await rig.outcomes(1) == {"late": "NOT_READY"}
+    failed = rig.story.items[-1].data
+    assert isinstance(failed, MessageFailed)
+    assert "the instance is stopped" in failed.message
+
+
 async def test_logout_revokes_the_login_and_forgets_it(rig: Rig) -> None:
     await rig.order()
     await rig.said("client_ready")

@@ -133,7 +133,8 @@ class Runner:
                 await self.end()
                 if order.status is Status.STARTING:  # it shall stop, and nobody has said yet that it has
                     await self._say(self._event(InstanceStopped))
-                self.status, self.reason = order.status, order.reason
+                else:
+                    self.status, self.reason = order.status, order.reason
                 await self._outbox_open()  # what waits fails with the reason when its time is over
                 self.restricted.watch()
             case OrderAction.LOGOUT:
