@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.services.conftest import Background, Eventually, Story
@@ -12,7 +13,7 @@ from mim.contracts import subjects
 from mim.contracts.messages import SendMessage
 from mim.contracts.states import Provider
 from mim.runtime.history import count
-from mim.runtime.outbox import Outbox, Tell
+from mim.runtime.outbox import Deliver, Outbox, Tell
 
 if TYPE_CHECKING:
     from mim.runtime.bus import Bus
@@ -120,6 +121,116 @@ async def test_what_was_tried_is_told_after_the_session_and_never_tried_again(bu
 
     await eventually(is_empty)
     assert tried == ["m0", "m1"]
+
+
+async def test_what_came_while_this_worker_was_cut_off_is_found_when_it_is_back(bus: Bus) -> None:
+    done: Story[str] = Story()
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, _telling(done))
+    for subscription in list(bus.nc._subs.values()):
+        if subscription.subject == subjects.messages_of("telegram"):
+            await subscription.unsubscribe()
+    await publish(bus, 0)
+    await bus.returned()
+    await outbox.look_again()
+    await done.until(lambda items: items == ["m0"])
+    await outbox.close(ID)
+
+
+async def test_a_consumer_that_somebody_deleted_is_made_again_and_nothing_is_tried_twice(
+    bus: Bus, eventually: Eventually
+) -> None:
+    done: Story[str] = Story()
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, _telling(done))
+    await publish(bus, 0)
+    await done.until(lambda items: items == ["m0"])
+    await bus.js.delete_consumer(subjects.OUTBOX, f"out-{ID}")
+    await publish(bus, 1)
+
+    async def is_found() -> bool:
+        await outbox.look_again()
+        return await consumers(bus) == [f"out-{ID}"] and done.items == ["m0", "m1"]
+
+    await eventually(is_found)
+    await outbox.close(ID)
+    assert await consumers(bus) == []
+
+
+async def test_a_message_whose_consumer_is_lost_before_it_is_acknowledged_is_not_tried_again(
+    bus: Bus, eventually: Eventually
+) -> None:
+    tried: list[str] = []
+
+    async def deliver(given: SendMessage, doubt: bool) -> Tell:
+        tried.append(given.id)
+
+        async def tell() -> None:
+            await bus.js.delete_consumer(subjects.OUTBOX, f"out-{ID}")
+
+        return tell
+
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, deliver)
+    await publish(bus, 0)
+
+    async def is_done() -> bool:
+        await bus.returned()
+        await outbox.look_again()
+        return await count(bus, subjects.OUTBOX, subjects.message_command("telegram", ID)) == 0
+
+    await eventually(is_done)
+    assert tried == ["m0"]
+
+
+async def test_only_what_a_frozen_holder_has_is_in_doubt_and_it_leaves_the_next_ones_consumer_alone(bus: Bus) -> None:
+    tried: Story[tuple[str, bool]] = Story()
+    held = asyncio.Event()
+
+    def deliverer(wait: asyncio.Event | None) -> Deliver:
+        async def deliver(given: SendMessage, doubt: bool) -> Tell:
+            tried.add((given.id, doubt))
+            if wait is not None:
+                await wait.wait()
+            return _nothing
+
+        return deliver
+
+    former, present, last = (Outbox(bus, "telegram", f"mim.deliver.{name}.boot") for name in ("a", "b", "c"))
+    for number, (outbox, wait) in enumerate([(former, None), (present, held), (last, None)]):
+        await outbox.listen()
+        await outbox.open(ID, deliverer(wait))
+        await publish(bus, number)
+        await tried.until(partial(_has, number))
+    await tried.until(lambda items: items == [("m0", False), ("m1", False), ("m1", True), ("m2", False)])
+    for outbox in (former, present):
+        await outbox.close(ID)
+    assert await consumers(bus) == [f"out-{ID}"]
+    await publish(bus, 3)
+    await tried.until(lambda items: items[4:] == [("m3", False)])
+    await last.close(ID)
+    assert await consumers(bus) == []
+
+
+def _has(number: int, items: list[tuple[str, bool]]) -> bool:
+    return any(name == f"m{number}" for name, _ in items)
+
+
+async def _nothing() -> None:
+    """Tells nobody."""
+
+
+def _telling(done: Story[str]) -> Deliver:
+    async def deliver(given: SendMessage, _doubt: bool) -> Tell:
+        async def tell() -> None:
+            done.add(given.id)
+
+        return tell
+
+    return deliver
 
 
 async def _is(true: bool) -> bool:

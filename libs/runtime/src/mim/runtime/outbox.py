@@ -9,7 +9,8 @@ fresh delivery counts; after a crash it is still there, and a message that it de
 Then the last `sent` event of the instance tells, and where that leaves doubt the message fails as UNCERTAIN instead of
 being sent twice.
 
-What became of a message that was tried is told whatever happens to its session: until it is, the consumer stays.
+What became of a message that was tried is told whatever happens to its session: until it is, and the message is gone,
+the consumer stays. One that was deleted by somebody else is made again by `look_again`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from functools import partial
 import nats.errors
 import structlog
 from nats.aio.msg import Msg
+from nats.js.api import ConsumerConfig
 from nats.js.errors import APIError, NotFoundError
 
 from mim.contracts import subjects
@@ -39,6 +41,8 @@ IDLE_S = 300.0
 EMPTY_S = 0.05
 KEEP_ALIVE_S = 3.0  # the consumer's ack_wait is 10 s
 TOLD_S = 2.0
+NAME_EXISTS, EXISTS_ACTIVE = 10013, 10105
+"""nats-server's errors for a consumer that delivers to somebody else who listens, or seems to (server/errors.json)."""
 Tell = Callable[[], Awaitable[None]]
 Deliver = Callable[[SendMessage, bool], Awaitable[Tell]]
 
@@ -55,21 +59,24 @@ class Outbox:
         self._idle_s = idle_s
         self._deliver: dict[str, Deliver] = {}
         self._consumers: dict[str, float] = {}  # when each was last needed
-        self._opened: set[str] = set()  # since `look_again`
+        self._due: set[str] = set()  # instances that may have something waiting which nothing will bring
         self._making: set[asyncio.Task[None]] = set()
         self._doubtful: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._telling: dict[str, asyncio.Task[None]] = {}
+        self._telling: set[str] = set()
+        self._finishing: dict[str, asyncio.Task[None]] = {}
+        self._told: dict[str, int] = {}  # the last message of each that is done with, by its sequence
 
     async def listen(self) -> None:
         """Subscribe the inbox, and hear of messages for which there is no consumer yet."""
         await self._bus.nc.subscribe(self._inbox, cb=self._arrive)
         await self._bus.nc.subscribe(subjects.messages_of(self._provider), cb=self._notice)
+        self._bus.on_reconnect(lambda: self._due.update(self._deliver))  # deaf to what came before others returned
 
     async def open(self, instance_id: str, deliver: Deliver) -> None:
         """Start the flow for an instance. Raises: Unavailable if the bus is away."""
         self._deliver[instance_id] = deliver
-        self._opened.add(instance_id)
+        self._due.add(instance_id)
         if await self._is_waiting(instance_id):
             await self._consume(instance_id)
 
@@ -81,18 +88,19 @@ class Outbox:
         """
         if self._deliver.pop(instance_id, None) is None:
             return
+        self._told.pop(instance_id, None)
         task = self._running.pop(instance_id, None)
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
         is_made = self._consumers.pop(instance_id, None) is not None
-        telling = self._telling.get(instance_id)
-        if telling is not None and not (await asyncio.wait({telling}, timeout=TOLD_S))[0]:
+        finishing = self._finishing.get(instance_id)
+        if finishing is not None and not (await asyncio.wait({finishing}, timeout=TOLD_S))[0]:
             return
         if is_made:
             with suppress(nats.errors.Error, APIError, TimeoutError, OSError):
-                await self._delete(instance_id)
+                await self._leave(instance_id)
 
     async def empty(self, instance_id: str, refuse: Deliver) -> None:
         """End the flow of an instance for good: every message that still waits goes to `refuse`. Waits for the bus."""
@@ -111,19 +119,28 @@ class Outbox:
                 await self._bus.surely(partial(self._put_down, instance_id))
 
     async def look_again(self) -> None:
-        """Find what was waiting for instances that were opened since the last time, should a server that lagged behind
-        have said that nothing was. Raises: Unavailable if the bus does not answer."""
-        if not self._opened:
+        """Find what waits and nothing brings: what came while this worker was cut off, what a server that lagged
+        behind did not show when the flow was opened, what lost its consumer. Raises: Unavailable if the bus does not
+        answer."""
+        if not self._due:
             return
-        waiting = {subjects.last_token(subject) for subject in await subjects_in(self._bus, subjects.OUTBOX)}
-        opened, self._opened = self._opened, set()
-        for instance_id in opened & waiting & self._deliver.keys() - self._consumers.keys():
-            await self._bus.surely(partial(self._consume, instance_id))
+        due, self._due = self._due, set()
+        try:
+            waiting = {subjects.last_token(subject) for subject in await subjects_in(self._bus, subjects.OUTBOX)}
+        except Unavailable:
+            self._due |= due
+            raise
+        due &= waiting & self._deliver.keys()
+        busy = due & (self._running.keys() | self._telling)
+        self._due |= busy
+        for instance_id in due - busy:
+            is_first = instance_id not in self._consumers
+            await self._bus.surely(partial(self._consume, instance_id, takes_over=is_first))
 
     async def _put_down(self, instance_id: str) -> None:
         self._consumers.pop(instance_id, None)
         try:
-            await self._delete(instance_id)
+            await self._leave(instance_id)
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot put down a consumer: {error}") from error
         if instance_id in self._deliver and await self._is_waiting(instance_id):
@@ -147,28 +164,46 @@ class Outbox:
 
     async def _notice(self, msg: Msg) -> None:
         instance_id = subjects.last_token(msg.subject)
-        if instance_id in self._deliver and instance_id not in self._consumers:
+        if instance_id not in self._deliver:
+            return
+        self._due.add(instance_id)  # until it arrives
+        if instance_id not in self._consumers:
             self._consumers[instance_id] = asyncio.get_running_loop().time()
             task = asyncio.create_task(self._bus.surely(partial(self._consume, instance_id)))
             self._making.add(task)
             task.add_done_callback(self._making.discard)
 
-    async def _consume(self, instance_id: str) -> None:
+    async def _consume(self, instance_id: str, *, takes_over: bool = True) -> None:
         self._consumers[instance_id] = asyncio.get_running_loop().time()
         subject = subjects.message_command(self._provider, instance_id)
         config = outbox_consumer(instance_id, subject, self._inbox)
         try:
-            try:
-                await self._bus.js.add_consumer(subjects.OUTBOX, config)
-            except APIError as error:
-                if "deliver" not in (error.description or "").lower():
-                    raise
-                # The last holder is frozen, not gone: its delivery counts go with its consumer, so doubt the first.
-                self._doubtful.add(instance_id)
+            if not await self._is_made(config) and takes_over:
+                # The last holder is frozen, not gone: its delivery counts go with its consumer, so doubt what it has.
+                former = await self._bus.js.consumer_info(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + instance_id)
+                if former.num_ack_pending:
+                    self._doubtful.add(instance_id)
                 await self._delete(instance_id)
                 await self._bus.js.add_consumer(subjects.OUTBOX, config)
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot open the outbox: {error}") from error
+
+    async def _is_made(self, config: ConsumerConfig) -> bool:
+        """Make a consumer; false if there is one that delivers to somebody else."""
+        try:
+            info = await self._bus.js.add_consumer(subjects.OUTBOX, config)
+        except APIError as error:
+            if error.err_code not in (NAME_EXISTS, EXISTS_ACTIVE):
+                raise
+            return False
+        return info.config.deliver_subject == config.deliver_subject  # a cluster's answer is not always an error
+
+    async def _leave(self, instance_id: str) -> None:
+        """Delete the consumer, unless another worker has it by now."""
+        with suppress(NotFoundError):
+            info = await self._bus.js.consumer_info(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + instance_id)
+            if info.config.deliver_subject == self._inbox:
+                await self._delete(instance_id)
 
     async def _delete(self, instance_id: str) -> None:
         with suppress(NotFoundError):
@@ -179,6 +214,7 @@ class Outbox:
         deliver = self._deliver.get(instance_id)
         if deliver is None or instance_id in self._running or instance_id in self._telling:
             return  # not acknowledged: it comes again
+        self._due.discard(instance_id)
         self._consumers[instance_id] = asyncio.get_running_loop().time()
         task = asyncio.create_task(self._handle(instance_id, msg, deliver))
         self._running[instance_id] = task
@@ -203,7 +239,9 @@ class Outbox:
                 return
             again = msg.metadata.num_delivered > 1 or instance_id in self._doubtful
             self._doubtful.discard(instance_id)
-            if not (again and await self._was_sent(instance_id, message.id)):
+            # Told already, if the consumer was lost before it was acknowledged.
+            is_done = msg.metadata.sequence.stream == self._told.get(instance_id)
+            if not is_done and not (again and await self._was_sent(instance_id, message.id)):
                 tell = await deliver(message, again)
         except asyncio.CancelledError:
             with suppress(nats.errors.Error):
@@ -211,8 +249,14 @@ class Outbox:
             raise
         finally:
             keeper.cancel()
-        task = self._telling[instance_id] = asyncio.create_task(self._finish(instance_id, msg, tell))
+        self._telling.add(instance_id)
+        task = self._finishing[instance_id] = asyncio.create_task(self._finish(instance_id, msg, tell))
+        task.add_done_callback(lambda done: self._finished(instance_id, done))
         await asyncio.shield(task)
+
+    def _finished(self, instance_id: str, task: asyncio.Task[None]) -> None:
+        if self._finishing.get(instance_id) is task:
+            del self._finishing[instance_id]
 
     async def _finish(self, instance_id: str, msg: Msg, tell: Tell | None) -> None:
         """Tell what became of a message that was tried, and be done with it, however long the bus is away."""
@@ -220,11 +264,13 @@ class Outbox:
         try:
             if tell is not None:
                 await tell()
+            if instance_id in self._deliver:
+                self._told[instance_id] = msg.metadata.sequence.stream
         finally:
             keeper.cancel()
             # The next one may arrive before these tasks are reaped.
             self._running.pop(instance_id, None)
-            del self._telling[instance_id]
+            self._telling.discard(instance_id)
         await self._bus.surely(lambda: self._ack(msg))
 
     async def _read(self, instance_id: str, msg: Msg) -> SendMessage | None:
