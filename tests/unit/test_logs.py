@@ -137,6 +137,33 @@ def test_a_json_log_is_one_object_a_line_with_time_level_and_service() -> None:
     assert {line["service"] for line in lines} == {"probe"}
 
 
+HELD = """
+import logging, sys
+from mim.runtime import logs
+from mim.runtime.settings import Settings
+logs.configure(Settings(log_format="json"), "probe")
+for number in range(int(sys.argv[1])):
+    logging.getLogger("library").warning("line %d %s", number, "x" * 1000)
+print("went on", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_reader_that_does_not_read_holds_nobody_and_costs_only_the_oldest_lines() -> None:
+    count = 3 * logs.SPOOL_BYTES // 1000  # a pipe takes 64 KB of it
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", HELD, str(count)], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"went on\n"  # though nobody has read a line
+        _, told = process.communicate(timeout=60)
+    numbers = [int(json.loads(line)["event"].split()[1]) for line in told.splitlines()]
+    assert numbers == sorted(numbers)
+    assert numbers[0] == 0
+    assert numbers[-1] == count - 1
+    assert len(numbers) < count / 2
+
+
 # ----------------------------------------------------------------------------------- lines of instances
 
 ID = "5f0c1d3e-0000-4000-8000-000000000042"

@@ -1,12 +1,15 @@
 """Logs: structlog, pretty on a terminal, JSON otherwise. Escape codes and tokens never get into a line.
 
 A line that carries an `instance_id`, bound or by `of_instance`, also goes onto the bus, where the people of that
-instance can read it: it waits in `LINES` until `ship` takes it there. A log call never waits for that and never fails.
+instance can read it: it waits in `LINES` until `ship` takes it there. A log call never fails and never waits, neither
+for the bus nor for whoever reads stderr: a terminal that is held must not hold every account of a worker.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
+import io
 import json
 import logging
 import re
@@ -49,6 +52,7 @@ MOST_BYTES = 4_000_000
 MESSAGE_LENGTH = 16_384
 UNSENT_BYTES = 1_000_000
 FLUSH_S = 1.0
+SPOOL_BYTES = 4_000_000
 _LEVELS = frozenset(LogLevel)
 _ELSEWHERE = frozenset({"timestamp", "level", "service", INSTANCE})
 
@@ -209,6 +213,63 @@ async def _send_all(bus: Bus) -> None:
             metrics.log_line_dropped()
 
 
+# ------------------------------------------------------------------------------------------------- stderr
+
+
+class Spool(io.TextIOBase):
+    """A stream whose `write` never waits for its reader: a thread writes. What the reader does not take is kept up to
+    SPOOL_BYTES; then the oldest makes room and is counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting: deque[str] = deque()
+        self._size = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def isatty(self) -> bool:
+        """Whether a person reads."""
+        return self._stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Take a line."""
+        with self._changed:
+            self._waiting.append(text)
+            self._size += len(text)
+            while self._size > SPOOL_BYTES:
+                self._size -= len(self._waiting.popleft())
+                metrics.log_line_dropped()
+            if self._thread is None or not self._thread.is_alive():  # a fork has its memory, not its threads
+                self._thread = threading.Thread(target=self._run, name="log spool", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        return len(text)
+
+    def finish(self, timeout_s: float) -> None:
+        """Return when everything is written, at the latest after the time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._size == 0, timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting))
+                text = self._waiting.popleft()
+            with suppress(OSError, ValueError):  # nobody reads any more
+                self._stream.write(text)
+                self._stream.flush()
+            with self._changed:
+                self._size -= len(text)
+                self._changed.notify_all()
+
+
+def finish() -> None:
+    """Let what was logged reach its reader before the process ends, within FLUSH_S."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Output) and isinstance(handler.stream, Spool):
+            handler.stream.finish(FLUSH_S)
+
+
 # ------------------------------------------------------------------------------------------ configuration
 
 
@@ -221,10 +282,10 @@ def _fields(service: str) -> list[structlog.typing.Processor]:
     ]
 
 
-class Output(logging.StreamHandler[TextIO]):
+class Output(logging.StreamHandler[TextIO | Spool]):
     """Shows lines from a level on, and keeps those of instances for the bus, from `info` on at least."""
 
-    def __init__(self, stream: TextIO, service: str, shown: int, *, pretty: bool, lines: InstanceLines) -> None:
+    def __init__(self, stream: TextIO | Spool, service: str, shown: int, *, pretty: bool, lines: InstanceLines) -> None:
         super().__init__(stream)
         self._shown = shown
         self.setLevel(min(shown, logging.INFO))
@@ -261,10 +322,11 @@ def configure(settings: Settings, service: str) -> None:
     """Send all logs of this process, the libraries' too, to stderr in one form, and those of instances to `LINES`."""
     pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and sys.stderr.isatty())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    output = Output(sys.stderr, service, level, pretty=pretty, lines=LINES)
+    output = Output(Spool(sys.stderr), service, level, pretty=pretty, lines=LINES)
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(output.level)
+    atexit.register(finish)
     for noisy in ("nats", "aiohttp.access", "aiogram"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(

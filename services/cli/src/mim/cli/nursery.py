@@ -23,6 +23,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from mim.runtime import logs
+
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 
@@ -196,6 +198,7 @@ def _exit(run: Callable[[], int]) -> NoReturn:
         traceback.print_exc()
     finally:
         with suppress(Exception):
+            logs.finish()
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
