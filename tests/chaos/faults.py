@@ -1,4 +1,15 @@
-"""What goes wrong, drawn from a seed: the same seed draws the same."""
+"""What goes wrong, drawn from a seed: the same seed draws the same.
+
+kill, freeze    a service, or a server of the bus: of a cluster also the one that leads
+cut             a server of a cluster from the others
+child           a WhatsApp session's own process is killed
+flood           the WhatsApp adapter is frozen while so much comes in that the pipes of its sessions run full
+pipe            nobody reads what the system prints, and the pipe is full
+disk            the system's disk is full
+clock           the clock of all services jumps, and back
+telegram        the messenger drops connections, answers late, refuses, or cannot be reached
+whatsapp        the messenger drops a connection
+"""
 
 from __future__ import annotations
 
@@ -7,11 +18,13 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos.load import Load
+from tests.chaos.servers import Servers
 from tests.e2e.conftest import System, descendants
 
 SERVICES = (
@@ -24,6 +37,7 @@ SERVICES = (
     "whatsapp-adapter",
     "nats-server",
 )
+KINDS = {"kill": 8, "freeze": 4, "child": 2, "flood": 1, "pipe": 1, "disk": 1, "clock": 1, "telegram": 3, "whatsapp": 2}
 MOST_FROZEN_S = 12.0  # longer than a worker may be silent
 PAUSE_S = (0.1, 1.5)
 BACK_S = 5.0  # until everybody is connected again and has caught up
@@ -43,13 +57,16 @@ class Fault:
         return f"{self.kind} {self.target} ({self.lasts_s:.1f} s)"
 
 
-def draw(seed: int, count: int) -> list[Fault]:
-    """`count` faults of a seed."""
+def draw(seed: int, count: int, *, cluster: bool) -> list[Fault]:
+    """`count` faults of a seed, for a system on one server or on a cluster."""
     chance = random.Random(seed)
+    kinds = KINDS | {"cut": 3} if cluster else KINDS
     found = []
     for _ in range(count):
-        kind = chance.choices(["kill", "freeze", "child", "telegram", "whatsapp"], [8, 4, 2, 3, 2])[0]
+        kind = chance.choices(list(kinds), list(kinds.values()))[0]
         target = chance.choice(SERVICES) if kind in ("kill", "freeze") else kind
+        if kind == "cut":
+            target = "nats-server"
         if kind == "telegram":
             target = chance.choice(["drop", "lose", "refuse", "slow", "unreachable"])
         # Most freezes are short; some outlast the patience of those who wait for the frozen one.
@@ -59,11 +76,15 @@ def draw(seed: int, count: int) -> list[Fault]:
 
 
 class Faults:
-    """Lets them happen to a system whose bots and WhatsApp accounts are known."""
+    """Lets them happen to a system under a load. `disk` is a small one that has the system's data, if there is one."""
 
-    def __init__(self, system: System, bots: Iterable[int], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, system: System, load: Load, servers: Servers | None, disk: Path | None, say: Callable[[str], None]
+    ) -> None:
         self._system = system
-        self._bots = tuple(bots)
+        self._load = load
+        self._servers = servers
+        self._disk = disk
         self._say = say
         self._healing: set[asyncio.Task[None]] = set()
         self.unheard: list[tuple[float, float]] = []
@@ -82,35 +103,68 @@ class Faults:
         await asyncio.gather(*self._healing)
 
     def _note(self, fault: Fault, now: float) -> None:
-        if fault.target == "nats-server":
-            self._bus_away = (now, now + (fault.lasts_s if fault.kind == "freeze" else 0) + BACK_S)
+        if fault.target == "nats-server" or fault.kind == "disk":
+            self._bus_away = (now, now + (0 if fault.kind == "kill" else fault.lasts_s) + BACK_S)
         if fault.target in ("whatsapp-adapter", "child") and fault.kind != "freeze":
             began, ends = self._bus_away
             self.unheard.append((min(began, now) if now < ends else now, now))
 
     async def _happen(self, fault: Fault) -> None:
         match fault.kind:
+            case "kill" | "freeze" | "cut" if fault.target == "nats-server" and self._servers is not None:
+                self._later(self._servers.suffer(fault.kind, fault.number, fault.lasts_s))
             case "kill":
                 self._system.kill(fault.target)
             case "freeze":
-                pid = self._system.kill(fault.target, signal.SIGSTOP)
-                self._later(fault.lasts_s, pid)
+                self._freeze(fault.target, fault.lasts_s)
             case "child":
                 self._kill_child(fault.number)
+            case "flood":
+                self._freeze("whatsapp-adapter", fault.lasts_s)
+                self._load.flood(fault.number)
+            case "pipe":
+                self._later(self._system.hold_output(fault.lasts_s))
+            case "disk":
+                self._later(self._fill_disk(fault.lasts_s))
+            case "clock":
+                self._later(self._jump(fault))
             case "telegram":
                 await self._of_telegram(fault)
             case _:
                 await self._drop(fault.number)
 
-    def _later(self, after_s: float, pid: int) -> None:
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        """Let a fault take its time beside the next ones; all have healed when `run` returns."""
+        task = asyncio.create_task(work)
+        self._healing.add(task)
+        task.add_done_callback(self._healing.discard)
+
+    def _freeze(self, service: str, lasts_s: float) -> None:
+        pid = self._system.kill(service, signal.SIGSTOP)
+
         async def thaw() -> None:
-            await asyncio.sleep(after_s)
+            await asyncio.sleep(lasts_s)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
-        task = asyncio.create_task(thaw())
-        self._healing.add(task)
-        task.add_done_callback(self._healing.discard)
+        self._later(thaw())
+
+    async def _fill_disk(self, lasts_s: float) -> None:
+        if self._disk is None:
+            return
+        filler = self._disk / "filler"
+        try:
+            with suppress(OSError), filler.open("wb") as file:
+                free = os.statvfs(self._disk)
+                os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+            await asyncio.sleep(lasts_s)
+        finally:
+            filler.unlink(missing_ok=True)
+
+    async def _jump(self, fault: Fault) -> None:
+        self._system.clock_s = (fault.number - 500_000) / 50  # up to almost three hours
+        await asyncio.sleep(fault.lasts_s)
+        self._system.clock_s = 0.0
 
     def _kill_child(self, number: int) -> None:
         """One WhatsApp session's own process."""
@@ -120,7 +174,8 @@ class Faults:
             os.kill(children[number % len(children)], signal.SIGKILL)
 
     async def _of_telegram(self, fault: Fault) -> None:
-        bot = self._bots[fault.number % len(self._bots)]
+        bots = sorted(account.number for account in self._load.accounts if account.provider == "telegram")
+        bot = int(bots[fault.number % len(bots)])
         if fault.target == "unreachable":
             await self._system.control("telegram", "unreachable", bot=bot)
 
@@ -128,9 +183,7 @@ class Faults:
                 await asyncio.sleep(fault.lasts_s)
                 await self._system.control("telegram", "unreachable", bot=bot, on=False)
 
-            task = asyncio.create_task(heal())
-            self._healing.add(task)
-            task.add_done_callback(self._healing.discard)
+            self._later(heal())
             return
         how = {
             "drop": {"drop": True},
@@ -146,10 +199,3 @@ class Faults:
             chosen = devices[number % len(devices)]
             with suppress(AssertionError):  # it went by itself meanwhile
                 await self._system.control("whatsapp", "drop", phone=chosen["phone"], device=chosen["device"])
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs."""
-    with suppress(OSError):
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False

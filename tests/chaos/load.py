@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tests.e2e.conftest import Json, System
 PEOPLE = 3
 LIFE = timedelta(hours=1)
 PACE_S = 0.15
+FLOOD, LONG = 100, 1000 * "x"  # a pipe holds 64 KB
 
 
 @dataclass
@@ -59,16 +61,17 @@ class Load:
         self.written = Written(bots={each.instance_id for each in accounts if each.provider == "telegram"})
         self._system = system
         self._bus = bus
-        self._accounts = accounts
+        self.accounts = accounts
         self._seed = seed
+        self._floods: Counter[str] = Counter()
         self._stop = asyncio.Event()
         self._http = aiohttp.ClientSession(system.url, timeout=aiohttp.ClientTimeout(total=15))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Written]:
         """The load goes on during the block, and has ended after it, with everything accepted that was begun."""
-        works = [self._send(account) for account in self._accounts]
-        works += [self._hear(account) for account in self._accounts]
+        works = [self._send(account) for account in self.accounts]
+        works += [self._hear(account) for account in self.accounts]
         works += [self._come_and_go(number) for number in range(2)]
         tasks = [asyncio.create_task(work) for work in works]
         try:
@@ -81,6 +84,11 @@ class Load:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._http.close()
+
+    def flood(self, number: int) -> None:
+        """Let one WhatsApp account get more than a pipe holds, at once."""
+        phones = [account for account in self.accounts if account.provider != "telegram"]
+        self._floods[phones[number % len(phones)].instance_id] += FLOOD
 
     async def _turn(self) -> bool:
         """Whether to go on, after a moment."""
@@ -108,8 +116,10 @@ class Load:
     async def _hear(self, account: Account) -> None:
         number = 0
         texts = self.written.incoming.setdefault(account.instance_id, [])
-        while await self._turn():
-            text = f"in{number}"
+        while self._floods[account.instance_id] or await self._turn():
+            flooded = self._floods[account.instance_id] > 0
+            self._floods[account.instance_id] -= flooded
+            text = f"in{number}" + flooded * LONG
             if account.provider == "telegram":
                 await self._system.control("telegram", "say", bot=int(account.number), **{"from": 77}, text=text)
             else:

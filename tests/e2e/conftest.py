@@ -47,6 +47,7 @@ class System:
         self.url = f"http://127.0.0.1:{self.port}"
         self.output = ""
         self._witness = folder.with_name(f"{folder.name}-{self.port}.witness")
+        self._clock = self._witness.with_suffix(".clock")
         self._sandbox = sandbox
         self._env = env
         self._bots = 0
@@ -54,6 +55,8 @@ class System:
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._said = asyncio.Event()
+        self._reading = asyncio.Event()
+        self._reading.set()
         self._http: aiohttp.ClientSession | None = None
         self._spy: Client | None = None
 
@@ -67,7 +70,9 @@ class System:
         self._process = await asyncio.create_subprocess_exec(
             *command,
             *(["--sandbox"] if self._sandbox else []),
-            env=os.environ | {"MIM_LOG_FORMAT": "json", "WITNESS": str(self._witness)} | self._env,
+            env=os.environ
+            | {"MIM_LOG_FORMAT": "json", "WITNESS": str(self._witness), "WITNESS_CLOCK": str(self._clock)}
+            | self._env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -105,6 +110,7 @@ class System:
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         while line := await process.stdout.readline():
+            await self._reading.wait()
             self.output += line.decode(errors="replace")
             self._said.set()
             if line.startswith(b"ready "):
@@ -116,6 +122,21 @@ class System:
             while not any(all(word in line for word in words) for line in self.output.splitlines()):
                 self._said.clear()
                 await self._said.wait()
+
+    async def hold_output(self, lasts_s: float) -> None:
+        """Read nothing of what it prints for a while, with the pipe full."""
+        pipe = os.open(f"/proc/{self.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+        self._reading.clear()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(lasts_s):
+                    while True:
+                        with suppress(BlockingIOError):
+                            os.write(pipe, b"\n" * 4096)
+                        await asyncio.sleep(0.001)  # asyncio's own buffer takes what comes first
+        finally:
+            self._reading.set()
+            os.close(pipe)
 
     @property
     def pid(self) -> int:
@@ -159,6 +180,17 @@ class System:
         logs = (self.folder / "nats").glob("nats.log*")
         lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
         return sorted({line.partition(" - ")[2] for line in lines if "Violation" in line})
+
+    @property
+    def clock_s(self) -> float:
+        """How many seconds the clock of all its services is ahead."""
+        return float(self._clock.read_text()) if self._clock.exists() else 0.0
+
+    @clock_s.setter
+    def clock_s(self, ahead_s: float) -> None:
+        fresh = self._clock.with_suffix(".new")
+        fresh.write_text(str(ahead_s))
+        fresh.replace(self._clock)
 
     # ------------------------------------------------------------------------------------------------- REST
 
@@ -420,9 +452,9 @@ async def _starting(root: Path) -> AsyncIterator[StartSystem]:
     _nothing_undocumented()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    """One system for all tests that do it no harm."""
+    """One system for all tests that do it no harm; it ends with the last of them."""
     made = System(tmp_path_factory.mktemp("system"), sandbox=True, env={}, ports=400)
     await made.start()
     yield made

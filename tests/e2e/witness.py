@@ -1,4 +1,5 @@
-"""`mim` that writes down the requests between its processes, with their answers, into the file `WITNESS`.
+"""`mim` that writes down the requests between its processes, with their answers, into the file `WITNESS`, and whose
+clock is as many seconds ahead as the file `WITNESS_CLOCK` says, if it is there.
 
 A listener on the bus is no witness of them: who asks where only a listener is, waits instead of hearing that nobody
 answers.
@@ -9,12 +10,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from mim.cli.main import app
+from mim.runtime.bus import Bus
 
 
 def note(subject: str, asked: bytes | None, answer: bytes) -> None:
@@ -42,7 +45,17 @@ async def witnessed_respond(self: Msg, data: bytes) -> None:
     await respond(self, data)
 
 
+def shifted_now(_: Bus) -> datetime:
+    """The time by the clock that the test sets."""
+    try:
+        with open(os.environ["WITNESS_CLOCK"]) as file:  # noqa: PTH123 - asked for with every event
+            return datetime.now(UTC) + timedelta(seconds=float(file.read()))
+    except OSError:
+        return datetime.now(UTC)
+
+
 if __name__ == "__main__":
+    Bus.now = shifted_now  # type: ignore[method-assign]
     Client.request = witnessed_request  # type: ignore[method-assign,assignment]
     Msg.respond = witnessed_respond  # type: ignore[method-assign]
     app(prog_name="mim")

@@ -160,10 +160,14 @@ class Process:
         except TimeoutError:
             raise AssertionError(f"no {word!r} in\n" + "\n".join(self.lines[-40:])) from None
 
+    def signal(self, signum: signal.Signals) -> None:
+        """Send it a signal."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signum)
+
     async def kill(self) -> None:
         """End it without a chance to say goodbye."""
-        with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         await self._process.wait()
         await self._reader
 
