@@ -6,6 +6,7 @@ child           a WhatsApp session's own process is killed
 flood           the WhatsApp adapter is frozen while so much comes in that the pipes of its sessions run full
 pipe            nobody reads what the system prints, and the pipe is full
 disk            the system's disk is full
+consumer        somebody deletes a durable consumer
 clock           the clock of all services jumps, and back
 telegram        the messenger drops connections, answers late, refuses, or cannot be reached
 whatsapp        the messenger drops a connection
@@ -23,9 +24,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import nats.errors
+import nats.js.errors
 from tests.chaos.load import Load
 from tests.chaos.servers import Servers
 from tests.e2e.conftest import System, descendants
+
+from mim.contracts import subjects
 
 SERVICES = (
     "gateway",
@@ -37,7 +42,18 @@ SERVICES = (
     "whatsapp-adapter",
     "nats-server",
 )
-KINDS = {"kill": 8, "freeze": 4, "child": 2, "flood": 1, "pipe": 1, "disk": 1, "clock": 1, "telegram": 3, "whatsapp": 2}
+KINDS = {
+    "kill": 8,
+    "freeze": 4,
+    "child": 2,
+    "flood": 1,
+    "pipe": 1,
+    "disk": 1,
+    "consumer": 1,
+    "clock": 1,
+    "telegram": 3,
+    "whatsapp": 2,
+}
 MOST_FROZEN_S = 12.0  # longer than a worker may be silent
 PAUSE_S = (0.1, 1.5)
 BACK_S = 5.0  # until everybody is connected again and has caught up
@@ -117,21 +133,24 @@ class Faults:
                 self._system.kill(fault.target)
             case "freeze":
                 self._freeze(fault.target, fault.lasts_s)
-            case "child":
-                self._kill_child(fault.number)
-            case "flood":
-                self._freeze("whatsapp-adapter", fault.lasts_s)
-                self._load.flood(fault.number)
-            case "pipe":
-                self._later(self._system.hold_output(fault.lasts_s))
-            case "disk":
-                self._later(self._fill_disk(fault.lasts_s))
-            case "clock":
-                self._later(self._jump(fault))
-            case "telegram":
-                await self._of_telegram(fault)
+            case "telegram" | "whatsapp":
+                await (self._of_telegram(fault) if fault.kind == "telegram" else self._drop(fault.number))
+            case "child" | "flood":
+                self._of_children(fault)
             case _:
-                await self._drop(fault.number)
+                self._later(self._around(fault))
+
+    def _around(self, fault: Fault) -> Coroutine[None, None, None]:
+        """What the system stands on."""
+        match fault.kind:
+            case "pipe":
+                return self._system.hold_output(fault.lasts_s)
+            case "disk":
+                return self._fill_disk(fault.lasts_s)
+            case "consumer":
+                return self._delete_consumer(fault.number)
+            case _:
+                return self._jump(fault)
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         """Let a fault take its time beside the next ones; all have healed when `run` returns."""
@@ -161,17 +180,32 @@ class Faults:
         finally:
             filler.unlink(missing_ok=True)
 
+    async def _delete_consumer(self, number: int) -> None:
+        stream = self._load.bus.jetstream(timeout=1)
+        with suppress(nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError):  # the bus is away
+            found = [
+                (name, consumer.name)
+                for name in (subjects.COMMANDS, subjects.EVENTS, subjects.OUTBOX)
+                for consumer in await stream.consumers_info(name)
+                if consumer.config.durable_name
+            ]
+            name, consumer = found[number % len(found)]
+            await stream.delete_consumer(name, consumer)
+
     async def _jump(self, fault: Fault) -> None:
         self._system.clock_s = (fault.number - 500_000) / 50  # up to almost three hours
         await asyncio.sleep(fault.lasts_s)
         self._system.clock_s = 0.0
 
-    def _kill_child(self, number: int) -> None:
-        """One WhatsApp session's own process."""
-        adapter = self._system.processes()["mim whatsapp-ad"]
-        children = descendants(adapter)
+    def _of_children(self, fault: Fault) -> None:
+        """One WhatsApp session's own process, or the pipes of all."""
+        if fault.kind == "flood":
+            self._freeze("whatsapp-adapter", fault.lasts_s)
+            self._load.flood(fault.number)
+            return
+        children = descendants(self._system.processes()["mim whatsapp-ad"])
         if children:
-            os.kill(children[number % len(children)], signal.SIGKILL)
+            os.kill(children[fault.number % len(children)], signal.SIGKILL)
 
     async def _of_telegram(self, fault: Fault) -> None:
         bots = sorted(account.number for account in self._load.accounts if account.provider == "telegram")

@@ -60,7 +60,7 @@ class Load:
     def __init__(self, system: System, bus: Client, accounts: list[Account], seed: int) -> None:
         self.written = Written(bots={each.instance_id for each in accounts if each.provider == "telegram"})
         self._system = system
-        self._bus = bus
+        self.bus = bus
         self.accounts = accounts
         self._seed = seed
         self._floods: Counter[str] = Counter()
@@ -151,7 +151,7 @@ class Load:
     # --------------------------------------------------------------------------------------- until it is accepted
 
     async def _publish(self, subject: str, body: Json, msg_id: str) -> None:
-        stream, payload = self._bus.jetstream(timeout=1), json.dumps(body).encode()
+        stream, payload = self.bus.jetstream(timeout=1), json.dumps(body).encode()
         await _again(lambda: stream.publish(subject, payload, headers={"Nats-Msg-Id": msg_id}))
 
     async def _rest(self, method: str, path: str, body: Json | None, key: str) -> Json:

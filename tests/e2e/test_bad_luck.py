@@ -19,10 +19,13 @@ import nats.js.errors
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import StartSystem, System
     from nats.aio.client import Client
+    from tests.e2e.conftest import StartSystem, System
 
 from tests.conftest import NatsServer
+from tests.e2e.conftest import BOT_TOKEN
+
+from mim.contracts import subjects
 
 SERVICES = ("gateway", "lifecycle", "allocator", "telegram-adapter", "webhooks", "whatsapp-adapter")
 
@@ -294,3 +297,30 @@ async def test_a_full_disk_is_said_and_heals_when_there_is_room(own_system: Star
         await system.stop()
     finally:
         subprocess.run(["umount", "-l", str(small_disk)], check=False)
+
+
+async def test_consumers_that_somebody_deletes_are_made_again(own_system: StartSystem) -> None:
+    system = await own_system()
+    made = await system.ready_telegram()
+    send = {"chat_id": "4711", "message": "before"}
+    path = "/api/v1/telegram/send"
+    assert (await system.port_call(made["port"], "POST", path, send, made["api_key"]))[0] == 200
+    client = await system.bus()
+    stream = client.jetstream(timeout=5)
+    gone = []
+    for name in (subjects.COMMANDS, subjects.OUTBOX, subjects.EVENTS):
+        for consumer in await stream.consumers_info(name):
+            gone.append((name, consumer.name))
+            assert await stream.delete_consumer(name, consumer.name)
+    assert len(gone) >= 5  # commands, the bot's outbox, message-store, webhooks, followers of the events
+    await client.close()
+    body = {"user_id": "u", "provider": "telegram", "type_instance": ["api"], "token": BOT_TOKEN.format(77)}
+    status, other = await system.call("POST", "/api/v1/instances", body)
+    assert status in (201, 202), other
+    async with asyncio.timeout(30), system.events(f"?instance_id={other['instance_id']}&last_event_id=0") as events:
+        while (await anext(events))[1] != "client_ready":
+            pass
+    status, sent = await system.port_call(made["port"], "POST", path, send | {"message": "after"}, made["api_key"])
+    assert status == 200, sent
+    inbox = await system.control("telegram", "inbox", chat=4711)
+    assert [message["text"] for message in inbox["messages"]] == ["before", "after"]
