@@ -5,7 +5,7 @@ Pure: each check takes records and returns sentences about what is wrong.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -70,7 +70,7 @@ def delivered(
     wrong = []
     for where, messages in wanted.items():
         arrived = [text for text in inboxes.get(where, ()) if text.startswith("n")]
-        wrong += [f"{text} came more than once to {where}" for text in {*arrived} if arrived.count(text) > 1]
+        wrong += [f"{text} came more than once to {where}" for text, count in Counter(arrived).items() if count > 1]
         numbers = [int(text[1:]) for text in arrived]
         certain = {number for number, message_id in messages if message_id in sent}
         order = [number for number in numbers if number in certain]
@@ -93,8 +93,9 @@ def received(entries: Iterable[Entry], written: Written, unheard: Iterable[tuple
     wrong = []
     for instance_id, texts in written.incoming.items():
         heard = told[instance_id]
+        known = set(heard)
         gone = {text for text, at in texts for since, until in unheard if since - TAKEN_S < at < until + TAKEN_S}
-        wanted = [text for text, _ in texts if text in heard or (text not in gone or instance_id in written.bots)]
+        wanted = [text for text, _ in texts if text in known or (text not in gone or instance_id in written.bots)]
         if heard != wanted:
             wrong.append(f"{instance_id} heard {_first_difference(heard, wanted)}")
     return wrong
