@@ -77,7 +77,15 @@ async def test_nothing_is_lost_doubled_or_left_over(
         folder = (small_disk or tmp_path) / "data"
         system = await own_system(folder=folder, ports=200, **(three.env if three else {}))
         stack.push_async_callback(system.close)  # before its servers and its disk go
-        await _undergo(ordeal, system, three, small_disk)
+        story = [str(ordeal)]
+        try:
+            wrong = await _undergo(ordeal, system, three, small_disk, story)
+        except Exception as error:
+            error.add_note("\n".join(story))
+            raise
+        finally:
+            (tmp_path / "output.log").write_text(system.output)
+        assert not wrong, "\n".join((*story, "", *wrong))
 
 
 @pytest.fixture
@@ -93,11 +101,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path | None]:
     subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
-async def _undergo(ordeal: Round, system: System, three: Servers | None, disk: Path | None) -> None:
+async def _undergo(
+    ordeal: Round, system: System, three: Servers | None, disk: Path | None, story: list[str]
+) -> list[str]:
+    """Let the faults of a round happen, and tell what is wrong afterwards; `story` gets what happened."""
     accounts = [await _bot(system) for _ in range(BOTS)] + [await _phone(system, each) for each in range(PHONES)]
     bus = await (three.connect() if three else system.bus())
     load = Load(system, bus, accounts, ordeal.seed)
-    story: list[str] = []
     faults = Faults(system, load, three, disk, story.append)
     async with load.running() as written:
         await faults.run(draw(ordeal.seed, ordeal.faults, cluster=three is not None))
@@ -108,9 +118,8 @@ async def _undergo(ordeal: Round, system: System, three: Servers | None, disk: P
         wrong += await _left_over(system, bus, accounts)
     finally:
         await bus.close()
-    told = "\n".join((str(ordeal), *story, "", *wrong))
-    assert not wrong, told
     assert len(written.messages) > 3 * len(accounts)
+    return wrong
 
 
 async def _bot(system: System) -> Account:
