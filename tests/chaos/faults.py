@@ -106,7 +106,8 @@ class Faults:
         self.unheard: list[tuple[float, float]] = []
         """From when to when (monotonic seconds) a message that came to a WhatsApp account may be gone: its library
         confirms it before it hands it over, and then a process was killed that had it in memory only."""
-        self._bus_away = (0.0, 0.0)
+        self._held = (0.0, 0.0)
+        """From when to when nothing that came in could be stored."""
 
     async def run(self, faults: Iterable[Fault]) -> None:
         """All of them, one after the other; returns when everything that was taken away is there again."""
@@ -119,10 +120,13 @@ class Faults:
         await asyncio.gather(*self._healing)
 
     def _note(self, fault: Fault, now: float) -> None:
-        if fault.target == "nats-server" or fault.kind == "disk":
-            self._bus_away = (now, now + (0 if fault.kind == "kill" else fault.lasts_s) + BACK_S)
+        held = fault.target == "nats-server" or fault.kind in ("disk", "flood")
+        if held or (fault.kind, fault.target) == ("freeze", "whatsapp-adapter"):
+            began = min(now, self._held[0]) if now < self._held[1] else now
+            ends = now + (0 if fault.kind == "kill" else fault.lasts_s) + BACK_S
+            self._held = (began, max(ends, self._held[1]))
         if fault.target in ("whatsapp-adapter", "child") and fault.kind != "freeze":
-            began, ends = self._bus_away
+            began, ends = self._held
             self.unheard.append((min(began, now) if now < ends else now, now))
 
     async def _happen(self, fault: Fault) -> None:

@@ -152,11 +152,11 @@ class Load:
 
     async def _publish(self, subject: str, body: Json, msg_id: str) -> None:
         stream, payload = self.bus.jetstream(timeout=1), json.dumps(body).encode()
-        await _again(lambda: stream.publish(subject, payload, headers={"Nats-Msg-Id": msg_id}))
+        await again(lambda: stream.publish(subject, payload, headers={"Nats-Msg-Id": msg_id}))
 
     async def _rest(self, method: str, path: str, body: Json | None, key: str) -> Json:
         while True:
-            answer: Json = await _again(lambda: self._call(method, path, body, key))
+            answer: Json = await again(lambda: self._call(method, path, body, key))
             if answer.get("success") or answer.get("code") == "NOT_FOUND":
                 return answer
             assert answer.get("code") in RETRIABLE, f"{method} {path}: {answer}"
@@ -169,11 +169,20 @@ class Load:
             return answer
 
 
-RETRIABLE = ("BUS_UNAVAILABLE", "TIMEOUT", "NO_WORKER", "SHUTTING_DOWN", "IDEMPOTENCY_CONFLICT", "INTERNAL")
+RETRIABLE = (
+    "BUS_UNAVAILABLE",
+    "TIMEOUT",
+    "NO_WORKER",
+    "SHUTTING_DOWN",
+    "IDEMPOTENCY_CONFLICT",
+    "STORAGE_FULL",
+    "INTERNAL",
+)
 _AWAY = (OSError, aiohttp.ClientError, nats.errors.Error, nats.js.errors.Error, TimeoutError)
 
 
-async def _again(work: Callable[[], Awaitable[Any]]) -> Any:
+async def again(work: Callable[[], Awaitable[Any]]) -> Any:
+    """Repeat what is harmless to repeat until nobody who was killed is missing for it."""
     while True:
         try:
             return await work()

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nats.js.errors
+import psutil
 import pytest
 from nats.aio.client import Client
 from tests.chaos import checker, servers
 from tests.chaos.checker import Entry
 from tests.chaos.faults import Faults, draw
-from tests.chaos.load import PEOPLE, Account, Load, Written, chat_of
+from tests.chaos.load import PEOPLE, Account, Load, Written, again, chat_of
 from tests.chaos.servers import Servers
 from tests.e2e.conftest import StartSystem, System, descendants
 
@@ -153,10 +154,10 @@ async def _settled(bus: Client, written: Written, unheard: list[tuple[float, flo
 async def _stream(bus: Client, after: int) -> list[Entry]:
     """What came after a sequence, as the server that leads has it: a copy may lag behind."""
     stream = bus.jetstream(timeout=5)
-    last = (await stream.stream_info(subjects.EVENTS)).state.last_seq
+    last = (await again(lambda: stream.stream_info(subjects.EVENTS))).state.last_seq
 
     async def entry(seq: int) -> Entry:
-        envelope = unwrap((await stream.get_msg(subjects.EVENTS, seq)).data or b"")
+        envelope = unwrap((await again(lambda: stream.get_msg(subjects.EVENTS, seq))).data or b"")
         assert envelope is not None
         return Entry(seq, envelope)
 
@@ -210,7 +211,7 @@ async def _folded(bus: Client) -> list[str]:
     with suppress(TimeoutError):
         async with asyncio.timeout(FOLDED_S):
             while wrong:  # each look asks the bus
-                wrong = checker.folded(entries, await _records(bus))
+                wrong = checker.folded(entries, await again(lambda: _records(bus)))
                 entries += await _stream(bus, entries[-1].seq)
     return wrong
 
@@ -236,7 +237,7 @@ async def _left_over(system: System, bus: Client, accounts: list[Account]) -> li
     left: list[str] = []
     try:
         async with asyncio.timeout(60):
-            while left := await _traces(system, bus, adapter):  # noqa: ASYNC110 - /proc and the bus tell who asks
+            while left := await again(lambda: _traces(system, bus, adapter)):  # noqa: ASYNC110 - /proc and the bus tell who asks
                 await asyncio.sleep(0.2)
     except TimeoutError:
         return left
@@ -256,10 +257,13 @@ async def _traces(system: System, bus: Client, adapter: int) -> list[str]:
         except nats.js.errors.NoKeysError:
             continue
     left += [f"the consumer {each.name} of the outbox" for each in await stream.consumers_info(subjects.OUTBOX)]
-    return left + [f"a listener on port {port}" for port in system.instance_ports if _listens(port)]
+    return left + [f"a listener on port {port}" for port in _listening(system) & {*system.instance_ports}]
 
 
-def _listens(port: int) -> bool:
-    wanted = f":{port:04X}"
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return any(line.split()[1].endswith(wanted) and line.split()[3] == "0A" for line in lines)
+def _listening(system: System) -> set[int]:
+    """The ports on which processes of the system listen."""
+    found = set()
+    for pid in descendants(system.pid):
+        with suppress(psutil.NoSuchProcess):
+            found |= {each.laddr.port for each in psutil.Process(pid).net_connections("tcp") if each.status == "LISTEN"}
+    return found

@@ -10,7 +10,7 @@ import asyncio
 import ctypes
 import json
 import os
-import random
+import secrets
 import shutil
 import signal
 import subprocess
@@ -67,7 +67,7 @@ class Network:
     """A bridge, three namespaces and this process on it."""
 
     def __init__(self) -> None:
-        self._net = f"198.18.{random.randrange(256)}"  # of the block for benchmarks, which nobody routes
+        self._net = f"198.18.{secrets.randbelow(256)}"  # of the block for benchmarks, which nobody routes
         self._tag = f"mim{os.getpid() % 100_000}"
         self.outside = f"{self._net}.1"
 

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import nats.errors
 import pytest
+from nats.js.client import JetStreamContext
 
 from mim.allocator import app as allocator_app
 from mim.allocator.handlers import Allocator
@@ -45,6 +47,7 @@ from mim.lifecycle.orphans import Orphans
 from mim.runtime.bus import Bus
 from mim.runtime.history import count
 from mim.runtime.secrets import Vault
+from mim.runtime.service import subscribe
 from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets, Store
 
@@ -155,7 +158,7 @@ class System:
         tasks += [self.background(service.watch_workers()), self.background(service.watch_orders())]
         tasks += [self.background(service.reconcile()), self.background(service.sweep())]
         service.touch_all()
-        await bus.broker.start()
+        await bus.surely(lambda: subscribe(bus))
 
         async def kill() -> None:
             await bus.nc.close()
@@ -357,6 +360,24 @@ async def test_when_all_ports_are_taken_a_new_instance_is_not_kept_half_made(sys
 
 
 # --------------------------------------------------------------------------------------------- many at once
+
+
+async def test_a_bus_that_does_not_answer_at_the_start_is_asked_again(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, asked = JetStreamContext.subscribe, []
+
+    async def silent_at_first(self: JetStreamContext, subject: str, **more: Any) -> Any:
+        asked.append(subject)
+        if len(asked) == 1:
+            raise nats.errors.TimeoutError
+        return await really(self, subject, **more)
+
+    monkeypatch.setattr(JetStreamContext, "subscribe", silent_at_first)
+    await system.lifecycle()
+    await system.worker("worker-1")
+    outcome = await system.create()
+    assert (len(asked), outcome.ok) == (2, True)
 
 
 async def test_two_lifecycles_at_once_do_no_harm(system: System) -> None:

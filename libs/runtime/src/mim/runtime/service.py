@@ -90,7 +90,7 @@ async def _serve_until(stop: asyncio.Event, ready: asyncio.Event, name: str, bui
         async with _observed(bus, name, settings), build(bus, settings):
             await answer_health(bus, name, settings.host_name)
             await answer_metrics(bus, name)
-            await bus.broker.start()
+            await bus.surely(lambda: subscribe(bus))
             # Without the flush the first request can meet "no responders"; twice, because the library's ping goes past
             # what it has buffered itself.
             await bus.nc.flush(5)
@@ -132,6 +132,16 @@ async def _provision(bus: Bus, name: str, settings: Settings) -> None:
             await asyncio.sleep(PROVISIONED_S)
     except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot provision the streams: {error}") from error
+
+
+async def subscribe(bus: Bus) -> None:
+    """Let the broker's subscribers hear. Raises: Unavailable if the bus does not answer; none of them hears then."""
+    try:
+        await bus.broker.start()
+    except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
+        for subscriber in bus.broker.subscribers:  # those that did begin would begin twice
+            await subscriber.stop()
+        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot subscribe: {error}") from error
 
 
 async def _first(*events: asyncio.Event) -> None:
