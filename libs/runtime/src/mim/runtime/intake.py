@@ -15,6 +15,7 @@ from nats.js.errors import APIError, NotFoundError
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.runtime.bus import Bus
+from mim.runtime.consumers import stands_still
 
 BATCH = 256
 ACK_WAIT_S = 10.0
@@ -27,7 +28,8 @@ Batch = list[tuple[int, Msg]]
 class Intake:
     """`take` gets every batch; it returns when all of it is written down. `lag` is told how much is still to come.
 
-    The consumer is made by `config` if there is none; one that is gone is made anew behind what was seen.
+    The consumer is made by `config` if there is none; one that is gone, or stands still, is made anew behind what was
+    seen.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Intake:
         self._arrived: dict[int, Msg] = {}  # by sequence, so that what comes again takes no more room
         self._wake = asyncio.Event()
         self._last = 0
+        self._seen: api.ConsumerInfo | None = None
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -84,13 +87,19 @@ class Intake:
 
     async def _provide(self) -> None:
         """The consumer as it is, or a new one that begins after what was seen. Raises: Unavailable."""
+        name = self._config.durable_name or ""
         try:
             try:
-                info = await self._bus.js.consumer_info(subjects.EVENTS, self._config.durable_name or "")
+                info = await self._bus.js.consumer_info(subjects.EVENTS, name)
+                if stands_still(self._seen, info):
+                    self._last = max(self._last, info.delivered.stream_seq if info.delivered else 0)
+                    await self._bus.js.delete_consumer(subjects.EVENTS, name)
+                    raise NotFoundError
             except NotFoundError:
                 again = {"deliver_policy": api.DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": self._last + 1}
                 config = self._config.evolve(**again) if self._last else self._config
                 info = await self._bus.js.add_consumer(subjects.EVENTS, config)
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the event stream cannot be followed") from error
+        self._seen = info
         self._lag((info.num_pending or 0) + (info.num_ack_pending or 0))

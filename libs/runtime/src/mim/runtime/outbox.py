@@ -10,7 +10,7 @@ Then the last `sent` event of the instance tells, and where that leaves doubt th
 being sent twice.
 
 What became of a message that was tried is told whatever happens to its session: until it is, and the message is gone,
-the consumer stays. One that was deleted by somebody else is made again by `look_again`.
+the consumer stays. One that was deleted by somebody else, or stands still, is made again by `look_again`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from functools import partial
 import nats.errors
 import structlog
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig
+from nats.js.api import ConsumerConfig, ConsumerInfo
 from nats.js.errors import APIError, NotFoundError
 
 from mim.contracts import subjects
@@ -31,6 +31,7 @@ from mim.contracts.errors import ErrorCode, Invalid, Unavailable
 from mim.contracts.messages import MessageSent, SendMessage, unwrap
 from mim.runtime import logs, tracing
 from mim.runtime.bus import Bus
+from mim.runtime.consumers import stands_still
 from mim.runtime.history import age_s, count, subjects_in
 from mim.runtime.service import park
 from mim.runtime.streams import OUTBOX_CONSUMER_PREFIX, outbox_consumer
@@ -59,8 +60,8 @@ class Outbox:
         self._idle_s = idle_s
         self._deliver: dict[str, Deliver] = {}
         self._consumers: dict[str, float] = {}  # when each was last needed
-        self._due: set[str] = set()  # instances that may have something waiting which nothing will bring
-        self._making: set[asyncio.Task[None]] = set()
+        self._due: dict[str, ConsumerInfo | None] = {}  # what may wait though nothing brings it, and what was seen
+        self._making: set[asyncio.Task[ConsumerInfo | None]] = set()
         self._doubtful: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._telling: set[str] = set()
@@ -71,12 +72,12 @@ class Outbox:
         """Subscribe the inbox, and hear of messages for which there is no consumer yet."""
         await self._bus.nc.subscribe(self._inbox, cb=self._arrive)
         await self._bus.nc.subscribe(subjects.messages_of(self._provider), cb=self._notice)
-        self._bus.on_reconnect(lambda: self._due.update(self._deliver))  # deaf to what came before others returned
+        self._bus.on_reconnect(self._returned)
 
     async def open(self, instance_id: str, deliver: Deliver) -> None:
         """Start the flow for an instance. Raises: Unavailable if the bus is away."""
         self._deliver[instance_id] = deliver
-        self._due.add(instance_id)
+        self._due[instance_id] = None
         if await self._is_waiting(instance_id):
             await self._consume(instance_id)
 
@@ -124,18 +125,25 @@ class Outbox:
         answer."""
         if not self._due:
             return
-        due, self._due = self._due, set()
-        try:
-            waiting = {subjects.last_token(subject) for subject in await subjects_in(self._bus, subjects.OUTBOX)}
-        except Unavailable:
-            self._due |= due
-            raise
-        due &= waiting & self._deliver.keys()
-        busy = due & (self._running.keys() | self._telling)
-        self._due |= busy
-        for instance_id in due - busy:
-            is_first = instance_id not in self._consumers
-            await self._bus.surely(partial(self._consume, instance_id, takes_over=is_first))
+        waiting = {subjects.last_token(subject) for subject in await subjects_in(self._bus, subjects.OUTBOX)}
+        for instance_id in self._due.keys() - (waiting & self._deliver.keys()):
+            del self._due[instance_id]
+        for instance_id in self._due.keys() - self._running.keys() - self._telling:
+            await self._bus.surely(partial(self._look_at, instance_id))
+
+    async def _look_at(self, instance_id: str) -> None:
+        before = self._due.get(instance_id)
+        now = await self._consume(instance_id, takes_over=instance_id not in self._consumers)
+        if now is not None and stands_still(before, now) and instance_id in self._due:
+            log.warning("consumer_made_again", instance_id=instance_id)
+            await self._delete(instance_id)
+            now = await self._consume(instance_id)
+        if instance_id in self._due:
+            self._due[instance_id] = now
+
+    def _returned(self) -> None:
+        """The connection was away: others may have been back before, and have sent what was not heard here."""
+        self._due |= dict.fromkeys(self._deliver.keys() - self._due.keys())
 
     async def _put_down(self, instance_id: str) -> None:
         self._consumers.pop(instance_id, None)
@@ -166,37 +174,40 @@ class Outbox:
         instance_id = subjects.last_token(msg.subject)
         if instance_id not in self._deliver:
             return
-        self._due.add(instance_id)  # until it arrives
+        self._due.setdefault(instance_id, None)  # until it arrives
         if instance_id not in self._consumers:
             self._consumers[instance_id] = asyncio.get_running_loop().time()
             task = asyncio.create_task(self._bus.surely(partial(self._consume, instance_id)))
             self._making.add(task)
             task.add_done_callback(self._making.discard)
 
-    async def _consume(self, instance_id: str, *, takes_over: bool = True) -> None:
+    async def _consume(self, instance_id: str, *, takes_over: bool = True) -> ConsumerInfo | None:
+        """See to it that there is a consumer that delivers here; None if it delivers to somebody else."""
         self._consumers[instance_id] = asyncio.get_running_loop().time()
         subject = subjects.message_command(self._provider, instance_id)
         config = outbox_consumer(instance_id, subject, self._inbox)
         try:
-            if not await self._is_made(config) and takes_over:
+            made = await self._made(config)
+            if made is None and takes_over:
                 # The last holder is frozen, not gone: its delivery counts go with its consumer, so doubt what it has.
                 former = await self._bus.js.consumer_info(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + instance_id)
                 if former.num_ack_pending:
                     self._doubtful.add(instance_id)
                 await self._delete(instance_id)
-                await self._bus.js.add_consumer(subjects.OUTBOX, config)
+                made = await self._bus.js.add_consumer(subjects.OUTBOX, config)
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot open the outbox: {error}") from error
+        return made
 
-    async def _is_made(self, config: ConsumerConfig) -> bool:
-        """Make a consumer; false if there is one that delivers to somebody else."""
+    async def _made(self, config: ConsumerConfig) -> ConsumerInfo | None:
         try:
             info = await self._bus.js.add_consumer(subjects.OUTBOX, config)
         except APIError as error:
             if error.err_code not in (NAME_EXISTS, EXISTS_ACTIVE):
                 raise
-            return False
-        return info.config.deliver_subject == config.deliver_subject  # a cluster's answer is not always an error
+            return None
+        # A cluster's answer is not always an error.
+        return info if info.config.deliver_subject == config.deliver_subject else None
 
     async def _leave(self, instance_id: str) -> None:
         """Delete the consumer, unless another worker has it by now."""
@@ -214,7 +225,7 @@ class Outbox:
         deliver = self._deliver.get(instance_id)
         if deliver is None or instance_id in self._running or instance_id in self._telling:
             return  # not acknowledged: it comes again
-        self._due.discard(instance_id)
+        self._due.pop(instance_id, None)
         self._consumers[instance_id] = asyncio.get_running_loop().time()
         task = asyncio.create_task(self._handle(instance_id, msg, deliver))
         self._running[instance_id] = task

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-import nats.errors
 import structlog
 from faststream import AckPolicy
 from faststream.message import StreamMessage
 from faststream.nats import JStream
 from nats.aio.msg import Msg
-from nats.js.errors import APIError, NotFoundError
 
 from mim.contracts import subjects
 from mim.contracts.messages import AnyCommand, parse_command
@@ -21,6 +18,7 @@ from mim.lifecycle.handlers import Lifecycle
 from mim.lifecycle.model import ReadModel
 from mim.lifecycle.orphans import Orphans
 from mim.runtime.bus import Bus
+from mim.runtime.consumers import attend
 from mim.runtime.secrets import load_vault
 from mim.runtime.service import Tasks
 from mim.runtime.settings import Settings
@@ -28,8 +26,6 @@ from mim.runtime.store import Secrets
 from mim.runtime.streams import COMMAND_CONSUMER
 
 log = structlog.get_logger()
-
-ATTEND_S = 2.0
 
 
 @asynccontextmanager
@@ -49,7 +45,7 @@ async def lifecycle(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         tasks.start(service.watch_orders(), "orders")
         tasks.start(service.reconcile(), "reconcile")
         tasks.start(service.sweep(), "sweep")
-        tasks.start(attend(bus), "command consumer")
+        tasks.start(attend(bus, subjects.COMMANDS, COMMAND_CONSUMER), "command consumer")
         tasks.start(Orphans(bus, model, service.living.holds).run(), "orphans")
         await bus.nc.subscribe(subjects.CONTAINERS, queue=bus.source, cb=containers.answer)
         if containers.possible:
@@ -84,15 +80,3 @@ def subscribe(bus: Bus, service: Lifecycle) -> None:
     )
     async def obey(command: AnyCommand) -> None:
         await service.obey(command)
-
-
-async def attend(bus: Bus) -> None:
-    """Make the consumer of commands again should somebody delete it, for ever: its end is told to nobody."""
-    while True:
-        await asyncio.sleep(ATTEND_S)
-        with suppress(nats.errors.Error, APIError, TimeoutError, OSError):  # the bus is away
-            try:
-                await bus.js.consumer_info(subjects.COMMANDS, subjects.LIFECYCLE_DURABLE)
-            except NotFoundError:
-                await bus.js.add_consumer(subjects.COMMANDS, COMMAND_CONSUMER)
-                log.warning("consumer_made_again", consumer=subjects.LIFECYCLE_DURABLE)
