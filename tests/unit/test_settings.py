@@ -8,6 +8,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from mim.runtime.settings import Settings, is_loopback
+from mim.telegram_adapter.session import ANSWER_S, POLL_S
+from mim.telegram_adapter.user_session import PING_S, PING_WITHIN_S
 
 
 def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,6 +67,15 @@ def test_secrets_show_neither_in_repr_nor_in_errors() -> None:
     with pytest.raises(ValidationError) as refused:
         Settings(nats_password=SecretStr("hunter2"), port="hunter5")  # type: ignore[arg-type]
     assert "hunter" not in str(refused.value)
+
+
+def test_a_dead_session_is_found_within_a_minute_by_default() -> None:
+    given, most = Settings(), Settings(telegram_poll_s=45)
+    assert given.whatsapp_ping_s + given.whatsapp_ping_within_s < 60
+    assert given.telegram_ping_s + given.telegram_ping_within_s < 60
+    assert given.telegram_poll_s < most.telegram_poll_s < 60 - ANSWER_S
+    assert given.telegram_poll_s == POLL_S
+    assert (given.telegram_ping_s, given.telegram_ping_within_s) == (PING_S, PING_WITHIN_S)
 
 
 def test_settings_do_not_change_once_read() -> None:

@@ -113,18 +113,22 @@ class Settings(BaseSettings):
     """OTLP over HTTP, such as `http://127.0.0.1:4318`; empty for no traces."""
 
     telegram_api_url: str = "https://api.telegram.org"
-    telegram_poll_s: Annotated[int, Field(ge=1, le=50)] = 25
+    telegram_poll_s: Annotated[int, Field(ge=1, le=45)] = 25
+    """How long Telegram may hold a bot's poll; an answer that is 10 s late then shows that the link is dead."""
     telegram_pacing: Literal["on", "off"] = "on"
     telegram_api_id: Annotated[int, Field(ge=0)] = 0
     """With `telegram_api_hash` what lets people's accounts log in: both from https://my.telegram.org."""
     telegram_api_hash: Annotated[str, Field(repr=False)] = ""
-    telegram_ping_s: Annotated[float, Field(gt=0)] = 60.0
+    telegram_ping_s: Annotated[float, Field(gt=0)] = 30.0
+    """How often an account that seems connected has to prove it by a round trip; a dead one is found after this and the
+    time for the answer, `…_ping_within_s`."""
+    telegram_ping_within_s: Annotated[float, Field(gt=0)] = 20.0
     telegram_dc: str = ""
     telegram_dc_key_file: str = ""
     whatsapp_proxy_url: str = ""
     whatsapp_ca_file: str = ""
     whatsapp_child_wrapper: str = ""
-    whatsapp_ping_s: Annotated[float, Field(gt=0)] = 60.0
+    whatsapp_ping_s: Annotated[float, Field(gt=0)] = 30.0
     whatsapp_ping_within_s: Annotated[float, Field(gt=0)] = 20.0
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")

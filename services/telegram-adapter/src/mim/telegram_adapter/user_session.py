@@ -46,7 +46,7 @@ from mim.telegram_adapter.user_login import Answers, UserLogin
 CONNECT_S = 20.0
 ANSWER_S = 30.0
 DOWNLOAD_S = 60.0
-PING_S = 60.0
+PING_S = 30.0
 PING_WITHIN_S = 20.0
 MOST_BYTES = 2 << 30
 DIALOGS = 100
@@ -56,8 +56,8 @@ class UserSession(GroupMethods):
     """A person's account as `mim.runtime.session.Session`.
 
     Settings: `telegram_api_id` and `telegram_api_hash` (https://my.telegram.org), `telegram_ping_s` (seconds between
-    proofs of life, default 60), `media_max_bytes`, `media_private`; for tests and the sandbox `telegram_dc` (HOST:PORT)
-    and `telegram_dc_key_file` (its RSA key).
+    proofs of life, default 30) and `telegram_ping_within_s` (how long one may take, default 20), `media_max_bytes`,
+    `media_private`; for tests and the sandbox `telegram_dc` (HOST:PORT) and `telegram_dc_key_file` (its RSA key).
     Secrets: `login`, once there is one, and `proxy` (an HTTP or SOCKS5 proxy's URL).
     """
 
@@ -182,10 +182,12 @@ class UserSession(GroupMethods):
 
     async def _prove(self, client: Any) -> None:
         """Make a round trip now and then that only a login can make: an open connection alone proves nothing."""
-        every_s = float(self._context.settings.get("telegram_ping_s") or PING_S)
+        settings = self._context.settings
+        every_s = float(settings.get("telegram_ping_s") or PING_S)
+        within_s = float(settings.get("telegram_ping_within_s") or PING_WITHIN_S)
         while True:
             await asyncio.sleep(every_s)
-            async with asyncio.timeout(PING_WITHIN_S):
+            async with asyncio.timeout(within_s):
                 await client(functions.updates.GetStateRequest())
             self._context.proved()
 

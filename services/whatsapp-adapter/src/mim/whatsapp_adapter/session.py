@@ -65,7 +65,7 @@ class WhatsAppSession(GroupMethods, SendMethods):
     """Implements `mim.runtime.session.Session`.
 
     Settings: `whatsapp_proxy_url`, `whatsapp_ca_file`, `whatsapp_child_wrapper` (arguments put before the child's
-    module name; sandbox only), `whatsapp_ping_s` (seconds between proofs of life, default 60) and
+    module name; sandbox only), `whatsapp_ping_s` (seconds between proofs of life, default 30) and
     `whatsapp_ping_within_s` (how long one may take, default 20), `media_max_bytes`, `media_private`. The instance's
     secret `proxy` goes before the setting.
     """
@@ -229,7 +229,7 @@ class WhatsAppSession(GroupMethods, SendMethods):
     async def _prove(self, child: ChildProcess) -> None:
         """While connected, make a real round trip now and then: an open socket alone proves nothing."""
         settings = self._context.settings
-        every_s = float(settings.get("whatsapp_ping_s", 60))
+        every_s = float(settings.get("whatsapp_ping_s", 30))
         within_s = float(settings.get("whatsapp_ping_within_s", 20))
         while True:
             await self._ready.wait()

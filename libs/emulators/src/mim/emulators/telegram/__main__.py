@@ -10,6 +10,7 @@ line. The control port takes `POST /<verb>` with a JSON object:
     inbox {chat}                    -> {messages}         what bots sent to a chat; of files kind, name, size, sha256
     fault {bot?, method?, times?, status?, description?, retry_after?, body?, delay_s?, drop?, lose?, duplicate?,
            reorder?} -> {}
+    mend {}                         -> {}                 no fault hits anything any more
     unreachable {bot, on?}          -> {}
     revoke {bot}                    -> {}
     bots {}                         -> {bots}
@@ -66,7 +67,8 @@ def _verbs(emulator: Emulator) -> dict[str, Callable[..., Json | None]]:
     def bots() -> Json:
         return {"bots": emulator.bots()}
 
-    return {verb.__name__: verb for verb in (say, edit, react, group, inbox, fault, unreachable, revoke, bots)}
+    verbs = (say, edit, react, group, inbox, fault, emulator.mend, unreachable, revoke, bots)
+    return {verb.__name__: verb for verb in verbs}
 
 
 def _control(emulator: Emulator) -> web.Application:

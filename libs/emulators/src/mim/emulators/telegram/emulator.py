@@ -172,6 +172,10 @@ class Emulator:
         """Let calls fail; of several faults that fit, the one given first is used up first."""
         self._faults.append(fault)
 
+    def mend(self) -> None:
+        """Let nothing more go wrong; what is held back already stays so."""
+        self._faults.clear()
+
     def revoke(self, bot: int | str) -> None:
         """Every token of the bot seen so far is refused from now on, and its poll is ended; a new token works."""
         known = self.bot(bot)
