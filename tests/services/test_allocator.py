@@ -15,7 +15,7 @@ from mim.allocator.app import subscribe
 from mim.allocator.handlers import LAPSE_S, Allocator, can_listen
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode
-from mim.contracts.records import Allocation, AllocationRequest, Release, Reply, WorkerHeartbeat
+from mim.contracts.records import Allocation, AllocationRequest, Lease, Release, Reply, WorkerHeartbeat
 from mim.contracts.states import Provider
 from mim.runtime.bus import Bus
 from mim.runtime.secrets import Vault
@@ -149,6 +149,44 @@ async def test_a_port_that_could_not_be_opened_is_given_up_for_another(start: St
     stranger = given(await allocator.allocate(request(2, lost_ports=(3002,))))  # not its port to give up
     assert stranger.ports.api == 3003
     assert given(await allocator.allocate(request(1))).ports.api == 3002
+
+
+async def test_a_request_that_comes_after_the_release_gets_nothing_and_leaves_nothing(start: Start, bus: Bus) -> None:
+    one, other = await start(), await start()
+    await one.allocate(request(1))
+    await other.release(Release(instance_id=instance(1), provider=Provider.TELEGRAM))
+    secrets = Secrets(bus, Vault(bytes(32)))
+    await secrets.remove_all(Provider.TELEGRAM, instance(1), ("api_key",))
+    for late in (request(1), request(1, expose="gateway")):
+        assert (await one.allocate(late)).code == ErrorCode.NOT_FOUND
+    assert await port_keys(bus) == []
+    assert await secrets.open("u", "telegram", instance(1), "api_key") is None
+
+
+async def test_a_release_that_is_repeated_takes_no_port_from_who_has_it_now(start: Start, bus: Bus) -> None:
+    allocator = await start(range(3001, 3002))
+    await allocator.allocate(request(1))
+    release = Release(instance_id=instance(1), provider=Provider.TELEGRAM)
+    await allocator.release(release)
+    assert given(await allocator.allocate(request(2))).ports.api == 3001
+    allocator._taken[3001] = instance(1)  # as one whose watch is late has it
+    await allocator.release(release)
+    assert await port_keys(bus) == ["host-1.3001"]
+
+
+async def test_what_was_taken_for_a_released_instance_and_left_is_freed(
+    start: Start, bus: Bus, eventually: Eventually
+) -> None:
+    await start()
+    leases = Store(bus, subjects.PORTS_BUCKET, Lease)
+    await leases.create(subjects.port_key("host-1", 3001), Lease(instance_id=instance(1)))
+    await leases.remove(subjects.lease_key(instance(1)))
+    await leases.create(subjects.port_key("host-1", 3002), Lease(instance_id=instance(1)))
+
+    async def none_is_left() -> bool:
+        return await port_keys(bus) == []
+
+    await eventually(none_is_left)
 
 
 async def test_the_key_is_kept_sealed_and_told_by_its_hash(start: Start, bus: Bus) -> None:

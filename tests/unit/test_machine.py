@@ -418,12 +418,26 @@ def test_a_stop_that_nobody_can_carry_out_is_settled_once() -> None:
 
 def test_an_instance_that_got_nothing_is_not_kept_half_made() -> None:
     fresh = at(Status.PENDING, ports=Ports(), api_key_sha256=None)
-    told = machine.refused(fresh, "PORTS_EXHAUSTED", "all ports are taken", NOW)
-    assert [said.name for said in told] == ["deleted"]
+    said = "PORTS_EXHAUSTED", "all ports are taken", NOW
+    told = machine.refused(fresh, fresh, *said, held=False)
+    assert [one.name for one in told] == ["deleted"]
     gone = after(fresh, *told)
     assert (gone.status, gone.reason.code) == (Status.DELETED, "PORTS_EXHAUSTED")
-    (kept,) = machine.refused(at(Status.STARTING), "PORTS_EXHAUSTED", "all ports are taken", NOW)
+    waiting = at(Status.STARTING, worker_epoch=1)
+    (kept,) = machine.refused(waiting, waiting, *said, held=True)
     assert kept.name == "error"
+
+
+def test_a_refusal_that_another_lifecycle_overtook_says_nothing() -> None:
+    said = "PORTS_EXHAUSTED", "all ports are taken", NOW
+    fresh = at(Status.PENDING, ports=Ports(), api_key_sha256=None)
+    for since in (
+        None,
+        at(Status.PENDING),
+        at(Status.STARTING),
+        at(Status.DELETED, ports=Ports(), api_key_sha256=None),
+    ):
+        assert machine.refused(since, fresh, *said, held=True) == []
 
 
 def test_a_taken_port_is_still_known_when_the_owner_starts_it_again_and_forgotten_once_there_is_another() -> None:

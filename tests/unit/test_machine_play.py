@@ -1,324 +1,642 @@
-"""Owner, workers and lifecycle play one instance in any order that hypothesis finds; some things always hold.
+"""Lifecycles, allocators and workers play against owners, messengers and bad luck; some things always hold.
 
-The bus is a list of events; lifecycle does what `lifecycle.handlers` does with the machine, one step at a time; workers
-obey orders when it is their turn, report, and die at any moment, with reports of theirs still on the way.
+All three are the real ones, two of each, each a process of its own; the bus, the clock, the messenger and the machine's
+ports are simulated (simulation.py). Whatever hypothesis does - who is served next, what is lost, who dies, freezes or
+is cut off - in the end wish and fact meet.
+
+    MIM_PLAYS=3000 ./mim test tests/unit/test_machine_play.py
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+import asyncio
+import os
+import random
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import pytest
+import structlog
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.unit.simulation import LATER, Call, Clock, Process, Server
 
+from mim.allocator.handlers import Allocator
+from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Unavailable
 from mim.contracts.messages import (
-    Authenticated,
+    AnyCommand,
     ChangeInstance,
-    ClientReady,
     CloudEvent,
     CreateInstance,
     Event,
-    InstanceEvent,
     InstanceFailed,
     InstanceStarting,
-    InstanceStopped,
-    LoggedOut,
-    QrReady,
-    Reconnecting,
     Verb,
-    wrap,
+    unwrap,
 )
-from mim.contracts.records import Allocation, InstanceRecord, OrderAction, SessionOrder
-from mim.contracts.states import Desired, Provider, Status, can_move
-from mim.contracts.values import Account, Ports, Reason
-from mim.lifecycle import machine
+from mim.contracts.records import AllocationRequest, InstanceRecord, Lease, Release
+from mim.contracts.states import Desired, Expose, Interface, Provider, Status, UserAction, can_move
+from mim.contracts.values import Account
+from mim.lifecycle.containers import Containers
 from mim.lifecycle.fold import fold
-from mim.lifecycle.machine import Step
+from mim.lifecycle.handlers import Lifecycle
+from mim.lifecycle.model import ReadModel
+from mim.runtime.flow import Entry
+from mim.runtime.runner import Runner
+from mim.runtime.secrets import Vault
+from mim.runtime.session import SessionContext
+from mim.runtime.settings import Settings
+from mim.runtime.store import Secrets
+from mim.runtime.worker import Worker
 
-ID = "5f0c1d3e-0000-4000-8000-000000000042"
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-GIVEN = {"ports": Ports(api=3001), "api_key_sha256": "hash"}
-ENOUGH = 12  # steps after which nothing may be due any more without new input
+HOST = "host-1"
+PORTS = range(3001, 3005)
+CAPACITY = 3
+MOST_INSTANCES = 10
+MOST_ALIVE = 5
+NAMES = ("lifecycle-a", "lifecycle-b", "allocator-a", "allocator-b", "worker-a", "worker-b")
+ME = Account(id="1")
+REST_S = 180
+"""In which wish and fact have to meet once nothing goes wrong any more; a session's longest wait is a minute of it."""
+ENDINGS: dict[str, Callable[[], Exception]] = {
+    "away": lambda: NotReady(ErrorCode.MESSENGER_UNREACHABLE, "away"),
+    "revoked": lambda: NeedsUser(
+        ErrorCode.TOKEN_REJECTED, "revoked", status=Status.LOGGED_OUT, user_action=UserAction.NEW_TOKEN
+    ),
+    "fatal": lambda: Fatal(ErrorCode.INTERNAL, "fatal"),
+    "crash": lambda: RuntimeError("crash"),
+}
+WORDS = ("qr", "authenticated", "ready", "reconnecting", *ENDINGS)
 
 
-@dataclass
-class Worker:
-    """One adapter process; `epoch` is that of its session, 0 without one."""
+class World:
+    """The system and everything around it."""
 
-    name: str
-    life: int = 1
-    alive: bool = True
-    order: SessionOrder | None = None
-    obeyed: SessionOrder | None = None
-    epoch: int = 0
-    ran: int = 0
-    late: list[InstanceEvent] = field(default_factory=list)
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder, self.clock = folder, clock
+        self.server = Server(published=self.published)
+        self.events: list[CloudEvent[Event]] = []
+        self.truth: dict[str, InstanceRecord] = {}
+        self.commands: deque[AnyCommand] = deque()
+        self.obeying: dict[str, list[AnyCommand]] = {name: [] for name in NAMES}
+        self.asked = self.ended = 0
+        self.foreign: set[int] = set()
+        self.sessions: list[PlaySession] = []
+        self.is_calm = False
+        self.turn = 0
+        self.services: dict[str, Any] = {}
+        self.listening: dict[str, dict[int, str]] = {}
+        self.processes: dict[str, Process] = {}
+        self.buried: list[Process] = []
+        for name in NAMES:
+            self.start(name)
+        self.run()
 
-    @property
-    def boot(self) -> str:
-        return f"{self.name}-{self.life}"
+    # --------------------------------------------------------------------------------------------- processes
+
+    def start(self, name: str) -> None:
+        """A new life of a process."""
+        process = self.processes[name] = Process(name, self.clock, self.server, self.folder)
+        process.bus.ask = self.ask
+        kind = name.partition("-")[0]
+        getattr(self, f"_start_{kind}")(process)
+
+    def _start_lifecycle(self, process: Process) -> None:
+        bus = process.bus
+        model = ReadModel(bus)
+        containers = Containers(bus, Settings(data_dir=self.folder), model.get)
+        secrets = Secrets(bus, Vault(bytes(32)))
+        service = Lifecycle(bus, model, secrets, containers, self.clock.monotonic, lambda: "key")
+        model.changed = service.touch
+        self.services[process.name] = service
+
+        async def live() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(model.run())
+                await model.ready.wait()
+                for work in (model.save, service.watch_workers, service.watch_orders, service.reconcile, service.sweep):
+                    group.create_task(work())
+                service.touch_all()
+
+        process.start(live())
+
+    def _start_allocator(self, process: Process) -> None:
+        secrets = Secrets(process.bus, Vault(bytes(32)))
+        service = self.services[process.name] = Allocator(
+            process.bus, secrets, HOST, PORTS, self.is_free, lambda: "key", self.clock.monotonic
+        )
+        process.start(service.watch_ports())
+        process.start(service.watch_workers())
+
+    def _start_worker(self, process: Process) -> None:
+        listening = self.listening[process.name] = {}
+        config = Settings(
+            data_dir=self.folder, worker=process.name, worker_capacity=CAPACITY, secret_key="00" * 32, host_name=HOST
+        )
+        service = Worker(process.bus, config, Provider.TELEGRAM, lambda told: PlaySession(self, process, told), {})
+        service._ports = PlayPorts(self.foreign, listening)
+        service._outbox = NoOutbox()
+        self.services[process.name] = service
+        process.start(service.beat())
+        process.start(service.follow_orders())
+
+    def is_free(self, port: int) -> bool:
+        """What an allocator finds when it tries a port of the machine."""
+        return port not in self.foreign
+
+    def kill(self, name: str) -> None:
+        process = self.processes[name]
+        process.kill()
+        self.buried.append(process)
+        self.sessions = [session for session in self.sessions if session.process is not process]
+        self.listening.pop(name, None)
+        self.commands.extend(self.obeying[name])
+        self.obeying[name].clear()
+
+    def run(self) -> None:
+        for process in self.processes.values():
+            process.run()
+
+    # ----------------------------------------------------------------------------------------------- the bus
+
+    def published(self, stream: str, entry: Entry) -> None:
+        """Fold each event as it comes, twice: the second time changes nothing."""
+        told = unwrap(entry.data or b"") if stream == subjects.EVENTS else None
+        if told is None:
+            return
+        self.events.append(told)
+        before = self.truth.get(told.data.instance_id)
+        after = fold(before, told, entry.seq)
+        if after is None:
+            return
+        assert fold(after, told, entry.seq) == after, "a repeat changes nothing"
+        if before is not None:
+            check_move(before, after, told.data)
+        self.truth[after.id] = after
+
+    def channels(self) -> list[Callable[[], None]]:
+        """Everything that the bus could do next."""
+        found = [channel for process in self.processes.values() for channel in process.channels()]
+        return found + ([self.serve_command] if self.commands and self.able("lifecycle") else [])
+
+    def serve(self, number: int) -> bool:
+        """Let the bus do one of the things that it could; whether there was one."""
+        channels = self.channels()
+        if channels:
+            self.turn = number
+            channels[number % len(channels)]()
+            self.run()
+        return bool(channels)
+
+    def able(self, kind: str) -> list[Process]:
+        return [one for one in self.processes.values() if one.name.startswith(kind) and one.alive and not one.cut]
+
+    def serve_command(self) -> None:
+        """A lifecycle takes the next command; it comes again if that does not end well."""
+        takers, command = self.able("lifecycle"), self.commands.popleft()
+        process = takers[self.turn % len(takers)]
+
+        async def obey() -> None:
+            try:
+                await self.services[process.name].obey(command)
+            except Unavailable:
+                self.commands.append(command)
+            else:
+                self.ended += 1
+            self.obeying[process.name].remove(command)
+
+        self.obeying[process.name].append(command)
+        process.start(obey())
+
+    def ask(self, subject: str, payload: bytes, answer: asyncio.Future[bytes]) -> object:
+        """A request reaches one of the allocators; its answer is one more thing that has to get through."""
+        takers = self.able("allocator")
+        if not takers:
+            if not answer.done():
+                answer.set_exception(Unavailable(ErrorCode.TIMEOUT, "nobody listens"))
+            return LATER
+        process = takers[self.turn % len(takers)]
+        service: Allocator = self.services[process.name]
+
+        async def reply() -> None:
+            if subject == subjects.ALLOCATE:
+                told = await service.allocate(AllocationRequest.model_validate_json(payload))
+            else:
+                told = await service.release(Release.model_validate_json(payload))
+            data = told.model_dump_json().encode()
+            process.calls.append(Call(lambda: None if answer.done() else answer.set_result(data), answer))
+
+        process.start(reply())
+        return LATER
+
+    def pass_time(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.clock.now_s += 1.0
+            self.run()
+            for process in self.processes.values():
+                process.serve_urgent()
+            for process in self.processes.values():
+                process.serve_urgent()
+            self.run()
+
+    # -------------------------------------------------------------------------------------------------- rest
+
+    def heal(self) -> None:
+        """From here on nothing goes wrong any more."""
+        self.is_calm = True
+        for name, process in self.processes.items():
+            process.frozen = process.cut = False
+            if not process.alive:
+                self.start(name)
+        self.run()
+
+    def settle(self) -> None:
+        """Let everything go on until wish and fact have met."""
+        for _ in range(REST_S):
+            self.finish()
+            if self.is_calm and (problem := self.unrest()) is None:
+                break
+            self.pass_time(1)
+        else:
+            raise AssertionError(f"it does not come to rest: {problem}")
+        told = len(self.events)
+        self.pass_time(3)
+        self.finish()
+        assert self.unrest() is None
+        later = [(one.data.instance_id[-2:], one.data.name, one.source) for one in self.events[told:]]
+        assert not later, f"it was no rest: {later}"
+
+    def finish(self) -> None:
+        """Serve all that is asked."""
+        for session in self.sessions:
+            session.hear("ready")
+        self.run()
+        number = 0
+        while self.serve(number):
+            number += 1
+            assert number < 20_000, "the bus never gets done"
+
+    def unrest(self) -> object:
+        """What is not yet as it shall be; None if all is."""
+        if self.commands or self.ended != self.asked:
+            return "commands are open"
+        if not all(session.is_idle for session in self.sessions):
+            return "a session has more to say"
+        for record in self.truth.values():
+            if (problem := self._unrest_of(record)) is not None:
+                return problem, record.id[-1], record.status, record.desired, record.reason.code
+        return None
+
+    def _unrest_of(self, record: InstanceRecord) -> str | None:
+        running = [session for session in self.sessions if session.instance_id == record.id]
+        if record.status is Status.DELETED:
+            left = self.left_of(record) + [f"a session of {session.process.name}" for session in running]
+            return f"something is left: {left}" if left else None
+        if self.server.keys(subjects.INSTANCES_BUCKET).get(record.id) is None:
+            return "no record"
+        stored = InstanceRecord.model_validate_json(self.server.keys(subjects.INSTANCES_BUCKET)[record.id])
+        if stored.instance_seq != record.instance_seq:
+            return "the record is behind"
+        if record.api_key_sha256 is None:
+            return "no key"
+        if record.expose is Expose.GATEWAY and record.ports.numbers():
+            return "a port too many"
+        return self._unrest_of_living(record, [session.epoch for session in running])
+
+    def _unrest_of_living(self, record: InstanceRecord, running: list[int]) -> str | None:
+        waits = record.reason.code == ErrorCode.NO_WORKER
+        if waits and any(len(self.services[name]._runners) < CAPACITY for name in NAMES if name.startswith("worker")):
+            return "there is a worker with room"
+        if record.desired is Desired.STOPPED and (record.status is not Status.STOPPED or running):
+            return "it shall be stopped"
+        if record.desired is Desired.LOGGED_OUT and not waits and (record.status is not Status.LOGGED_OUT or running):
+            return "it shall be logged out"
+        if record.desired is not Desired.RUNNING or waits:
+            return None
+        if record.status in (Status.LOGGED_OUT, Status.ERROR):
+            return "a session goes on" if running else None
+        return None if (record.status, running) == (Status.CLIENT_READY, [record.epoch]) else "it shall run"
+
+    def left_of(self, record: InstanceRecord) -> list[str]:
+        """What the buckets and workers still have of an instance."""
+        buckets = (subjects.INSTANCES_BUCKET, subjects.ORDERS_BUCKET, subjects.SECRETS_BUCKET)
+        left = [key for bucket in buckets for key in self.server.keys(bucket) if record.id in key]
+        left += [key for key, lease in self.leases().items() if lease.instance_id == record.id]
+        return left + [name for name, ports in self.listening.items() if record.id in ports.values()]
+
+    def leases(self) -> dict[str, Lease]:
+        keys = self.server.keys(subjects.PORTS_BUCKET)
+        return {key: Lease.model_validate_json(data) for key, data in keys.items()}
+
+    def close(self) -> None:
+        for process in (*self.buried, *self.processes.values()):
+            process.bury()
+
+
+def check_move(before: InstanceRecord, after: InstanceRecord, event: Event) -> None:
+    """What holds for every event that is folded."""
+    assert after.epoch >= before.epoch
+    assert after.worker_epoch <= after.epoch
+    assert before.status is after.status or can_move(before.status, after.status)
+    if 0 < getattr(event, "epoch", 0) < before.epoch:
+        seen = {"event_seq": after.event_seq, "instance_seq": after.instance_seq}
+        assert after == before.model_copy(update=seen), "an event of an older epoch changes nothing"
+    if isinstance(event, InstanceFailed) and after.reason.code == ErrorCode.PORTS_EXHAUSTED:
+        assert before.reason.code == ErrorCode.PORT_TAKEN, "who has ports does not fail for want of ports"
+    assert after.reason.code
+    assert after.reason.message
+    assert (after.qr is not None) is (after.status is Status.QR_READY)
+
+
+class PlaySession:
+    """A live link that does what it is told; once nothing goes wrong any more it becomes ready by itself."""
+
+    def __init__(self, world: World, process: Process, context: SessionContext) -> None:
+        self._world, self._context = world, context
+        self._words: asyncio.Queue[str] = asyncio.Queue()
+        self.process = process
+        self.instance_id = context.instance_id
+        self.epoch = context.epoch
+        self.is_idle = False
+        self._last = ""
+
+    def hear(self, word: str) -> None:
+        if word != self._last:
+            self._last, self.is_idle = word, False
+            self._words.put_nowait(word)
+
+    async def run(self) -> None:
+        self._world.sessions.append(self)
+        try:
+            while True:
+                self.is_idle = self._words.empty()
+                await self._do(await self._words.get())
+        finally:
+            if self in self._world.sessions:
+                self._world.sessions.remove(self)
+
+    async def _do(self, word: str) -> None:
+        context = self._context
+        match word:
+            case "qr":
+                await context.qr_ready("2@x", context.now())
+            case "authenticated":
+                await context.authenticated(ME)
+            case "ready":
+                await context.authenticated(ME)
+                await context.client_ready(ME)
+            case "reconnecting":
+                await context.reconnecting(ErrorCode.MESSENGER_UNREACHABLE, "away")
+            case _:
+                ended = ENDINGS[word]()
+                raise ended
+
+    async def logout(self) -> None:
+        pass
+
+
+class PlayRunner(Runner):
+    """A runner whose logins leave nothing on the disk."""
+
+    async def _forget_login(self, kept: object) -> None:
+        pass
+
+
+class PlayPorts:
+    """Where the instances of one worker listen."""
+
+    hub_port = 0
+
+    def __init__(self, foreign: set[int], listening: dict[int, str]) -> None:
+        self._foreign, self._listening = foreign, listening
+
+    def know(self, runner: Runner) -> None:
+        pass
+
+    def forget(self, instance_id: str) -> None:
+        pass
+
+    async def open(self, port: int, runner: Runner) -> None:
+        if port in self._foreign or self._listening.get(port, runner.order.instance_id) != runner.order.instance_id:
+            raise OSError("address in use")
+        self._listening[port] = runner.order.instance_id
+
+    async def close(self, port: int) -> None:
+        self._listening.pop(port, None)
+
+
+class NoOutbox:
+    """There are no messages in this play."""
+
+    async def open(self, *_: object) -> None:
+        pass
+
+    async def close(self, *_: object) -> None:
+        pass
+
+    async def empty(self, *_: object) -> None:
+        pass
 
 
 class Play(RuleBasedStateMachine):
+    """What hypothesis may do to the world."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.events: list[CloudEvent[Event]] = []
-        self.record: InstanceRecord | None = None
-        self.workers = [Worker("a"), Worker("b")]
-        self.purged = False
-        self.given: Allocation | None = None
+        self.folder = Path(tempfile.mkdtemp())
+        self.made: list[str] = []
+        self.patches = ExitStack()
+        clock = Clock()
 
-    # ------------------------------------------------------------------------------------------- the bus
+        async def last_seq(*_: object) -> int:
+            return self.world.server.last_seq.get(subjects.EVENTS, 0)
 
-    def say(self, told: Iterable[InstanceEvent]) -> int:
-        count = 0
-        for event in told:
-            count += 1
-            at = NOW + timedelta(seconds=len(self.events))
-            self.events.append(wrap(event, id=str(len(self.events)), source="play", time=at))
-            before, self.record = self.record, fold(self.record, self.events[-1], len(self.events))
-            self.check_move(before, event)
-        return count
+        for name, replacement in {
+            "mim.runtime.worker.time": clock,
+            "mim.lifecycle.model.time": clock,
+            "mim.lifecycle.model.last_seq": last_seq,
+            "mim.runtime.worker.Runner": PlayRunner,
+            "mim.runtime.worker.InstancePorts": mock.Mock(),
+        }.items():
+            self.patches.enter_context(mock.patch(name, replacement))
+        self.world = World(self.folder, clock)
 
-    def check_move(self, before: InstanceRecord | None, event: InstanceEvent) -> None:
-        after = self.record
-        assert after is not None
-        if before is None:
-            return
-        assert after.epoch >= before.epoch
-        assert before.status is after.status or can_move(before.status, after.status)
-        if 0 < event.epoch < before.epoch:
-            assert after.model_copy(update={"event_seq": 0, "instance_seq": 0}) == before.model_copy(
-                update={"event_seq": 0, "instance_seq": 0}
+    names = st.sampled_from(NAMES)
+    which = st.integers(0, 7)
+
+    # ------------------------------------------------------------------------------------------------ owners
+
+    @precondition(lambda self: len(self.made) < MOST_INSTANCES and self.alive() < MOST_ALIVE)
+    @rule(expose=st.sampled_from(Expose), two=st.booleans(), start=st.booleans())
+    def owner_creates(self, expose: Expose, two: bool, start: bool) -> None:
+        instance_id = f"5f0c1d3e-0000-4000-8000-{len(self.made) + 1:012d}"
+        self.made.append(instance_id)
+        interfaces = (Interface.API, Interface.MCP) if two else (Interface.API,)
+        self.command(
+            CreateInstance(
+                instance_id=instance_id,
+                user_id="u",
+                provider=Provider.TELEGRAM,
+                type_instance=interfaces,
+                expose=expose,
+                start=start,
             )
-        if before.api_key_sha256 is not None:
-            assert (after.ports, after.api_key_sha256) == (before.ports, before.api_key_sha256)
+        )
 
-    # ----------------------------------------------------------------------------------------- lifecycle
+    def alive(self) -> int:
+        return len(self.made) - sum(record.status is Status.DELETED for record in self.world.truth.values())
 
-    def worker_of(self, record: InstanceRecord | None) -> Worker | None:
-        """The living worker whose present life the record names."""
-        for worker in self.workers:
-            if record is not None and worker.alive and (worker.name, worker.boot) == (record.worker, record.boot):
-                return worker
-        return None
+    def command(self, command: AnyCommand) -> None:
+        self.world.commands.append(command)
+        self.world.asked += 1
 
-    def step(self) -> bool:
-        """What `Lifecycle._step` does once; whether it changed anything."""
-        if self.record is None:
-            return False
-        holder = self.worker_of(self.record)
-        held = holder is not None
-        due = machine.next_step(self.record, held=held, purged=self.purged)
-        match due.step:
-            case Step.ALLOCATE | Step.START:
-                alive = [worker for worker in self.workers if worker.alive]
-                chosen = next((one for one in alive if one.name == self.record.worker), alive[0] if alive else None)
-                place = {"worker": chosen.name, "boot": chosen.boot} if chosen else {}
-                given = Allocation(**GIVEN, **place)
-                said = self.say(machine.allocated(self.record, given))
-                holding = self.worker_of(self.record) is not None
-                return self.say(machine.begin(self.record, given, NOW, held=holding)) + said > 0
-            case Step.SETTLE:
-                return self.say(machine.settled(self.record, held=held)) > 0
-            case Step.RELEASE:
-                return False
-            case Step.NOTHING:
-                changed = holder is not None and due.order is not None and holder.order != due.order
-                for worker in self.workers:
-                    worker.order = due.order if worker is holder else None
-                return changed
+    @precondition(lambda self: self.made)
+    @rule(which=which, verb=st.sampled_from([Verb.START, Verb.STOP, Verb.RESTART, Verb.LOGOUT, Verb.START]))
+    def owner_asks(self, which: int, verb: Verb) -> None:
+        self.command(ChangeInstance(instance_id=self.made[-1 - which % len(self.made)], verb=verb))
 
-    # ------------------------------------------------------------------------------------------- workers
+    @precondition(lambda self: self.made)
+    @rule(which=which)
+    def owner_deletes(self, which: int) -> None:
+        self.command(ChangeInstance(instance_id=self.made[-1 - which % len(self.made)], verb=Verb.DELETE))
 
-    def obey(self, worker: Worker) -> bool:
-        """What a worker does with its order; whether there was something to do."""
-        order = worker.order
-        if not worker.alive or order == worker.obeyed:
-            return False
-        worker.obeyed = order
-        if order is None:
-            worker.epoch = 0
-            return True
-        if order.boot != worker.boot:
-            return True
-        match order.action:
-            case OrderAction.RUN if order.epoch > worker.ran:
-                worker.epoch = worker.ran = order.epoch
-            case OrderAction.HOLD:
-                worker.epoch = 0
-                if order.status is Status.STARTING:
-                    self.say([InstanceStopped(**self.base(worker, order.epoch))])
-            case OrderAction.LOGOUT:
-                worker.epoch = 0
-                self.say([LoggedOut(**self.base(worker, order.epoch))])
-            case OrderAction.PURGE:
-                worker.epoch = 0
-                self.purged = True
-            case _:
-                pass
-        return True
+    # --------------------------------------------------------------------------------------------------- bus
 
-    def base(self, worker: Worker, epoch: int) -> dict[str, Any]:
-        return {"instance_id": ID, "epoch": epoch, "actor": worker.name}
+    @rule(seed=st.integers(0, 1 << 16), count=st.integers(1, 120), trouble=st.sampled_from([0.0, 0.02, 0.1]))
+    def bus_serves(self, seed: int, count: int, trouble: float) -> None:
+        chance = random.Random(seed)
+        for _ in range(count):
+            if chance.random() < trouble:
+                self.bus_loses(chance.choice(NAMES), chance.random() < 0.5)
+            self.world.serve(chance.randrange(1 << 10))
 
-    def report(self, worker: Worker, kind: type[InstanceEvent]) -> InstanceEvent:
-        needs: dict[type[InstanceEvent], dict[str, Any]] = {
-            QrReady: {"code": "2@x", "expires_at": NOW},
-            Authenticated: {"account": Account(id="1")},
-            ClientReady: {"account": Account(id="1")},
-            InstanceFailed: {"reason": Reason(code="X", message="x", since=NOW)},
-        }
-        return kind(**self.base(worker, worker.epoch), **needs.get(kind, {}))
-
-    # --------------------------------------------------------------------------------------------- rules
-
-    some_worker = st.integers(0, 1)
-
-    @initialize(start=st.booleans())
-    def create(self, start: bool) -> None:
-        command = CreateInstance(instance_id=ID, user_id="u", provider=Provider.TELEGRAM, start=start)
-        self.say(machine.create(None, command, ()))
-
-    def is_there(self) -> bool:
-        return self.record is not None and self.record.status is not Status.DELETED
-
-    @precondition(is_there)
-    @rule(verb=st.sampled_from([Verb.START, Verb.STOP, Verb.RESTART, Verb.LOGOUT]))
-    def owner_asks(self, verb: Verb) -> None:
-        self.say(machine.decide(self.record, ChangeInstance(instance_id=ID, verb=verb)))
-        again = machine.decide(self.record, ChangeInstance(instance_id=ID, verb=verb))
-        if verb is Verb.START:
-            assert again == [], "a start that was taken is no second one"
-
-    @precondition(lambda self: self.is_there() and len(self.events) > 15)
-    @rule()
-    def owner_deletes(self) -> None:
-        self.say(machine.decide(self.record, ChangeInstance(instance_id=ID, verb=Verb.DELETE)))
+    @rule(name=names, done=st.booleans())
+    def bus_loses(self, name: str, done: bool) -> None:
+        process = self.world.processes[name]
+        if process.calls:
+            process.lose_call(done=done)
+            self.world.run()
 
     @rule()
-    def lifecycle_steps(self) -> None:
-        self.step()
+    def bus_forgets_ids(self) -> None:
+        """What is told again is stored again from here on."""
+        self.world.server.seen_ids.clear()
 
-    @rule(who=some_worker)
-    def worker_obeys(self, who: int) -> None:
-        self.obey(self.workers[who])
+    @rule(seconds=st.integers(1, 12))
+    def time_passes(self, seconds: int) -> None:
+        self.world.pass_time(seconds)
 
-    @rule(
-        who=some_worker,
-        kind=st.sampled_from([QrReady, Authenticated, ClientReady, Reconnecting, LoggedOut, InstanceFailed]),
-        late=st.booleans(),
-    )
-    def session_reports(self, who: int, kind: type[InstanceEvent], late: bool) -> None:
-        worker = self.workers[who]
-        if not worker.alive or worker.epoch == 0:
-            return
-        event = self.report(worker, kind)
-        if kind in (LoggedOut, InstanceFailed):
-            worker.epoch = 0
-        if late:
-            worker.late.append(event)
-        else:
-            self.say([event])
+    # --------------------------------------------------------------------------------------------- processes
 
-    @rule(who=some_worker)
-    def a_late_report_arrives(self, who: int) -> None:
-        late = self.workers[who].late
-        if late:
-            self.say([late.pop(0)])
+    @rule(name=names, in_flight=st.booleans())
+    def process_dies(self, name: str, in_flight: bool) -> None:
+        process = self.world.processes[name]
+        if process.alive:
+            if in_flight and process.calls:
+                process.lose_call(done=True)
+            self.world.kill(name)
+            self.world.run()
 
-    @rule(who=some_worker)
-    def worker_dies(self, who: int) -> None:
-        self.workers[who].alive = False
-        self.workers[who].epoch = 0
+    @rule(name=names)
+    def process_comes_back(self, name: str) -> None:
+        process = self.world.processes[name]
+        if not process.alive:
+            self.world.start(name)
+        process.frozen = process.cut = False
+        self.world.run()
 
-    @rule(who=some_worker)
-    def worker_comes_back(self, who: int) -> None:
-        worker = self.workers[who]
-        if not worker.alive:
-            worker.alive, worker.life, worker.ran, worker.obeyed = True, worker.life + 1, 0, None
+    @rule(name=names, cut=st.booleans())
+    def process_freezes_or_is_cut_off(self, name: str, cut: bool) -> None:
+        process = self.world.processes[name]
+        process.cut, process.frozen = cut, not cut
 
-    @rule()
-    def everything_comes_to_rest(self) -> None:
-        """Without new input wish and fact meet, and then nothing more happens."""
-        for worker in self.workers:
-            self.say(worker.late)
-            worker.late.clear()
-        for _ in range(ENOUGH):
-            moved = self.step()
-            for worker in self.workers:
-                moved |= self.obey(worker)
-            if not moved:
-                break
-        else:
-            raise AssertionError(f"it does not come to rest: {[told.data.name for told in self.events[-8:]]}")
-        self.check_rest()
+    # ------------------------------------------------------------------------------------- sessions and ports
 
-    def check_rest(self) -> None:
-        record = self.record
-        assert record is not None
-        running = [worker for worker in self.workers if worker.epoch]
-        if record.status is Status.DELETED:
-            assert running == []
-            assert machine.next_step(record, held=self.worker_of(record) is not None, purged=self.purged).step is (
-                Step.RELEASE
-            )
-        elif record.desired is Desired.STOPPED:
-            assert record.status is Status.STOPPED
-            assert running == []
-        elif record.desired is Desired.LOGGED_OUT:
-            nobody = not any(worker.alive for worker in self.workers)
-            assert record.status is Status.LOGGED_OUT or nobody
-        elif any(worker.alive for worker in self.workers):
-            assert record.status.is_live or record.status in (Status.LOGGED_OUT, Status.ERROR)
-            if record.status.is_live:
-                assert [worker.epoch for worker in running] == [record.epoch]
+    @precondition(lambda self: self.world.sessions)
+    @rule(which=which, word=st.sampled_from(WORDS))
+    def session_reports(self, which: int, word: str) -> None:
+        self.world.sessions[which % len(self.world.sessions)].hear(word)
+        self.world.run()
 
-    # ---------------------------------------------------------------------------------------- invariants
+    @rule(port=st.sampled_from(list(PORTS)))
+    def another_program_takes_or_leaves_a_port(self, port: int) -> None:
+        if not any(port in ports for ports in self.world.listening.values()):
+            self.world.foreign ^= {port}
+
+    # ------------------------------------------------------------------------------------------- what holds
 
     @invariant()
-    def every_status_has_a_reason(self) -> None:
-        if self.record is not None:
-            assert self.record.reason.code
-            assert self.record.reason.message
-            assert (self.record.qr is not None) is (self.record.status is Status.QR_READY)
-            assert self.record.worker_epoch <= self.record.epoch
+    def every_port_is_leased_by_the_instance_that_has_it(self) -> None:
+        leases = self.world.leases()
+        for record in self.world.truth.values():
+            if record.status is not Status.DELETED and record.reason.code != ErrorCode.PORT_TAKEN:
+                for port in record.ports.numbers():
+                    holder = leases.get(subjects.port_key(HOST, port))
+                    assert holder is not None, (port, record.id)
+                    assert holder.instance_id == record.id
 
     @invariant()
-    def no_two_sessions_are_connected_at_once(self) -> None:
-        assert len([worker for worker in self.workers if worker.epoch]) <= 1
+    def no_account_is_connected_twice(self) -> None:
+        able = [session.instance_id for session in self.world.sessions if not session.process.frozen]
+        assert len(able) == len(set(able)), able
 
     @invariant()
     def an_epoch_belongs_to_one_life_of_one_worker(self) -> None:
-        lives: dict[int, set[str]] = {}
-        for told in self.events:
+        lives: dict[tuple[str, int], set[str]] = {}
+        for told in self.world.events:
             if isinstance(told.data, InstanceStarting) and told.data.boot is not None:
-                lives.setdefault(told.data.epoch, set()).add(told.data.boot)
+                lives.setdefault((told.data.instance_id, told.data.epoch), set()).add(told.data.boot)
         assert all(len(boots) == 1 for boots in lives.values()), lives
 
-    def teardown(self) -> None:
-        if self.record is None:
-            return
-        self.everything_comes_to_rest()
-        if self.record.status is not Status.DELETED:  # whatever happened before, a stop leads to stopped
-            self.say(machine.decide(self.record, ChangeInstance(instance_id=ID, verb=Verb.STOP)))
-            self.everything_comes_to_rest()
-            assert self.record.status is Status.STOPPED
-        assert self.folded(self.events, lambda seq: [seq]) == self.record
-        assert self.folded(self.events, lambda seq: [seq, seq, max(1, seq - 1)]) == self.record
+    @rule()
+    def everything_comes_to_rest(self) -> None:
+        """Nothing goes wrong for a while: wish and fact meet, and then nothing more happens."""
+        self.world.heal()
+        self.world.settle()
+        self.world.is_calm = False
 
-    def folded(self, events: list[CloudEvent[Event]], order: Callable[[int], list[int]]) -> InstanceRecord | None:
-        """The record made anew from the events, some of them delivered several times."""
-        record: InstanceRecord | None = None
-        for number in range(1, len(events) + 1):
-            for seq in order(number):
-                record = fold(record, events[seq - 1], seq)
-        return record
+    def teardown(self) -> None:
+        try:
+            self.end()
+        finally:
+            self.world.close()
+            self.patches.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end(self) -> None:
+        """Whatever happened before: what is stopped stops, what is deleted is gone."""
+        self.everything_comes_to_rest()
+        for instance_id in self.made[::2]:
+            self.command(ChangeInstance(instance_id=instance_id, verb=Verb.STOP))
+        for instance_id in self.made[1::2]:
+            self.command(ChangeInstance(instance_id=instance_id, verb=Verb.DELETE))
+        self.everything_comes_to_rest()
+        anew: dict[str, InstanceRecord] = {}
+        for seq, told in enumerate(self.world.events, 1):
+            record = fold(anew.get(told.data.instance_id), told, seq)
+            if record is not None:
+                anew[record.id] = record
+        assert anew == self.world.truth
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    """What goes wrong here is no news."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    yield
+    structlog.configure(**before)
 
 
 TestPlay = Play.TestCase
-TestPlay.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestPlay.settings = settings(
+    max_examples=int(os.environ.get("MIM_PLAYS", "120")), stateful_step_count=60, deadline=None
+)

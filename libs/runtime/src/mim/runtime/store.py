@@ -66,9 +66,12 @@ class Store(Generic[Value]):
             return wanted
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"{self._bucket} is too busy; try again")
 
-    async def remove(self, key: str) -> None:
-        """Remove a key; removing one that is not there is no error."""
-        await _remove(self._bus, self._bucket, key)
+    async def remove(self, key: str, *, revision: int | None = None) -> None:
+        """Remove a key; removing one that is not there is no error. With `revision` only if that is still the newest.
+
+        Raises: Conflict, Unavailable.
+        """
+        await _remove(self._bus, self._bucket, key, revision)
 
     async def follow(self, keys: str = ">") -> AsyncIterator[list[tuple[str, Value | None]]]:
         """Every key as it is, then as it changes (None: removed); an empty list says 'you are up to date'."""
@@ -105,6 +108,21 @@ class Secrets:
         key = subjects.secret_key(provider, instance_id, name)
         there = await _create(self._bus, subjects.SECRETS_BUCKET, key, sealed.encode())
         return sealed if there is None else there.decode()
+
+    async def put_once(self, provider: str, instance_id: str, name: str, sealed: str) -> str | None:
+        """Store a sealed secret unless there is one or was one; returns the one that is stored, None if it was removed.
+
+        Raises: Unavailable.
+        """
+        key = subjects.secret_key(provider, instance_id, name)
+        try:
+            await _write(self._bus, subjects.SECRETS_BUCKET, key, sealed.encode(), 0)
+        except Conflict:
+            there, revision = await _read(self._bus, subjects.SECRETS_BUCKET, key)
+            if revision == 0:
+                raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the server that answers lags behind") from None
+            return None if there is None else there.decode()
+        return sealed
 
     async def open(self, user_id: str, provider: str, instance_id: str, name: str) -> str | None:
         """The secret in the clear; None if there is none. Raises: SecretsUnreadable, Unavailable."""

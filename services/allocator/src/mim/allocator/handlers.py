@@ -13,6 +13,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import structlog
 
@@ -31,6 +32,9 @@ log = structlog.get_logger()
 
 LAPSE_S = 10.0
 PORT_TRIES = 200
+MOST_RELEASED = 1000
+"""How many released instances are remembered: requests for them may be under way for some seconds yet."""
+BEING_TAKEN = "being taken"
 
 
 class Allocator:
@@ -46,6 +50,7 @@ class Allocator:
         new_key: Callable[[], str] = random_api_key,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._bus = bus
         self._secrets = secrets
         self._host = subjects.host_token(host)
         self._range = ports
@@ -58,7 +63,7 @@ class Allocator:
         self._reported: set[int] = set()
         self._workers: dict[str, tuple[WorkerHeartbeat, float]] = {}
         self._placed: Counter[str] = Counter()
-        self._choosing = asyncio.Lock()
+        self._released: dict[str, None] = {}  # in the order in which it was heard
         self.ready = asyncio.Event()
         self.assignments = Assignments(clock)
 
@@ -67,8 +72,6 @@ class Allocator:
     async def allocate(self, request: AllocationRequest) -> Reply:
         """Ports, key and worker for an instance; the same ones when asked again. Never raises."""
         try:
-            for port in request.lost_ports:
-                await self._give_up(request.instance_id, port)
             ports, key_hash = await asyncio.gather(self._measured(request), self._key(request))
         except SecretsUnreadable as error:
             return Reply(code=ErrorCode.INTERNAL, message=str(error))
@@ -90,9 +93,10 @@ class Allocator:
         """Everything of an instance becomes free; harmless to repeat. Never raises."""
         try:
             lease, _ = await self._leases.load(subjects.lease_key(request.instance_id))
-            held = {port for port, owner in self._taken.items() if owner == request.instance_id}
-            await self._free_all(held | set(lease.ports.numbers() if lease else ()))
+            # First, so that no request that is still under way gets any more.
             await self._leases.remove(subjects.lease_key(request.instance_id))
+            held = {*self._owned(request.instance_id), *(lease.ports.numbers() if lease else ())}
+            await self._free(request.instance_id, held)
         except MimError as error:
             return Reply(code=error.code, message=error.message)
         log.info("released", instance_id=request.instance_id)
@@ -109,39 +113,39 @@ class Allocator:
             return Ports()
         key = subjects.lease_key(request.instance_id)
         lease, revision = await self._leases.load(key)
-        if lease is not None:
-            return lease.ports
-        got: dict[str, int] = {}
+        if lease is None and revision > 0:
+            raise _released(request.instance_id)
+        got = pool.kept(lease, request.lost_ports)
+        took: list[int] = []
         # An earlier try may have died between the ports and the lease: what it took is taken up again.
-        mine = [port for port, owner in self._taken.items() if owner == request.instance_id]
+        mine = [port for port in self._owned(request.instance_id) if port not in (*got.values(), *request.lost_ports)]
         try:
             for interface in request.type_instance:
-                got[interface] = mine.pop() if mine else await self._take(request.instance_id)
+                if interface not in got:
+                    if not mine:
+                        took.append(await self._take(request.instance_id))
+                    got[interface] = mine.pop() if mine else took[-1]
             ports = Ports(api=got.get(Interface.API), mcp=got.get(Interface.MCP))
-            await self._leases.save(key, Lease(instance_id=request.instance_id, ports=ports), revision=revision)
-        except Conflict:  # another allocator was asked for the same instance and was first
-            first, _ = await self._leases.load(key)
-            if first is None:  # a server that lags behind: which of these ports the other one gave is not known yet
+            if lease is None or lease.ports != ports:
+                await self._leases.save(key, Lease(instance_id=request.instance_id, ports=ports), revision=revision)
+        except Conflict:  # another allocator was asked about the same instance and was first
+            first, newest = await self._leases.load(key)
+            if newest <= revision:  # a server that lags behind: which of these ports the other one gave is not known
                 raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the lease is not to be seen yet; try again") from None
-            await self._free_all(set(got.values()) - set(first.ports.numbers()))
+            await self._free(request.instance_id, set(got.values()) - set(first.ports.numbers() if first else ()))
             return await self._ports(request)
-        except Rejected:
-            await self._free_all(got.values())
+        except Rejected:  # not what was there before: another allocator may be about to lease it
+            await self._free(request.instance_id, took)
             raise
+        await self._free(request.instance_id, set(request.lost_ports) - set(ports.numbers()))
         return ports
 
-    async def _free_all(self, ports: Iterable[int]) -> None:
-        for port in ports:
-            await self._free(port)
+    def _owned(self, instance_id: str) -> list[int]:
+        return [port for port, owner in self._taken.items() if owner == instance_id]
 
     async def _take(self, instance_id: str) -> int:
         for _ in range(PORT_TRIES):
-            async with self._choosing:
-                port, foreign = pool.choose_port(self._range, self._taken, self._probe)
-                if port is not None:
-                    # So that the next request chooses another. Not the instance's yet: a second request for it would
-                    # take up what may turn out to be another allocator's.
-                    self._taken[port] = "being taken"
+            port, foreign = pool.choose_port(self._range, self._taken, self._probe)
             self._report(foreign)
             if port is None:
                 raise Rejected(
@@ -149,15 +153,26 @@ class Allocator:
                     f"all {len(self._range)} instance ports ({self._range[0]}-{self._range[-1]}) are taken; "
                     "delete an instance or widen --instance-ports",
                 )
+            # So that the next request chooses another. Not the instance's yet: a second request for it would take up
+            # what may turn out to be another allocator's.
+            self._taken[port] = BEING_TAKEN
             try:
-                if await self._leases.create(subjects.port_key(self._host, port), Lease(instance_id=instance_id)):
-                    self._taken[port] = instance_id
-                    return port
+                is_ours = await self._leases.create(subjects.port_key(self._host, port), Lease(instance_id=instance_id))
             except MimError:
-                self._taken.pop(port, None)
+                self._took(port, None)
                 raise
-            self._taken[port] = "another allocator's"  # its watch will say whose
+            self._took(port, instance_id if is_ours else "another allocator's")
+            if is_ours:
+                return port
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "too many allocators want the same ports; try again")
+
+    def _took(self, port: int, owner: str | None) -> None:
+        """What came of taking a port, unless the bucket has told more already."""
+        if self._taken.get(port) == BEING_TAKEN:
+            if owner is None:
+                del self._taken[port]
+            else:
+                self._taken[port] = owner
 
     def _report(self, foreign: list[int]) -> None:
         for port in foreign:
@@ -165,36 +180,59 @@ class Allocator:
                 log.warning("port_held_by_another_program", port=port)
         self._reported.update(foreign)
 
-    async def _free(self, port: int) -> None:
-        await self._leases.remove(subjects.port_key(self._host, port))
-        self._taken.pop(port, None)
-
-    async def _give_up(self, instance_id: str, port: int) -> None:
-        if self._taken.get(port) == instance_id:
-            await self._free(port)
-            await self._leases.remove(subjects.lease_key(instance_id))
+    async def _free(self, instance_id: str, ports: Iterable[int]) -> None:
+        """Give up ports, but none that is somebody else's by now."""
+        for port in ports:
+            key = subjects.port_key(self._host, port)
+            lease, revision = await self._leases.load(key)
+            if lease is not None and lease.instance_id == instance_id:
+                with suppress(Conflict):  # another allocator was first
+                    await self._leases.remove(key, revision=revision)
+            if self._taken.get(port) == instance_id:
+                del self._taken[port]
 
     async def watch_ports(self) -> None:
         """Know which ports are taken, by this allocator and by others."""
         prefix = f"{self._host}."
         async for batch in self._leases.follow():
             for key, lease in batch:
-                if not key.startswith(prefix):
-                    continue
-                port = int(key.removeprefix(prefix))
-                if lease is None:
-                    self._taken.pop(port, None)
-                else:
-                    self._taken[port] = lease.instance_id
-            if not batch:
+                if key.startswith(prefix):
+                    await self._heard_of_port(int(key.removeprefix(prefix)), lease)
+                elif lease is None and key == subjects.lease_key(instance_id := subjects.last_token(key)):
+                    await self._heard_of_release(instance_id)
+            if not batch and not self.ready.is_set():
+                for instance_id in self._released.keys() & self._taken.values():
+                    await self._free_rest(instance_id)
                 self.ready.set()
+
+    async def _heard_of_port(self, port: int, lease: Lease | None) -> None:
+        if lease is None:
+            self._taken.pop(port, None)
+        else:
+            self._taken[port] = lease.instance_id
+            if lease.instance_id in self._released:
+                await self._free_rest(lease.instance_id)
+
+    async def _heard_of_release(self, instance_id: str) -> None:
+        self._released[instance_id] = None
+        if len(self._released) > MOST_RELEASED:
+            del self._released[next(iter(self._released))]
+        if self.ready.is_set():
+            await self._free_rest(instance_id)
+
+    async def _free_rest(self, instance_id: str) -> None:
+        """Free what a request took that was overtaken by the release, and by the end of its allocator perhaps."""
+        if owned := self._owned(instance_id):
+            await self._bus.surely(lambda: self._free(instance_id, owned))
 
     # ------------------------------------------------------------------------------------- keys and workers
 
     async def _key(self, request: AllocationRequest) -> str:
         place = (request.user_id, request.instance_id, API_KEY)
         sealed = self._secrets.seal(*place, self._new_key())
-        stored = await self._secrets.put_new(request.provider, request.instance_id, API_KEY, sealed)
+        stored = await self._secrets.put_once(request.provider, request.instance_id, API_KEY, sealed)
+        if stored is None:
+            raise _released(request.instance_id)
         return hashlib.sha256(self._secrets.unseal(*place, stored).encode()).hexdigest()
 
     def _worker(self, request: AllocationRequest) -> WorkerHeartbeat | None:
@@ -214,6 +252,10 @@ class Allocator:
                     self._workers.pop(name, None)
                 else:
                     self._workers[name] = (beat, self._clock())
+
+
+def _released(instance_id: str) -> Rejected:
+    return Rejected(ErrorCode.NOT_FOUND, f"instance {instance_id} was deleted; its id is not used again")
 
 
 def can_listen(host: str, port: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from mim.contracts.records import WorkerHeartbeat
+from mim.contracts.records import Lease, WorkerHeartbeat
 
 
 def choose_port(ports: range, taken: Collection[int], is_free: Callable[[int], bool]) -> tuple[int | None, list[int]]:
@@ -20,6 +20,12 @@ def choose_port(ports: range, taken: Collection[int], is_free: Callable[[int], b
             return port, foreign
         foreign.append(port)
     return None, foreign
+
+
+def kept(lease: Lease | None, lost: Collection[int]) -> dict[str, int]:
+    """The ports, by interface, that an instance goes on with: those of its lease, but for the lost ones."""
+    ports = {} if lease is None else lease.ports.model_dump(exclude_none=True)
+    return {interface: port for interface, port in ports.items() if port not in lost}
 
 
 def choose_worker(

@@ -323,8 +323,7 @@ class Lifecycle:
     async def _allocate(self, record: InstanceRecord) -> None:
         if is_isolated(record) and not self._containers.possible:
             message = "isolation: container needs a container engine; set MIM_DOCKER_HOST as docs/containers.md shows"
-            now = self._bus.now()
-            await self._say(record.id, lambda seen: machine.refused(seen or record, ErrorCode.NO_ENGINE, message, now))
+            await self._refuse(record, ErrorCode.NO_ENGINE, message)
             return
         lost = record.ports.numbers() if record.reason.code == ErrorCode.PORT_TAKEN else ()
         request = AllocationRequest(
@@ -338,19 +337,20 @@ class Lifecycle:
             lost_ports=lost,
         )
         reply = await self._ask(subjects.ALLOCATE, request)
-        now = self._bus.now()
-        if reply.allocation is None:
-            code, message = reply.code or ErrorCode.INTERNAL, reply.message or "the allocator refused"
-            await self._say(record.id, lambda seen: machine.refused(seen or record, code, message, now))
+        if (given := reply.allocation) is None:
+            await self._refuse(record, reply.code or ErrorCode.INTERNAL, reply.message or "the allocator refused")
             return
-        given = reply.allocation
         after = await self._say(record.id, lambda seen: machine.allocated(seen, given)) or record
         waiting = await self._contained(after) if is_isolated(record) and given.worker is None else None
         if waiting is not None and waiting.user_action is UserAction.RESTART:
-            code, message = waiting.code, waiting.message
-            await self._say(record.id, lambda seen: machine.refused(seen or after, code, message, now))
+            await self._refuse(after, waiting.code, waiting.message)
             return
+        now = self._bus.now()
         await self._say(record.id, lambda seen: machine.begin(seen, given, now, waiting, held=self._is_held(seen)))
+
+    async def _refuse(self, asked: InstanceRecord, code: str, message: str) -> None:
+        told = code, message, self._bus.now()
+        await self._say(asked.id, lambda seen: machine.refused(seen, asked, *told, held=self._is_held(seen)))
 
     async def _contained(self, record: InstanceRecord) -> Reason | None:
         """Let the instance's container run, if it needs a worker; returns why the worker is not there yet."""

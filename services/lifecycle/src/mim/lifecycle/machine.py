@@ -329,8 +329,15 @@ def settled(record: InstanceRecord | None, *, held: bool) -> list[InstanceEvent]
     return [InstanceStopped(instance_id=record.id, epoch=record.epoch, actor="lifecycle")]
 
 
-def refused(record: InstanceRecord, code: str, message: str, now: datetime) -> list[InstanceEvent]:
-    """What is said when the allocator has nothing to give: a new instance is not kept half-made, it goes again."""
+def refused(
+    record: InstanceRecord | None, asked: InstanceRecord, code: str, message: str, now: datetime, *, held: bool
+) -> list[InstanceEvent]:
+    """What is said when the allocator has nothing to give to what `asked`: a new instance is not kept half-made, it
+    goes again. Nothing if the instance got something meanwhile, from another lifecycle, or needs nothing any more."""
+    if record is None or (record.ports, record.api_key_sha256) != (asked.ports, asked.api_key_sha256):
+        return []
+    if next_step(record, held=held).step not in (Step.ALLOCATE, Step.START):
+        return []
     reason = Reason(code=code, message=message, user_action=UserAction.RESTART, since=now)
     if record.status is Status.PENDING and record.api_key_sha256 is None:
         return [InstanceDeleted(instance_id=record.id, epoch=record.epoch + 1, actor="lifecycle", reason=reason)]
