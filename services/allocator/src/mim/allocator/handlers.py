@@ -118,7 +118,7 @@ class Allocator:
         got = pool.kept(lease, request.lost_ports)
         took: list[int] = []
         # An earlier try may have died between the ports and the lease: what it took is taken up again.
-        mine = [port for port in self._owned(request.instance_id) if port not in (*got.values(), *request.lost_ports)]
+        mine = await self._confirmed(request.instance_id, {*got.values(), *request.lost_ports})
         try:
             for interface in request.type_instance:
                 if interface not in got:
@@ -139,6 +139,20 @@ class Allocator:
             raise
         await self._free(request.instance_id, set(request.lost_ports) - set(ports.numbers()))
         return ports
+
+    async def _confirmed(self, instance_id: str, known: set[int]) -> list[int]:
+        """Ports beside the known ones that are the instance's, written anew so that no other allocator frees them."""
+        confirmed = []
+        for port in set(self._owned(instance_id)) - known:
+            key = subjects.port_key(self._host, port)
+            lease, revision = await self._leases.load(key)
+            if revision == 0:  # it was seen, so there is one or was one
+                raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "a port is not to be seen yet; try again")
+            if lease is not None and lease.instance_id == instance_id:
+                with suppress(Conflict):
+                    await self._leases.save(key, lease, revision=revision)
+                    confirmed.append(port)
+        return confirmed
 
     def _owned(self, instance_id: str) -> list[int]:
         return [port for port, owner in self._taken.items() if owner == instance_id]
