@@ -52,6 +52,6 @@ def body_of(route: Route) -> Json | None:
 def path_of(route: Route, **parts: object) -> str:
     """The path with its variable parts filled in. Raises: LookupError if one is not known."""
     nothing = {"token_id": "000000000000", "message": "1", "bulk_id": "0" * 32}
-    nothing |= {"delivery_id": NOBODY, "group": NO_GROUP}
+    nothing |= {"delivery_id": NOBODY, "group": NO_GROUP, "worker": "nobody"}
     known = {"service": "allocator", "chat": "15552229999", **nothing, **parts}
     return re.sub(r"\{(\w+)\}", lambda found: str(known[found[1]]), route.path)

@@ -166,6 +166,7 @@ class Caller:
             "group": lambda: self._random.choice(self._world.chats),
             "service": lambda: self._random.choice(self._world.services),
             "token_id": self._create_token,
+            "worker": self._worker,
             "delivery_id": lambda: self._delivery(instance["instance_id"]),
             "bulk_id": lambda: self._bulk(instance),
             "message": lambda: str(self._random.randrange(20)),
@@ -179,6 +180,11 @@ class Caller:
         path = f"{self._world.url}/api/v1/instances/{instance_id}/webhook/deliveries"
         found = self._session.get(path, timeout=ANSWER_S).json().get("deliveries", [])
         return str(self._random.choice(found)["id"]) if found else str(UUID(int=self._random.getrandbits(128)))
+
+    def _worker(self) -> str:
+        """A worker that lives. It has no other of its kind, so it is never drained."""
+        found = self._session.get(f"{self._world.url}/api/v1/workers", timeout=ANSWER_S).json()["workers"]
+        return str(self._random.choice(found)["name"]) if found else "nobody"
 
     def _bulk(self, instance: Json) -> str:
         """A bulk message of an instance, or one that does not exist."""

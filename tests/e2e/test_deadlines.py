@@ -49,7 +49,7 @@ LOGINS = {"qr", "current_qr", "login_step", "login", "pairing_code"}
 FROM_MEMORY = {"get", "list", "auth_status", "memory", "activity_stats", "memory_stats", "active_providers", "ports"}
 NOT_THERE = re.compile(
     "the instance has no (delivery|bulk message)|there is no message .* with a file|account cannot do this"
-    "|no group with this id|only admins of the group"
+    "|no group with this id|only admins of the group|no such worker lives"
 )  # told as always
 NOWHERE = "MEDIA_UNREACHABLE"  # the file of `calls.NOWHERE`, told as always where the worker gets so far
 

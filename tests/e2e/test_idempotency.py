@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from aiohttp import ClientError, web
+from tests.e2e.beside import Beside
 from tests.e2e.calls import body_of, path_of
 
 from mim.contracts import routes
@@ -31,10 +32,11 @@ _phones = count(15_551_112_000)
 
 @dataclass
 class Site:
-    """A system, and a server beside it that serves a picture and takes webhooks."""
+    """A system, a server beside it that serves a picture and takes webhooks, and where further services may run."""
 
     system: System
     url: str
+    beside: Beside
     hooks: list[bytes] = field(default_factory=list)
 
     async def post(
@@ -64,7 +66,10 @@ async def site(own_system: StartSystem) -> AsyncIterator[Site]:
     assert listener.name
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     private = {"MIM_MEDIA_PRIVATE": "true", "MIM_WEBHOOK_PRIVATE": "true"}
-    yield Site(await own_system(ports=100, **private), url, hooks)
+    system = await own_system(ports=100, **private)
+    beside = Beside(system, "second")
+    yield Site(system, url, beside, hooks)
+    await beside.stop()
     await runner.cleanup()
 
 
@@ -136,7 +141,13 @@ async def admins(site: Site, made: Json) -> int:
     return sum(each["is_admin"] for each in found["group"]["participants"])
 
 
+async def drains(site: Site, _made: Json) -> int:
+    _, found = await site.system.call("GET", "/api/v1/audit?instance_id=system&limit=1000")
+    return sum(item["action"] == "drain_worker" for item in found["data"])
+
+
 COUNTED: dict[str, Count] = {
+    "drain_worker": drains,
     "port_create_group": groups,
     "port_participants": admins,
     "create": instances,
@@ -205,6 +216,10 @@ async def prepared(site: Site, provider: Provider | None, route: Route) -> Json:
         made = await site.system.create("whatsappweb")
         await site.system.until(made["instance_id"], "qr_ready")
         return made
+    if route.operation == "drain_worker":
+        await site.beside.start("telegram-adapter")
+        await site.beside.until_worker("telegram-second")
+        return await site.system.ready_telegram() | {"worker": "telegram-second"}
     if provider is Provider.WHATSAPPWEB:
         made = await site.system.ready_whatsapp(str(next(_phones)))
         if route.operation in IN_GROUP:
@@ -238,7 +253,7 @@ async def test_every_post_happens_once_for_a_key_and_answers_the_same(site: Site
 
     async def once(way: str, provider: Provider | None, route: Route) -> None:
         made = await prepared(site, provider, route)
-        known = {name: made[name] for name in ("delivery_id", "bulk_id", "group") if name in made}
+        known = {name: made[name] for name in ("delivery_id", "bulk_id", "group", "worker") if name in made}
         path = path_of(route, id=made["instance_id"], provider=made["instance"]["provider"], **known)
         base = {"gateway": "", "own": f"http://127.0.0.1:{made['port']}", "through": f"/{made['port']}"}[way]
         bearer = None if way == "gateway" else made["api_key"]
@@ -259,7 +274,7 @@ async def test_every_post_happens_once_for_a_key_and_answers_the_same(site: Site
         assert (status, conflict["code"]) == (409, "IDEMPOTENCY_CONFLICT"), route.operation
 
     # What is counted over all instances has to happen one after the other.
-    shared = {instances, tokens, hooks, received}
+    shared = {instances, tokens, hooks, received, drains}
     alone = [post for post in POSTS if COUNTED.get(post[2].operation) in shared]
     await asyncio.gather(*(once(*post) for post in POSTS if post not in alone))
     for post in alone:

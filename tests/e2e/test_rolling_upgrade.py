@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shutil
-import signal
-import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from tests.conftest import free_port
 from tests.e2e import validation
+from tests.e2e.beside import Beside
 from tests.e2e.conftest import Json, StartSystem, System
 
 if TYPE_CHECKING:
@@ -60,64 +56,6 @@ BODY = {
 }
 
 
-class Newer:
-    """Services of the newer version on the bus of a system."""
-
-    def __init__(self, system: System, contracts: Path) -> None:
-        self._system = system
-        self._contracts = contracts
-        self._processes: list[asyncio.subprocess.Process] = []
-        self.url = f"http://127.0.0.1:{free_port()}"
-        """Where its gateway is."""
-
-    async def start(self, *names: str) -> None:
-        """Start services; returns when each says that it is ready."""
-        await asyncio.gather(*map(self._start, names))
-
-    async def _start(self, name: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "mim.cli", "run", name),
-            env=os.environ | self._environment(name),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        self._processes.append(process)
-        assert process.stdout is not None
-        said = b""
-        async with asyncio.timeout(30):
-            while b"service_ready" not in said:
-                line = await process.stdout.readline()
-                assert line, said.decode()
-                said += line
-        self._drain = asyncio.create_task(process.stdout.read())
-
-    def _environment(self, name: str) -> dict[str, str]:
-        folder = self._system.folder
-        access = json.loads((folder / "nats" / "access.json").read_text())
-        telegram = json.loads((folder / "sandbox" / "telegram" / "ports.json").read_text())
-        ports = self._system.instance_ports
-        return {
-            "PYTHONPATH": str(self._contracts),
-            "MIM_NATS_URL": access["MIM_NATS_URL"],
-            "MIM_NATS_NKEY_FILE": str(folder / "nats" / "keys" / f"{name}.nk"),
-            "MIM_DATA_DIR": str(folder),
-            "MIM_LOG_FORMAT": "json",
-            "MIM_WORKER": "newer",
-            "MIM_PORT": self.url.rpartition(":")[2],
-            "MIM_INSTANCE_PORTS": f"{ports[0]}-{ports[-1]}",
-            "MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{telegram['api']}",
-        }
-
-    async def stop(self) -> None:
-        """End all of them."""
-        for process in self._processes:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-        await asyncio.gather(*(process.wait() for process in self._processes))
-        self._processes = []
-
-
 @pytest.fixture
 def documents_of_the_newer_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """The documents of this version do not have what is new; everything else is held to them."""
@@ -128,15 +66,15 @@ def documents_of_the_newer_version(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest_asyncio.fixture(loop_scope="session")
 async def newer(
     documents_of_the_newer_version: None, own_system: StartSystem, tmp_path: Path
-) -> AsyncIterator[tuple[System, Newer]]:
+) -> AsyncIterator[tuple[System, Beside]]:
     system = await own_system()
-    made = Newer(system, newer_contracts(tmp_path / "newer"))
+    made = Beside(system, "newer", PYTHONPATH=str(newer_contracts(tmp_path / "newer")))
     yield system, made
     await made.stop()
 
 
 @pytest.mark.timeout(180)
-async def test_two_versions_do_the_main_job_together(newer: tuple[System, Newer]) -> None:
+async def test_two_versions_do_the_main_job_together(newer: tuple[System, Beside]) -> None:
     system, services = newer
     before = await system.ready_telegram()
     await services.start(*NEWER)
@@ -147,9 +85,9 @@ async def test_two_versions_do_the_main_job_together(newer: tuple[System, Newer]
     await system.until(answer["instance_id"], "client_ready")
     made.append(answer)
     workers = {each["instance_id"]: (await system.get(each["instance_id"]))["worker"] for each in made}
-    assert "newer" in workers.values()
+    assert "telegram-newer" in workers.values()
     for instance_id, worker in workers.items():
-        assert await _tells_more(bus, instance_id) == (worker == "newer")
+        assert await _tells_more(bus, instance_id) == (worker == "telegram-newer")
     for each in (before, *made):
         await _sends(system, each)
 

@@ -43,6 +43,7 @@ from mim.lifecycle.fold import fold
 from mim.lifecycle.handlers import Lifecycle
 from mim.lifecycle.living import LAPSE_S
 from mim.lifecycle.model import ReadModel
+from mim.lifecycle.moves import AT_ONCE
 from mim.lifecycle.orphans import Orphans
 from mim.runtime.bus import Bus
 from mim.runtime.history import count
@@ -53,7 +54,7 @@ from mim.runtime.store import Secrets, Store
 
 if TYPE_CHECKING:
     from tests.conftest import ConnectBus, NatsServer
-    from tests.services.conftest import Background, Story
+    from tests.services.conftest import Background, Eventually, Story
 
 
 PORTS = range(3001, 3101)
@@ -84,12 +85,18 @@ class FakeWorker:
         self.orders: list[SessionOrder] = []
         self.epochs: dict[str, int] = {}
         self.ports_taken: set[int] = set()
+        self.draining = False
+        self.clings = False
+        """It does not obey when it shall hand an instance over."""
+        self.leaving: set[str] = set()
+        self.most_leaving = 0
+        self._heard = asyncio.Event()
         self._bus = bus
         self._store = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
 
     async def beat(self) -> None:
         base: dict[str, Any] = {"provider": Provider.TELEGRAM, "host": "host-1", "capacity": 100}
-        beat = WorkerHeartbeat(worker=self.name, boot=self.boot, load=self.load, **base)
+        beat = WorkerHeartbeat(worker=self.name, boot=self.boot, load=self.load, draining=self.draining, **base)
         await Store(self._bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).save(self.name, beat)
 
     async def live(self) -> None:
@@ -98,6 +105,7 @@ class FakeWorker:
                 if order is not None and order.boot == self.boot:
                     self.orders.append(order)
                     await self._obey(order)
+                    self._heard.set()
 
     async def _obey(self, order: SessionOrder) -> None:
         match order.action:
@@ -111,10 +119,36 @@ class FakeWorker:
                 await self._say(InstanceStopped, order)
             case OrderAction.LOGOUT:
                 await self._say(LoggedOut, order)
+            case OrderAction.YIELD:
+                self.leaving.add(order.instance_id)
+                self.most_leaving = max(self.most_leaving, len(self.leaving))
+                if not self.clings:
+                    await self.let_go(order.instance_id)
             case OrderAction.PURGE:
                 await self._store.remove(subjects.order_key("telegram", self.name, order.instance_id))
             case _:
                 pass
+
+    async def drain(self, draining: bool = True) -> None:
+        self.draining = draining
+        await self.beat()
+
+    async def let_go(self, instance_id: str) -> None:
+        """Hand an instance over."""
+        self.epochs.pop(instance_id, None)
+        self.leaving.discard(instance_id)
+        await self._store.remove(subjects.order_key("telegram", self.name, instance_id))
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Return once it has heard so much."""
+        async with asyncio.timeout(10):
+            while not done():
+                self._heard.clear()
+                await self._heard.wait()
+
+    async def until_told(self, action: OrderAction) -> None:
+        """Return once this is the newest order."""
+        await self.until(lambda: bool(self.orders) and self.orders[-1].action is action)
 
     async def _say(self, kind: type[InstanceEvent], order: SessionOrder, **more: Any) -> None:
         await self._bus.emit_surely(kind(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, **more))
@@ -155,8 +189,9 @@ class System:
         tasks = [self.background(model.run()), self.background(model.save())]
         async with asyncio.timeout(5):
             await model.ready.wait()
-        tasks += [self.background(service.watch_workers()), self.background(service.watch_orders())]
+        tasks += [self.background(service.living.watch()), self.background(service.orders.watch())]
         tasks += [self.background(service.reconcile()), self.background(service.sweep())]
+        tasks.append(self.background(service.moves.run()))
         service.touch_all()
         await bus.surely(lambda: subscribe(bus))
 
@@ -479,6 +514,117 @@ async def test_a_worker_that_says_goodbye_is_replaced_without_waiting(system: Sy
     life.cancel()
     await Store(system.bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).remove(one.name)
     await system.until(Status.CLIENT_READY, also=lambda record: record.worker == "two")
+
+
+# -------------------------------------------------------------------------------------------------- draining
+
+
+async def populated(system: System, count: int) -> tuple[FakeWorker, FakeWorker]:
+    """A worker with so many instances, that does not obey when it shall hand them over, and one without any."""
+    one, _ = await system.worker("one")
+    for number in range(1, count + 1):
+        await system.create(number)
+        await system.until(Status.CLIENT_READY, number)
+    two, _ = await system.worker("two")
+    one.clings = True
+    return one, two
+
+
+async def at_two(system: System, number: int = 1) -> InstanceRecord:
+    return await system.until(Status.CLIENT_READY, number, lambda record: record.worker == "two")
+
+
+async def test_all_instances_of_a_draining_worker_end_there_before_they_start_elsewhere(
+    system: System, eventually: Eventually
+) -> None:
+    await system.lifecycle()
+    one, two = await populated(system, 4)
+    await system.command("stop", 4)
+    await system.until(Status.STOPPED, 4)
+    await one.drain()
+    await one.until(lambda: len(one.leaving) == 4)
+    assert two.orders == []
+    for number in range(1, 5):
+        await one.let_go(instance(number))
+    for number in range(1, 4):
+        moved = await at_two(system, number)
+        assert (moved.epoch, moved.worker_epoch) == (2, 2)
+        assert system.names(number)[3:] == ["client_ready", "starting", "client_ready"]
+    orders = Store(system.bus, subjects.ORDERS_BUCKET, SessionOrder)
+
+    async def has_nothing_left() -> bool:
+        keys = [subjects.order_key("telegram", "one", instance(number)) for number in range(1, 5)]
+        return all([(await orders.load(key))[0] is None for key in keys])
+
+    await eventually(has_nothing_left)
+    assert (await system.until(Status.STOPPED, 4)).epoch == 1  # it has no session that could move
+    await system.create(20)
+    await system.command("start", 4)
+    for number in (4, 20):
+        await at_two(system, number)
+
+
+async def test_few_instances_are_on_the_move_at_a_time(system: System) -> None:
+    await system.lifecycle()
+    one, _ = await populated(system, AT_ONCE + 4)
+    await one.drain()
+    for left in range(AT_ONCE + 4, 0, -1):
+        await one.until(lambda left=left: len(one.leaving) == min(left, AT_ONCE))  # type: ignore[misc]
+        instance_id = min(one.leaving)
+        await one.let_go(instance_id)
+        await at_two(system, int(instance_id[-4:]))
+    assert one.most_leaving == AT_ONCE
+
+
+async def test_a_drain_goes_on_when_lifecycle_dies_in_the_middle(system: System) -> None:
+    kill = await system.lifecycle()
+    one, _ = await populated(system, 1)
+    await one.drain()
+    await one.until_told(OrderAction.YIELD)
+    await kill()
+    await one.let_go(ID)
+    await system.lifecycle("lifecycle-2")
+    one.clings = False
+    assert (await at_two(system)).epoch == 2
+    assert [order.action for order in one.orders].count(OrderAction.RUN) == 1
+
+
+async def test_a_drain_that_is_called_off_leaves_its_instances_where_they_are(system: System) -> None:
+    await system.lifecycle()
+    one, two = await populated(system, 1)
+    await one.drain()
+    await one.until_told(OrderAction.YIELD)
+    await one.drain(False)
+    await one.until_told(OrderAction.RUN)
+    await system.command("restart")
+    again = await system.until(Status.CLIENT_READY, also=lambda record: record.epoch == 2)
+    assert (again.worker, two.orders) == ("one", [])
+
+
+async def test_an_instance_that_is_started_anew_leaves_a_draining_worker_in_order(system: System) -> None:
+    await system.lifecycle()
+    one, two = await populated(system, 1)
+    await one.drain()
+    await system.command("restart")
+    await one.until(lambda: any(order.epoch == 2 for order in one.orders))
+    assert (one.orders[-1].action, two.orders) == (OrderAction.YIELD, [])
+    await one.let_go(ID)
+    assert (await at_two(system)).epoch >= 2
+
+
+async def test_without_another_worker_an_instance_stays_where_it_is(system: System) -> None:
+    await system.lifecycle()
+    one, _ = await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    asked = await system.bus.nc.subscribe(subjects.ALLOCATE)
+    await one.drain()
+    for _ in range(2):  # when it asks for the second time, the first answer was obeyed
+        await asked.next_msg(timeout=10)
+    assert [order.action for order in one.orders] == [OrderAction.RUN]
+    assert system.names()[-1] == "client_ready"
+    await system.worker("two")
+    await at_two(system)
 
 
 async def test_a_worker_that_was_restarted_gets_its_instances_back_under_a_new_epoch(system: System) -> None:

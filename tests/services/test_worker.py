@@ -19,7 +19,7 @@ from mim.contracts.answers import TelegramSent
 from mim.contracts.api import TelegramSendBody
 from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Refused, SessionEnded
 from mim.contracts.messages import CloudEvent, Event, MessageFailed, MessageSent, SendMessage
-from mim.contracts.records import OrderAction, SessionOrder, WorkerHeartbeat
+from mim.contracts.records import DrainCall, OrderAction, Reply, SessionOrder, WorkerHeartbeat
 from mim.contracts.routes import TELEGRAM_PORT
 from mim.contracts.states import Provider, Status, UserAction
 from mim.contracts.values import Account, Ports, Reason
@@ -190,7 +190,7 @@ async def rig(
     rig = Rig(bus, settings, events, port)
     await rig.start(await connect_bus("telegram-1"), background)
     yield rig
-    await rig.worker.drain()
+    await rig.worker.end()
     assert rig.world.open == 0, "sessions outlive their worker"
     assert rig.world.most_open <= 1, "an account was connected twice"
 
@@ -238,6 +238,59 @@ async def test_logout_revokes_the_login_and_forgets_it(rig: Rig) -> None:
     out = await rig.said("client_ready", "logged_out")
     assert (out.data.reason.code, rig.world.logouts, rig.world.open) == ("REQUESTED", 1, 0)  # type: ignore[union-attr]
     assert not (rig.settings.data_dir / "sessions" / "telegram" / ID).exists()
+
+
+async def test_an_instance_is_handed_over_with_its_login_once_its_session_has_ended(
+    rig: Rig, eventually: Eventually
+) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    await rig.order(OrderAction.YIELD)
+    key = subjects.order_key("telegram", rig.worker.name, ID)
+
+    async def given_away() -> bool:
+        return (await rig.orders.load(key))[0] is None
+
+    await eventually(given_away)
+    assert (rig.world.open, rig.world.logouts) == (0, 0)
+    assert (rig.settings.data_dir / "sessions" / "telegram" / ID / "login").exists()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await health(rig.port)
+    await rig.order()  # it was called off, and nobody else has it: the same epoch goes on
+    await rig.said("client_ready", "client_ready")
+
+
+async def test_a_hand_over_that_was_called_off_does_not_delete_the_newer_order(rig: Rig) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    for _ in range(5):
+        await rig.order(OrderAction.YIELD)
+        await rig.order()
+    await rig.order(epoch=2)
+    await rig.story.until(lambda items: items[-1].data.epoch == 2)  # type: ignore[union-attr]
+    order, _ = await rig.orders.load(subjects.order_key("telegram", rig.worker.name, ID))
+    assert order is not None
+    assert (order.action, order.epoch) == (OrderAction.RUN, 2)
+    assert rig.world.open == 1
+
+
+async def test_a_worker_says_that_it_is_draining_until_it_is_told_otherwise(rig: Rig, eventually: Eventually) -> None:
+    beats = Store(rig.bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
+
+    async def tell(body: bytes) -> Reply:
+        subject = subjects.drain_call(rig.worker.name)
+        # The server may not have heard yet that the worker listens.
+        return Reply.model_validate_json(await rig.bus.surely(lambda: rig.bus.request(subject, body, 2)))
+
+    for draining in (True, False):
+        assert await tell(DrainCall(draining=draining).model_dump_json().encode()) == Reply()
+
+        async def said(wanted: bool = draining) -> bool:
+            beat, _ = await beats.load(rig.worker.name)
+            return beat is not None and beat.draining is wanted
+
+        await eventually(said)
+    assert (await tell(b"{}")).code == ErrorCode.INVALID_MESSAGE
 
 
 async def test_purge_removes_everything_and_then_its_order(rig: Rig, eventually: Eventually) -> None:
@@ -389,7 +442,7 @@ async def test_after_a_crash_in_the_middle_of_a_send_the_message_is_uncertain_an
     rig: Rig, connect_bus: ConnectBus, background: Background
 ) -> None:
     doomed, crashing = await connect_bus("crashing"), World()
-    await rig.worker.drain()  # its place is taken by one that will crash
+    await rig.worker.end()  # its place is taken by one that will crash
     healthy, rig.world = rig.world, crashing
     crashing.hold = asyncio.Event()
     life = await rig.start(doomed, background)

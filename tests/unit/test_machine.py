@@ -331,6 +331,22 @@ def test_a_deleted_instance_is_released_once_its_worker_has_cleaned_up_or_is_gon
     assert next_step(gone, held=False).step is Step.RELEASE
 
 
+@pytest.mark.parametrize("name", ["client_ready", "qr_ready", "stopped", "starting-unassigned"])
+def test_an_instance_that_leaves_its_worker_is_handed_over_before_anything_else_is_due(name: str) -> None:
+    status, _, unassigned = name.partition("-")
+    record = at(Status(status), worker_epoch=1 if unassigned else 2)
+    due = next_step(record, held=True, leaves=True)
+    assert due.step is Step.NOTHING
+    assert due.order == order_of(record).model_copy(update={"action": OrderAction.YIELD})
+
+
+def test_a_worker_that_is_gone_is_not_waited_for_and_what_is_deleted_is_purged_where_it_is() -> None:
+    assert next_step(at(Status.CLIENT_READY), held=False, leaves=True).step is Step.START
+    purging = next_step(at(Status.DELETED), held=True, leaves=True)
+    assert purging.order is not None
+    assert purging.order.action is OrderAction.PURGE
+
+
 # --------------------------------------------------------------------------------------------------- orders
 
 

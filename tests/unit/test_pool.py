@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,8 +34,11 @@ def test_an_exhausted_range_gives_none_and_says_who_is_in_the_way() -> None:
     assert choose_port(range(3001, 3004), {3001}, lambda _: False) == (None, [3002, 3003])
 
 
-def beat(name: str, load: int = 0, capacity: int = 10, provider: Provider = Provider.TELEGRAM) -> WorkerHeartbeat:
-    return WorkerHeartbeat(worker=name, boot="b", provider=provider, host="h", capacity=capacity, load=load)
+def beat(
+    name: str, load: int = 0, capacity: int = 10, provider: Provider = Provider.TELEGRAM, draining: bool = False
+) -> WorkerHeartbeat:
+    base: dict[str, Any] = {"boot": "b", "host": "h", "capacity": capacity, "load": load, "draining": draining}
+    return WorkerHeartbeat(worker=name, provider=provider, **base)
 
 
 beats = st.lists(
@@ -43,6 +48,7 @@ beats = st.lists(
         st.integers(0, 12),
         st.integers(1, 12),
         st.sampled_from(list(Provider)),
+        st.booleans(),
     ),
     unique_by=lambda worker: worker.worker,
 )
@@ -54,7 +60,7 @@ def test_the_worker_fits_has_room_and_is_the_least_loaded(
     workers: list[WorkerHeartbeat], placed: dict[str, int], prefer: str | None
 ) -> None:
     chosen = choose_worker(workers, "telegram", lambda name: placed.get(name, 0), prefer)
-    fitting = {worker.worker: worker for worker in workers if worker.provider == "telegram"}
+    fitting = {worker.worker: worker for worker in workers if worker.provider == "telegram" and not worker.draining}
     load = {name: worker.load + placed.get(name, 0) for name, worker in fitting.items()}
     room = {name for name, worker in fitting.items() if load[name] < worker.capacity}
     if prefer in fitting:

@@ -52,6 +52,7 @@ BUILDERS: dict[Callable[..., str], tuple[str, ...]] = {
     subjects.audit_event: (GOOD, "rotate_api_key"),
     subjects.audits_of: (GOOD,),
     subjects.session_call: ("telegram-1",),
+    subjects.drain_call: ("telegram-1",),
     subjects.webhooks_call: ("list",),
     subjects.messages_call: ("chats",),
     subjects.all_of: ("deleted",),

@@ -729,6 +729,34 @@ class ProvidersAnswer(Answer):
     providers: list[ProviderItem]
 
 
+class WorkerItem(Shape):
+    """A worker that lives, and how many of how many instances it has. One that is `drained` has none and gets none: it
+    may be ended. `only` is the one instance that it is for."""
+
+    name: str
+    provider: Provider
+    host: str
+    state: Literal["active", "draining", "drained"]
+    instances: int
+    capacity: int
+    memory_mb: float
+    only: str | None
+
+
+class WorkersAnswer(Answer):
+    """All workers that live."""
+
+    workers: list[WorkerItem]
+    total: int
+
+
+class WorkerAnswer(Answer):
+    """Where a worker stands now."""
+
+    message: str
+    worker: WorkerItem
+
+
 class WebhookTest(Answer):
     """What the webhook answered to a test message. `delivered` says whether with a status of success."""
 

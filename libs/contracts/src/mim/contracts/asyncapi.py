@@ -196,6 +196,7 @@ def _requests() -> Iterator[Channel]:
             records.SessionAnswer,
             prose(records.SessionCall),
         ),
+        ("drain", address(subjects.drain_call), records.DrainCall, records.Reply, prose(records.DrainCall)),
         ("containers", subjects.CONTAINERS, None, ContainersReport, "Ask what the containers of instances take."),
         ("health", subjects.HEALTH, None, ServiceReport, "Ask every process how it does; each answers."),
         ("metrics", address(subjects.metrics_of), None, "text/plain", "Ask a service for its metrics."),

@@ -69,6 +69,7 @@ PATH_PARAMETERS: dict[str, tuple[str, Json]] = {
     "bulk_id": ("Id of the bulk message.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "delivery_id": ("Id of the delivery.", {"type": "string", "format": "uuid", "pattern": UUID_PATTERN}),
     "token_id": ("Id of the access token.", {"type": "string", "minLength": 1, "maxLength": 64}),
+    "worker": ("Name of the worker, as `workers` shows it.", {"type": "string", "minLength": 1, "maxLength": 63}),
     "port": ("Port of the instance, as `port_api` shows it.", {"type": "integer", "minimum": 1, "maximum": 65_535}),
 }
 

@@ -158,7 +158,7 @@ def _adapter(provider: Provider) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *_REMEMBERS,
         *_FILES,
     )
-    return publish, (waiting, s.ALL_WORKER_CALLS, s.ALL_OUTBOX_INBOXES)
+    return publish, (waiting, s.ALL_WORKER_CALLS, s.ALL_DRAIN_CALLS, s.ALL_OUTBOX_INBOXES)
 
 
 _LIFECYCLE = (
@@ -176,7 +176,8 @@ _LIFECYCLE = (
 )
 _GATEWAY = (
     *(*_COMMANDS, s.MESSAGE_COMMANDS, s.ALL_AUDITS, s.ALL_ACTIVITY),
-    *(s.ALL_WORKER_CALLS, s.ALL_WEBHOOKS_CALLS, s.ALL_MESSAGES_CALLS, s.HEALTH, s.ALL_METRICS_CALLS, s.CONTAINERS),
+    *(s.ALL_WORKER_CALLS, s.ALL_DRAIN_CALLS, s.ALL_WEBHOOKS_CALLS, s.ALL_MESSAGES_CALLS),
+    *(s.HEALTH, s.ALL_METRICS_CALLS, s.CONTAINERS),
     *(*_reads(s.EVENTS), *_reads(s.LOGS)),
     *(*_follows(s.INSTANCES_BUCKET), *_follows(s.WORKERS_BUCKET), *_follows(s.PORTS_BUCKET)),
     *(*_follows(s.TOKENS_BUCKET), *_puts(s.TOKENS_BUCKET, ">")),

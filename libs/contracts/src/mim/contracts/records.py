@@ -31,6 +31,8 @@ class OrderAction(StrEnum):
     """Revoke the login at the messenger, forget it, then hold."""
     PURGE = "purge"
     """Revoke the login, remove all traces, close the port; then delete the order."""
+    YIELD = "yield"
+    """End the session and keep the login, close the port; then delete the order: another worker takes over."""
 
 
 class SessionOrder(Model):
@@ -68,6 +70,8 @@ class WorkerHeartbeat(Model):
     """Measured, with its child processes."""
     only: str | None = None
     """The one instance that it is for."""
+    draining: bool = False
+    """Its instances go to other workers, and it gets none: until it is told otherwise, or ends."""
 
 
 class AllocationRequest(Model):
@@ -206,6 +210,12 @@ class SessionAnswer(Model):
     expires_at: Time | None = None
     code: str | None = None
     message: str | None = None
+
+
+class DrainCall(Model):
+    """Subject `mim.rpc.drain.<worker>`: tell a worker to be draining, or not to be any more. Its heartbeats say it."""
+
+    draining: bool
 
 
 class AccessToken(Model):

@@ -111,6 +111,7 @@ class Route:
 _ALL = "/api/v1/instances"
 _ONE = "/api/v1/instances/{id}"
 _HOOK = f"{_ONE}/webhook"
+_DRAIN = "/api/v1/workers/{worker}/drain"
 _MULTI = "/api/v1/multi-provider"
 _SOME = _MULTI + "/instances/{provider}/{id}"
 _OPERATOR: dict[str, Any] = {"role": Role.OPERATOR}
@@ -348,6 +349,21 @@ GATEWAY: tuple[Route, ...] = (
         *("GET", "/api/v1/resources/health", "resources_health", "Whether something needs attention"),
         {200: a.SystemHealthAnswer},
         **_SYSTEM,
+    ),
+    Route("GET", "/api/v1/workers", "workers", "The workers that live", {200: a.WorkersAnswer}, **_SYSTEM),
+    Route(
+        *("POST", _DRAIN, "drain_worker", "Move all instances of a worker to others"),
+        {200: a.WorkerAnswer},
+        raises=(*BUS, E.NO_OTHER_WORKER, E.NOT_SUPPORTED),
+        audited=True,
+        **_SYSTEM | _ADMIN,
+    ),
+    Route(
+        *("DELETE", _DRAIN, "undrain_worker", "Let a worker have instances again"),
+        {200: a.WorkerAnswer},
+        raises=BUS,
+        audited=True,
+        **_SYSTEM | _ADMIN,
     ),
     Route("GET", "/api/v1/resources/instances", "resources_instances", "All instances", {200: a.InstancesTotal}),
     Route(

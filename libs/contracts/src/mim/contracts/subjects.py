@@ -38,6 +38,7 @@ ALL_ACTIVITY = "mim.evt.activity.*.*"
 ALL_UPDATES = "mim.cmd.instance.*.update"
 ALL_REPLIES = "mim.reply.>"
 ALL_WORKER_CALLS = "mim.rpc.worker.*"
+ALL_DRAIN_CALLS = "mim.rpc.drain.*"
 ALL_WEBHOOKS_CALLS = "mim.rpc.webhooks.*"
 ALL_MESSAGES_CALLS = "mim.rpc.messages.*"
 ALL_METRICS_CALLS = "mim.rpc.metrics.*"
@@ -143,6 +144,11 @@ def audits_of(about: str) -> str:
 def session_call(worker: str) -> str:
     """Where a worker is asked something about a session that it holds."""
     return f"mim.rpc.worker.{token(worker)}"
+
+
+def drain_call(worker: str) -> str:
+    """Where a worker is told that it shall give its instances away."""
+    return f"mim.rpc.drain.{token(worker)}"
 
 
 def webhooks_call(question: str) -> str:

@@ -154,9 +154,9 @@ class Runner:
         """Close the session, if there is one; after this nothing of it runs."""
         self.ready.clear()
         self.restricted.leave()
-        task, self._task = self._task, None
         await self.files.leave()
         await self._outbox.close(self.order.instance_id)
+        task, self._task = self._task, None
         if task is not None:
             await self._cancel(task)
 

@@ -15,17 +15,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
+import nats.errors
 import structlog
+from nats.aio.msg import Msg
+from pydantic import ValidationError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.messages import InstanceDeleted, InstanceFailed
-from mim.contracts.records import (
-    InstanceRecord,
-    OrderAction,
-    SessionOrder,
-    WorkerHeartbeat,
-)
+from mim.contracts.messages import InstanceDeleted, InstanceFailed, problems
+from mim.contracts.records import DrainCall, InstanceRecord, OrderAction, Reply, SessionOrder, WorkerHeartbeat
 from mim.contracts.states import Provider, UserAction
 from mim.contracts.values import Reason
 from mim.runtime import logs, metrics, tracing
@@ -52,8 +50,7 @@ log = structlog.get_logger()
 BEAT_S = 1.0
 FENCE_S = 6.0
 GONE_S = 60.0
-COUNT_S, KEY_S = 2.0, 2.0
-MOST_QUESTIONS = 64
+COUNT_S, AGAIN_S = 2.0, 0.2
 
 
 class Worker:
@@ -100,6 +97,8 @@ class Worker:
         self._obeying: dict[str, asyncio.Task[None]] = {}
         self._fenced = self._was_fenced = False
         self._interrupted: set[str] = set()
+        self._draining = False
+        self._hurry = asyncio.Event()
         self._address = settings.instance_host
         self._questions = Questions(bus, self._runners)
 
@@ -110,9 +109,10 @@ class Worker:
         await self._commands.listen()
         await self._outbox.listen()
         await self._questions.listen(self.name)
+        await self._bus.nc.subscribe(subjects.drain_call(self.name), cb=self._drain)
         await self._sweep_folders()
 
-    async def drain(self) -> None:
+    async def end(self) -> None:
         """End in order: all sessions and ports closed, then no heartbeat any more, so that others take over at once."""
         for task in list(self._obeying.values()):
             task.cancel()
@@ -142,7 +142,11 @@ class Worker:
                 last = began
                 if self._fenced:
                     await self._resume()
-            await asyncio.sleep(BEAT_S if self._fenced else min(BEAT_S, max(last + FENCE_S - time.monotonic(), 0)))
+            pause_s = BEAT_S if self._fenced else min(BEAT_S, max(last + FENCE_S - time.monotonic(), 0))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._hurry.wait()
+            self._hurry.clear()
 
     async def _beat(self, revision: int | None) -> int:
         beat = WorkerHeartbeat(
@@ -156,6 +160,7 @@ class Worker:
             port=self._ports.hub_port,
             memory_bytes=self._bus.process.memory_bytes,
             only=self._settings.worker_only or None,
+            draining=self._draining,
         )
         try:
             return await self._beats.save(self.name, beat, revision=revision)
@@ -167,6 +172,17 @@ class Worker:
                 return await self._beats.save(self.name, beat, revision=found)  # it had lapsed meanwhile
             except Conflict:
                 raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the server that answers lags behind") from None
+
+    async def _drain(self, msg: Msg) -> None:
+        """Say in the heartbeat from now on what was asked: whoever places instances reads it there."""
+        try:
+            self._draining, reply = DrainCall.model_validate_json(msg.data).draining, Reply()
+        except ValidationError as error:
+            reply = Reply(code=ErrorCode.INVALID_MESSAGE, message=problems(error))
+        self._hurry.set()
+        log.info("drain_told", draining=self._draining)
+        with suppress(nats.errors.Error):
+            await msg.respond(reply.model_dump_json().encode())
 
     async def _fence(self) -> None:
         self._fenced = self._was_fenced = True
@@ -254,8 +270,24 @@ class Worker:
                 await self._bus.surely(
                     lambda: self._orders.remove(subjects.order_key(self._provider, self.name, instance_id))
                 )
+            elif order.action is OrderAction.YIELD:
+                await self._let_go(instance_id)
+                await self._hand_over(order)
             elif await self._is_current(order) and await self._open_ports(self._runner(order), order):
                 await self._runner(order).obey(order)
+
+    async def _hand_over(self, order: SessionOrder) -> None:
+        """Delete the order, which says that the instance is free; unless a newer one has come, or comes meanwhile."""
+        key = subjects.order_key(self._provider, self.name, order.instance_id)
+        while order.instance_id not in self._wanted:
+            with suppress(Unavailable, Conflict):
+                stored, revision = await self._orders.load(key)
+                if stored is None:
+                    return
+                if stored == order:  # else the server that answers lags behind, or the newer one is on its way
+                    await self._orders.remove(key, revision=revision)
+                    return
+            await asyncio.sleep(AGAIN_S)
 
     async def _is_current(self, order: SessionOrder) -> bool:
         """Whether an order to run still stands. After a fence only: before, nobody else can have got the instance."""
@@ -285,12 +317,15 @@ class Worker:
         return runner
 
     async def _let_go(self, instance_id: str) -> None:
-        runner = self._runners.pop(instance_id, None)
+        runner = self._runners.get(instance_id)
         if runner is not None:
             self._ports.forget(instance_id)
             await runner.end()
             for port in runner.order.ports.numbers():
                 await self._ports.close(port)
+            del self._runners[instance_id]  # not before: should this be interrupted, a fence has to find it
+            if self._draining and not self._runners:
+                self._hurry.set()  # somebody waits for it
 
     async def _open_ports(self, runner: Runner, order: SessionOrder) -> bool:
         for port in set(runner.order.ports.numbers()) - set(order.ports.numbers()):
@@ -354,4 +389,4 @@ async def worker(
             tasks.start(host.gauge(), "gauges")
             yield
         finally:
-            await host.drain()
+            await host.end()

@@ -35,12 +35,15 @@ def choose_worker(
     prefer: str | None,
     only: str | None = None,
 ) -> WorkerHeartbeat | None:
-    """The worker that holds the instance: the one that held it last if it lives, else the least loaded with room.
+    """The worker that holds the instance: the one that held it last if it lives, else the least loaded with room; never
+    one that is draining.
 
     `placed(worker)` is how many instances this allocator has given to a worker since that worker last said its load.
     With `only`, an instance's id, it is the worker that is for this instance and no other.
     """
-    fitting = [worker for worker in workers if worker.provider == provider and worker.only == only]
+    fitting = [
+        worker for worker in workers if worker.provider == provider and worker.only == only and not worker.draining
+    ]
     for worker in fitting:
         if worker.worker == prefer:
             return worker

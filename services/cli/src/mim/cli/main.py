@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mim.cli import bus, instances, login, sandbox, secrets, story, tokens, webhooks
+from mim.cli import bus, instances, login, sandbox, secrets, story, tokens, webhooks, workers
 from mim.cli.options import settings_of
 
 app = typer.Typer(
@@ -76,6 +76,7 @@ app.add_typer(tokens.tokens, name="tokens")
 app.add_typer(secrets.secrets, name="secrets")
 app.add_typer(sandbox.sandbox, name="sandbox")
 app.add_typer(webhooks.webhooks, name="webhooks")
+app.add_typer(workers.workers, name="workers")
 for _command in (
     *(login.qr, login.login, instances.send, instances.credentials, instances.rotate_key),
     *(story.events, story.logs, story.history, story.audit),

@@ -25,7 +25,8 @@ from mim.gateway.pages import BUILT, Pages
 from mim.gateway.providers import MultiProvider
 from mim.gateway.proxy import Proxy, proxy
 from mim.gateway.sse import Streams
-from mim.gateway.system import Reports, System, Workers
+from mim.gateway.system import Reports, System
+from mim.gateway.workers import Workers
 from mim.runtime import http
 from mim.runtime.activity import Activity
 from mim.runtime.bus import Bus
@@ -69,6 +70,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         **Deliveries(bus, access, secrets).handlers(),
         **MultiProvider(bus, model, access, sender, workers, MediaStore(bus), settings).handlers(),
         **Subscriptions(events, model, access).handlers(),
+        **workers.handlers(),
         **System(bus, settings, model, reports, traffic).handlers(),
     }
     binder = Binder(access.admit, limit, Idempotency(bus, vault), keys.record)

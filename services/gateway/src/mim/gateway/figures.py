@@ -52,7 +52,7 @@ from mim.contracts.states import Desired, Provider, Status, auth_status
 from mim.contracts.values import LogLevel, LogLine, MessageStats
 from mim.gateway.access import Access
 from mim.gateway.sse import Streams, last_event_id, pinged
-from mim.gateway.system import Workers
+from mim.gateway.workers import Workers
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.flow import Entry

@@ -28,7 +28,7 @@ from mim.contracts.records import AccessToken, InstanceRecord, SessionCall
 from mim.contracts.states import Expose
 from mim.gateway.access import Access, Tokens
 from mim.gateway.instances import Instances
-from mim.gateway.system import Workers
+from mim.gateway.workers import Workers
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.history import newest
@@ -149,7 +149,7 @@ class Keys:
                     origin=call.origin,
                     ok=error is None,
                     code=error.code if error else None,
-                    message=error.message if error else call.request.match_info.get("token_id", "")[:40],
+                    message=error.message if error else _what(call),
                 )
             )
 
@@ -162,6 +162,12 @@ class Keys:
         entries, _ = await newest(self.bus, subjects.EVENTS, subject, query.limit, since=since)
         data = [item for entry in reversed(entries) if (item := _audit_item(entry.data or b""))]
         return http.answer(AuditAnswer(data=data, count=len(data), limit=query.limit))
+
+
+def _what(call: Call) -> str:
+    """The token or worker that the call is about."""
+    parts = call.request.match_info
+    return (parts.get("token_id") or parts.get("worker", ""))[:63]
 
 
 def _shown(token: AccessToken) -> Token:

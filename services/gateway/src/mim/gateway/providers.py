@@ -28,7 +28,7 @@ from mim.contracts.records import InstanceRecord
 from mim.contracts.states import Provider
 from mim.gateway.access import Access
 from mim.gateway.model import ReadModel
-from mim.gateway.system import Workers
+from mim.gateway.workers import Workers
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.media import MediaStore

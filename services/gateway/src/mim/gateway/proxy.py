@@ -23,7 +23,7 @@ from mim.contracts.routes import GATEWAY, PORTS
 from mim.contracts.states import Role
 from mim.gateway.access import Access, sees
 from mim.gateway.model import ReadModel
-from mim.gateway.system import Workers
+from mim.gateway.workers import Workers
 from mim.runtime import http
 from mim.runtime.instance_port import key_fits
 from mim.runtime.logs import correlation

@@ -19,16 +19,13 @@ from nats.aio.msg import Msg
 from mim.contracts import answers as a
 from mim.contracts import asyncapi, openapi, subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.records import InstanceRecord, WorkerHeartbeat
 from mim.contracts.reports import ContainersReport, ServiceReport
-from mim.contracts.states import Expose, Provider
 from mim.gateway import docs_page
 from mim.gateway.model import ReadModel
 from mim.runtime import http, metrics
 from mim.runtime.bus import Bus
 from mim.runtime.routing import Call, Handler
 from mim.runtime.settings import Settings
-from mim.runtime.store import Store
 from mim.runtime.traffic import Traffic
 
 MB = 1_000_000
@@ -39,50 +36,6 @@ METRICS_S = 2.0
 CONTAINERS_S = 3.0
 WARN_PERCENT = 90.0
 """From here on a resource is worth a warning."""
-
-
-class Workers:
-    """The workers that beat, and what they measure."""
-
-    def __init__(self, bus: Bus, settings: Settings) -> None:
-        self._bus = bus
-        self._host = settings.instance_host
-        self._beats: dict[str, WorkerHeartbeat] = {}
-
-    async def run(self) -> None:
-        """Follow the heartbeats for ever."""
-        async for batch in Store(self._bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).follow():
-            for name, beat in batch:
-                if beat is None:
-                    self._beats.pop(name, None)
-                else:
-                    self._beats[name] = beat
-
-    def of(self, provider: Provider) -> int:
-        """How many workers of a provider there are."""
-        return sum(beat.provider is provider for beat in self._beats.values())
-
-    def memory_bytes(self) -> float:
-        """What all workers take."""
-        return float(sum(beat.memory_bytes for beat in self._beats.values()))
-
-    def estimate_bytes(self, record: InstanceRecord) -> float | None:
-        """What one session takes: its worker's memory over the sessions it holds; None if its worker is not known."""
-        beat = self._beats.get(record.worker or "")
-        return None if beat is None or not beat.memory_bytes else beat.memory_bytes / max(1, beat.load)
-
-    def url_of(self, record: InstanceRecord) -> str | None:
-        """Where the instance is reached: on its own port, or by its id at its worker; None while it is nowhere."""
-        beat = self._beats.get(record.worker or "")
-        place = f"{record.ports.api}"
-        if record.ports.api is None:
-            if record.expose is not Expose.GATEWAY or beat is None or not beat.port:
-                return None
-            place = f"{beat.port}/i/{record.id}"
-        host = beat.address if beat else self._host
-        if host in ("0.0.0.0", "::"):
-            host = beat.host if beat else "127.0.0.1"
-        return f"http://[{host}]:{place}" if ":" in host else f"http://{host}:{place}"
 
 
 class Reports:

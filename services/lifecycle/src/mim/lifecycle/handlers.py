@@ -28,7 +28,7 @@ from mim.contracts.messages import (
     UpdateInstance,
     action_of,
 )
-from mim.contracts.records import AllocationRequest, InstanceRecord, Release, Reply, SessionOrder
+from mim.contracts.records import Allocation, AllocationRequest, InstanceRecord, Release, Reply
 from mim.contracts.states import Provider, Status, UserAction
 from mim.contracts.values import Reason
 from mim.lifecycle import machine
@@ -36,11 +36,12 @@ from mim.lifecycle.containers import IDLE, Containers, is_isolated
 from mim.lifecycle.living import Living
 from mim.lifecycle.machine import Step
 from mim.lifecycle.model import ReadModel
+from mim.lifecycle.moves import Moves
+from mim.lifecycle.orders import Orders
 from mim.runtime import metrics, tracing
 from mim.runtime.bus import Bus, Conflict
-from mim.runtime.lean import lean
 from mim.runtime.secrets import API_KEY, LOGIN, random_api_key
-from mim.runtime.store import Secrets, Store
+from mim.runtime.store import Secrets
 
 log = structlog.get_logger()
 Given = TypeVar("Given", CreateInstance, UpdateInstance)
@@ -69,18 +70,16 @@ class Lifecycle:
         self._secrets = secrets
         self._containers = containers
         self._random_key = random_key
-        self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.living = Living(bus, clock, self._touch_those_of)
-        self._known_orders: defaultdict[str, dict[str, SessionOrder]] = defaultdict(dict)  # by instance, by worker
-        self._purged: set[str] = set()
+        self.orders = Orders(bus, self.touch)
+        self.moves = Moves(model, self.living, self.orders, self._placed, self.touch)
         self._due: set[str] = set()
         self._later: set[str] = set()
         """What a look at everything is for, and has time: a hundred thousand shall not hold up one that is new."""
         self._unsettled: set[str] = set()
         self._busy: set[str] = set()
         self._wake = asyncio.Event()
-        self._knows_orders = asyncio.Event()
 
     # -------------------------------------------------------------------------------------------- commands
 
@@ -209,6 +208,7 @@ class Lifecycle:
     def touch(self, instance_id: str) -> None:
         """Look at an instance soon: something about it changed."""
         self._due.add(instance_id)
+        self.moves.changed(instance_id)
         self._wake.set()
 
     def touch_all(self) -> None:
@@ -222,31 +222,11 @@ class Lifecycle:
         self._due |= self._unsettled
         self._wake.set()
 
-    async def watch_workers(self) -> None:
-        """Know which workers live, for ever."""
-        await self.living.watch()
-
-    async def watch_orders(self) -> None:
-        """Know which orders stand, and which workers have finished removing an instance."""
-        async for batch in self._orders.follow(subjects.ALL_ORDERS):
-            for key, order in batch:
-                _, worker, instance_id = key.split(".")
-                if order is not None:
-                    self._known_orders[instance_id][worker] = lean(order)
-                elif self._known_orders[instance_id].pop(worker, None) is not None:
-                    record = self._model.get(instance_id)
-                    if record is not None and record.status is Status.DELETED:
-                        self._purged.add(instance_id)
-                if self._knows_orders.is_set():  # until then everything is about to be looked at
-                    self.touch(instance_id)
-            if not batch:
-                self._knows_orders.set()
-
     async def reconcile(self) -> None:
         """Do what is due, for many instances side by side, for one instance one thing at a time."""
         # Before that every session would seem to be nobody's, and every order missing.
         await self.living.ready.wait()
-        await self._knows_orders.wait()
+        await self.orders.ready.wait()
         limit = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
             while True:
@@ -298,14 +278,17 @@ class Lifecycle:
         self.living.bus_returned()
 
     def _is_held(self, record: InstanceRecord | None) -> bool:
-        return record is not None and self.living.holds(record)
+        if record is None or not self.living.holds(record):
+            return False
+        return not (self.living.drains(record) and self.orders.is_done(record))
 
     async def _step(self, instance_id: str) -> None:
         record = self._model.get(instance_id)
         self._unsettled.discard(instance_id)
         if record is None:
             return
-        due = machine.next_step(record, held=self._is_held(record), purged=instance_id in self._purged)
+        purged, leaves = self.orders.is_done(record), self.moves.leaves(record)
+        due = machine.next_step(record, held=self._is_held(record), purged=purged, leaves=leaves)
         if due.step is not Step.NOTHING:
             self._unsettled.add(instance_id)  # until a later look finds nothing to do
         match due.step:
@@ -316,7 +299,7 @@ class Lifecycle:
             case Step.RELEASE:
                 await self._release(record)
             case Step.NOTHING:
-                await self._order(record, due.order)
+                await self.orders.tell(record, due.order)
                 if is_isolated(record):
                     await self._contain(record)
 
@@ -325,18 +308,7 @@ class Lifecycle:
             message = "isolation: container needs a container engine; set MIM_DOCKER_HOST as docs/containers.md shows"
             await self._refuse(record, ErrorCode.NO_ENGINE, message)
             return
-        lost = record.ports.numbers() if record.reason.code == ErrorCode.PORT_TAKEN else ()
-        request = AllocationRequest(
-            instance_id=record.id,
-            user_id=record.user_id,
-            provider=record.provider,
-            type_instance=record.type_instance,
-            expose=record.expose,
-            isolation=record.isolation,
-            worker=record.worker,
-            lost_ports=lost,
-        )
-        reply = await self._ask(subjects.ALLOCATE, request)
+        reply = await self._ask(subjects.ALLOCATE, self._request(record))
         if (given := reply.allocation) is None:
             await self._refuse(record, reply.code or ErrorCode.INTERNAL, reply.message or "the allocator refused")
             return
@@ -351,6 +323,21 @@ class Lifecycle:
     async def _refuse(self, asked: InstanceRecord, code: str, message: str) -> None:
         told = code, message, self._bus.now()
         await self._say(asked.id, lambda seen: machine.refused(seen, asked, *told, held=self._is_held(seen)))
+
+    def _request(self, record: InstanceRecord) -> AllocationRequest:
+        return AllocationRequest(
+            instance_id=record.id,
+            user_id=record.user_id,
+            provider=record.provider,
+            type_instance=record.type_instance,
+            expose=record.expose,
+            isolation=record.isolation,
+            worker=self.moves.to(record),
+            lost_ports=record.ports.numbers() if record.reason.code == ErrorCode.PORT_TAKEN else (),
+        )
+
+    async def _placed(self, record: InstanceRecord) -> Allocation | None:
+        return (await self._ask(subjects.ALLOCATE, self._request(record))).allocation
 
     async def _contained(self, record: InstanceRecord) -> Reason | None:
         """Let the instance's container run, if it needs a worker; returns why the worker is not there yet."""
@@ -367,20 +354,10 @@ class Lifecycle:
         if is_isolated(record) and self._containers.possible:
             await self._containers.leave(record)
         await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
-        for worker in tuple(self._known_orders.pop(record.id, ())):
-            await self._orders.remove(subjects.order_key(record.provider, worker, record.id))
+        await self.orders.forget(record)
         await self._secrets.remove_all(record.provider, record.id, (*record.secrets, API_KEY, LOGIN))
         await self._model.remove(record.id)
-        self._purged.discard(record.id)
         log.info("instance_released", instance_id=record.id)
-
-    async def _order(self, record: InstanceRecord, order: SessionOrder | None) -> None:
-        known = self._known_orders[record.id]
-        for former in [worker for worker in known if worker != record.worker]:
-            await self._orders.remove(subjects.order_key(record.provider, former, record.id))
-        if record.worker is not None and order is not None and known.get(record.worker) != order:
-            await self._orders.save(subjects.order_key(record.provider, record.worker, record.id), order)
-            known[record.worker] = lean(order)
 
     async def _ask(self, subject: str, request: AllocationRequest | Release) -> Reply:
         data = await self._bus.request(subject, request.model_dump_json().encode(), ALLOCATE_TIMEOUT_S)

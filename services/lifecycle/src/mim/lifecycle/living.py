@@ -19,8 +19,8 @@ LAPSE_S = 10.0
 
 
 class Living:
-    """Filled by `watch`. `changed` is called with the names of workers that came or went; `clock` is monotonic
-    seconds."""
+    """Filled by `watch`. `changed` is called with the names of workers that came, went, or begin or cease to drain;
+    `clock` is monotonic seconds."""
 
     def __init__(self, bus: Bus, clock: Callable[[], float], changed: Callable[[set[str]], None]) -> None:
         self._bus = bus
@@ -34,6 +34,15 @@ class Living:
         known = self._workers.get(record.worker or "")
         return known is not None and known[0].boot == record.boot
 
+    def drains(self, record: InstanceRecord) -> bool:
+        """Whether the worker that holds the instance shall give it away."""
+        return self.holds(record) and self._workers[record.worker or ""][0].draining
+
+    @property
+    def any_drains(self) -> bool:
+        """Whether there is such a worker."""
+        return any(beat.draining for beat, _ in self._workers.values())
+
     async def watch(self) -> None:
         """Hear heartbeats, for ever. A first sight of an old one counts as a beat: it may be alive."""
         async for batch in Store(self._bus, subjects.WORKERS_BUCKET, WorkerHeartbeat).follow():
@@ -42,7 +51,7 @@ class Living:
                 before = self._workers.pop(name, None)
                 if beat is not None:
                     self._workers[name] = (beat, self._clock())
-                if beat is None or before is None or before[0].boot != beat.boot:
+                if beat is None or before is None or (before[0].boot, before[0].draining) != (beat.boot, beat.draining):
                     changed.add(name)
             if changed:
                 self._changed(changed)

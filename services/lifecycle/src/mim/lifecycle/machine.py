@@ -197,18 +197,22 @@ class Due:
 
     step: Step
     told: InstanceRecord | None = None
+    leaves: bool = False
 
     @property
     def order(self) -> SessionOrder | None:
         """The order that the worker should have; made when asked for, as it costs more than the decision itself."""
-        return None if self.told is None else order_of(self.told)
+        if self.told is None:
+            return None
+        order = order_of(self.told)
+        return order.model_copy(update={"action": OrderAction.YIELD}) if self.leaves else order
 
 
-def next_step(record: InstanceRecord, *, held: bool, purged: bool = False) -> Due:
+def next_step(record: InstanceRecord, *, held: bool, purged: bool = False, leaves: bool = False) -> Due:
     """What is due for wish and fact to meet.
 
-    `held` says whether the life of the worker that the record names still beats; `purged` that this worker has
-    removed all traces of a deleted instance.
+    `held` says whether the life of the worker that the record names still beats, and has not handed the instance over;
+    `purged` that this worker has removed all traces of a deleted instance; `leaves` that it shall hand it over.
     """
     told = record if held else None
     if record.status is Status.DELETED:
@@ -217,7 +221,9 @@ def next_step(record: InstanceRecord, *, held: bool, purged: bool = False) -> Du
         return Due(Step.ALLOCATE)
     if record.desired is Desired.STOPPED and record.status in (Status.LOGGED_OUT, Status.ERROR):
         return Due(Step.SETTLE, told)  # no session is left that its worker could stop
-    if record.status is Status.PENDING or not held or _is_unassigned(record):
+    if held and leaves:
+        return Due(Step.NOTHING, told, leaves=True)
+    if record.status is Status.PENDING or not held or is_unassigned(record):
         if record.desired is Desired.STOPPED:
             return Due(Step.NOTHING, told) if record.status is Status.STOPPED else Due(Step.SETTLE, told)
         if record.desired is Desired.LOGGED_OUT and record.status is not Status.LOGGED_OUT:
@@ -262,7 +268,7 @@ def _no_worker(record: InstanceRecord, now: datetime) -> Reason:
 
 def _started(record: InstanceRecord, given: Allocation, waiting: Reason) -> InstanceEvent | None:
     # A start by command has raised the epoch already; every other start is one more epoch.
-    epoch = record.epoch if _is_unassigned(record) else record.epoch + 1
+    epoch = record.epoch if is_unassigned(record) else record.epoch + 1
     start = InstanceStarting(
         instance_id=record.id,
         epoch=epoch,
@@ -275,14 +281,15 @@ def _started(record: InstanceRecord, given: Allocation, waiting: Reason) -> Inst
         return start
     if (record.reason.code, record.reason.message) == (waiting.code, waiting.message):
         return None
-    if record.status is Status.PENDING or _is_unassigned(record):
+    if record.status is Status.PENDING or is_unassigned(record):
         return InstanceUpdated(instance_id=record.id, actor="lifecycle", desired=record.desired, reason=waiting)
     if record.logged_in and can_move(record.status, Status.RECONNECTING):
         return Reconnecting(instance_id=record.id, actor="lifecycle", reason=waiting)
     return start.model_copy(update={"reason": waiting})
 
 
-def _is_unassigned(record: InstanceRecord) -> bool:
+def is_unassigned(record: InstanceRecord) -> bool:
+    """Whether a new start is due that no worker has been given yet."""
     return record.status is Status.STARTING and record.worker_epoch < record.epoch
 
 
