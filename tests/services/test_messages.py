@@ -22,6 +22,7 @@ from mim.contracts.messages import (
     MessageQueued,
     MessageReceived,
     MessageSent,
+    SendMessage,
 )
 from mim.contracts.records import OrderAction, SessionAnswer, SessionCall
 from mim.contracts.states import Provider, Status
@@ -29,6 +30,7 @@ from mim.contracts.values import Contact, IncomingMedia, IncomingMessage, Restri
 from mim.runtime.media import MediaStore, incoming_name
 from mim.runtime.recent import OVERTAKEN_S, Recent
 from mim.runtime.secrets import LOGIN, load_vault, login_secret
+from mim.runtime.sending import Sender
 from mim.runtime.session import SessionContext
 from mim.runtime.store import Secrets
 
@@ -62,6 +64,19 @@ async def of(rig: Rig, kind: type[Any], count: int = 1) -> list[Any]:  # noqa: F
 
 
 # -------------------------------------------------------------------------------------------------- waiting
+
+
+async def test_who_repeats_a_request_that_had_no_answer_gets_the_outcome_that_was_told_before(
+    ready: tuple[Rig, SessionContext],
+) -> None:
+    rig, _ = ready  # noqa: F811
+    until = rig.bus.now() + timedelta(minutes=1)
+    message = SendMessage(id="a", instance_id=ID, provider=Provider.TELEGRAM, to="1", text="hi", expires_at=until)
+    await Sender(rig.bus).queue(message)
+    await of(rig, MessageSent)
+    outcome = await Sender(rig.bus).send(message, 10)
+    assert isinstance(outcome, MessageSent)
+    assert (outcome.id, rig.world.sent) == ("a", ["a"])
 
 
 async def test_a_message_that_has_to_wait_says_why_once_and_until_when(ready: tuple[Rig, SessionContext]) -> None:

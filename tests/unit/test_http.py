@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -48,7 +50,7 @@ async def fail(request: web.Request) -> web.StreamResponse:
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     guard = http.guard(["Desk.example.com"], ["https://desk.example.org/"])
-    app = web.Application(middlewares=[http.entrance(guard, traffic=Traffic())], client_max_size=http.MAX_BODY_BYTES)
+    app = http.application(guard, traffic=Traffic())
     app.add_routes([web.post("/echo", echo), web.get("/fail/{kind}", fail)])
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -126,13 +128,64 @@ async def test_what_a_browser_marks_as_another_sites_is_refused(client: Client, 
 
 
 async def test_a_listener_for_everybody_takes_any_host_but_no_foreign_origin() -> None:
-    app = web.Application(middlewares=[http.entrance(http.guard([], [], any_host=True), traffic=Traffic())])
+    app = http.application(http.guard([], [], any_host=True), traffic=Traffic())
     app.add_routes([web.post("/echo", echo)])
     async with TestClient(TestServer(app)) as client:
         async with client.post("/echo", json={"name": "a"}, headers={"Host": "anything.example"}) as answer:
             assert answer.status == 200
         headers = {"Host": "anything.example", "Origin": "http://evil.example"}
         await error_of(client, "POST", "/echo", 403, json={"name": "a"}, headers=headers)
+
+
+# ------------------------------------------------------------------------------------------------- the end
+
+
+async def test_what_is_not_answered_when_the_server_ends_is_told_to_come_again() -> None:
+    begun = asyncio.Event()
+
+    async def never(_request: web.Request) -> web.StreamResponse:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app = http.application(traffic=Traffic())
+    app.add_routes([web.post("/never", never)])
+    async with TestClient(TestServer(app)) as client:
+        asked = asyncio.create_task(error_of(client, "POST", "/never", 503))
+        await begun.wait()
+        await client.server.close()
+        assert (await asked)["code"] == "SHUTTING_DOWN"
+
+
+async def test_what_is_answered_within_the_grace_is_and_a_stream_just_ends() -> None:
+    begun, ending = asyncio.Event(), asyncio.Event()
+
+    async def soon(_request: web.Request) -> web.StreamResponse:
+        await ending.wait()
+        return http.json_answer({"success": True})
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"a line\n")
+        begun.set()
+        await asyncio.Event().wait()
+        return response
+
+    async def end(_app: web.Application) -> None:
+        ending.set()
+
+    app = http.application(traffic=Traffic())
+    app.on_shutdown.insert(0, end)
+    app.add_routes([web.get("/soon", soon), web.get("/stream", stream)])
+    async with TestClient(TestServer(app)) as client, client.get("/stream") as streaming:
+        asked = asyncio.create_task(client.get("/soon"))
+        await begun.wait()
+        await client.get("/nothing")  # the request before it is being handled by then
+        await client.server.close()
+        assert (await asked).status == 200
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await streaming.read()
 
 
 # --------------------------------------------------------------------------------------------------- errors

@@ -97,6 +97,8 @@ class Route:
             found += [E.FORBIDDEN] if self.scope is not Scope.KEY else []
         if "{" in self.path or self.scope is Scope.KEY:
             found += [E.NOT_FOUND]
+        if self.scope is Scope.KEY:
+            found += [E.NO_WORKER]
         if self.file:
             found += [E.INVALID_FIELDS, E.TOO_LARGE]
         if self.body is not None:

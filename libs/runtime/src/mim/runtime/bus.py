@@ -187,7 +187,8 @@ class Bus:
             try:
                 return (await self.nc.request(subject, payload, timeout=timeout_s, headers=head or None)).data
             except nats.errors.NoRespondersError as error:
-                raise Unavailable(ErrorCode.TIMEOUT, f"nobody listens on {subject}") from error
+                message = f"nobody listens on {subject}: the service is starting, or down"
+                raise Unavailable(ErrorCode.BUS_UNAVAILABLE, message) from error
             except (nats.errors.Error, TimeoutError, OSError) as error:
                 raise Unavailable(ErrorCode.TIMEOUT, f"no answer on {subject} within {timeout_s:g} s") from error
 

@@ -11,7 +11,7 @@ import asyncio
 import hmac
 import math
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import orjson
@@ -40,6 +40,7 @@ MAX_BODY_BYTES = 1_000_000
 FILE_METHOD = "PUT"
 """Bodies of this method are files: whoever takes one reads it block by block, and sees to its size and its time."""
 BODY_S = 30.0
+GRACE_S = 0.3
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -91,7 +92,41 @@ def error_answer(error: MimError, request_id: str) -> web.Response:
 Check = Callable[[web.Request], None]
 
 
-def entrance(*checks: Check, traffic: Traffic) -> Middleware:
+class Ending:
+    """What is still being answered when a server ends: after a moment it is told to come again, not broken off."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._answering: set[asyncio.Task[Any]] = set()
+
+    async def answer(self, request: web.Request, answer: Awaitable[web.StreamResponse]) -> web.StreamResponse:
+        """The answer, if it comes before the end."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._answering.add(task)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if not self.over or request.writer.output_size > 0:  # of a stream it has begun to answer
+                raise
+            return _error_answer(request, shutting_down())
+        finally:
+            self._answering.discard(task)
+
+    async def tell(self, _app: web.Application) -> None:
+        """End all of them."""
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=GRACE_S)
+        self.over = True
+        for task in self._answering:
+            task.cancel()
+
+
+def shutting_down() -> Unavailable:
+    """The server ends before it could answer."""
+    return Unavailable(ErrorCode.SHUTTING_DOWN, "this server is being restarted; ask again", retry_after_s=1)
+
+
+def entrance(*checks: Check, traffic: Traffic, ending: Ending) -> Middleware:
     """The one middleware: whatever a check or a handler raises becomes an answer in the error shape, and is measured.
 
     Checks are plain functions, and there is one layer: each would cost a tenth of the speed (measured). A body is read
@@ -131,7 +166,7 @@ def entrance(*checks: Check, traffic: Traffic) -> Middleware:
         response: web.StreamResponse | None = None
         try:
             with tracing.request_span(request.method, route, request.headers) as span:
-                response = await correlate(request, handler)
+                response = await ending.answer(request, correlate(request, handler))
                 span.answered(response.status)
             return response
         finally:
@@ -202,6 +237,16 @@ def guard(hosts: Collection[str], origins: Collection[str], *, any_host: bool = 
             )
 
     return check
+
+
+def application(*checks: Check, traffic: Traffic) -> web.Application:
+    """An application behind the entrance, which answers what is still open when it ends."""
+    ending = Ending()
+    app = web.Application(
+        middlewares=[entrance(*checks, traffic=traffic, ending=ending)], client_max_size=MAX_BODY_BYTES
+    )
+    app.on_shutdown.append(ending.tell)
+    return app
 
 
 def cors(origins: Collection[str]) -> tuple[Check, Callable[[web.Request, web.StreamResponse], Awaitable[None]]]:

@@ -19,7 +19,7 @@ from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
 from mim.contracts.records import Remembered
 from mim.runtime.bus import Bus
-from mim.runtime.http import error_answer, invalid_fields
+from mim.runtime.http import error_answer, invalid_fields, shutting_down
 from mim.runtime.logs import correlation
 from mim.runtime.secrets import Vault
 from mim.runtime.store import Store
@@ -73,6 +73,9 @@ class Idempotency:
             response = await act(Seed(entry.seed))
         except MimError as error:
             await self._keep(place, entry, error_answer(error, correlation() or uuid4().hex))
+            raise
+        except asyncio.CancelledError:  # this server ends: whoever asks again need not wait for it
+            await self._keep(place, entry, error_answer(shutting_down(), correlation() or uuid4().hex))
             raise
         await self._keep(place, entry, response)
         return response

@@ -38,7 +38,7 @@ from mim.runtime.commands import Commands
 from mim.runtime.groups import GroupRoutes
 from mim.runtime.idempotency import Idempotency
 from mim.runtime.media import MediaStore
-from mim.runtime.messaging import SEND_DEADLINE_S, not_ready, send_answer, send_any, send_file, upload
+from mim.runtime.messaging import SEND_DEADLINE_S, may_wait, not_ready, send_answer, send_any, send_file, upload
 from mim.runtime.ratelimit import RateLimit
 from mim.runtime.routing import Binder, Call, Caller, Handler
 from mim.runtime.runner import Runner
@@ -103,9 +103,7 @@ class InstancePorts:
         guard = http.guard(settings.allowed_hosts, origins, any_host=not is_loopback(self._host))
         preflight, mark = http.cors(origins)
         checks = [guard, preflight] if origins else [guard]
-        app = web.Application(
-            middlewares=[http.entrance(*checks, traffic=Traffic())], client_max_size=http.MAX_BODY_BYTES
-        )
+        app = http.application(*checks, traffic=Traffic())
         if origins:
             app.on_response_prepare.append(mark)
         routes = PORT_ROUTES[self._provider]
@@ -157,13 +155,13 @@ class InstancePorts:
         if (identity := request.match_info.get("id")) is not None:
             found = self._by_id.get(identity)
             if found is None:
-                raise MimError(ErrorCode.NOT_FOUND, "this worker does not hold the instance any more; try again")
+                raise Unavailable(ErrorCode.NO_WORKER, "this worker does not hold the instance any more; ask again")
             return found
         transport = request.transport
         port = transport.get_extra_info("sockname")[1] if transport else 0
         runner = self._runners.get(port)
         if runner is None:
-            raise MimError(ErrorCode.NOT_FOUND, "no instance lives on this port any more")
+            raise Unavailable(ErrorCode.NO_WORKER, "no instance lives on this port any more; ask again")
         return runner
 
     def _admit(self, request: web.Request, route: Route) -> Caller:
@@ -231,7 +229,7 @@ class InstancePorts:
         async def send(call: Call) -> web.StreamResponse:
             runner = self._runner(call.request)
             body = await http.read_body(call.request, route.body)
-            if not runner.status.is_ready:
+            if not may_wait(runner):
                 raise not_ready(runner)
             message = SendMessage(
                 id=call.seed.id("message"),

@@ -17,6 +17,7 @@ from mim.contracts.errors import ErrorCode
 from mim.contracts.messages import MessageFailed, MessageSent, SendMessage
 from mim.contracts.providers import check_supported
 from mim.contracts.records import InstanceRecord
+from mim.contracts.states import Status
 from mim.contracts.stored import MediaRow
 from mim.runtime import http
 from mim.runtime.bus import Bus
@@ -39,7 +40,7 @@ async def send_any(call: Call, stands: Runner | InstanceRecord, sender: Sender, 
     body = await http.read_body(call.request, SendBody)
     known = stands if isinstance(stands, InstanceRecord) else stands.order
     check_supported(known.provider, known.login, body)
-    if not (stands.status.is_ready or body.queue):
+    if not (may_wait(stands) or body.queue):
         raise not_ready(stands)
     message = SendMessage(
         id=call.seed.id("message"),
@@ -50,11 +51,18 @@ async def send_any(call: Call, stands: Runner | InstanceRecord, sender: Sender, 
         **body.fields(),
     )
     outcome = None
-    if stands.status.is_ready:
+    if may_wait(stands):
         outcome = await sender.send(message, SEND_DEADLINE_S)
     else:
         await sender.queue(message)
     return send_answer(message, outcome, lambda sent: sent_answer(sent, bus.now()))
+
+
+def may_wait(stands: Runner | InstanceRecord) -> bool:
+    """Whether a message is taken and its outcome waited for: the instance is ready, or will be in a moment, as its
+    account is logged in and it is only between two workers."""
+    ours = stands.status is Status.STARTING or stands.reason.code in (ErrorCode.NO_WORKER, ErrorCode.BUS_UNAVAILABLE)
+    return stands.status.is_ready or (stands.status.is_live and stands.logged_in and ours)
 
 
 def sent_answer(outcome: MessageSent, at: datetime) -> Sent:

@@ -38,7 +38,7 @@ async def serve(bus: Bus, service: str, settings: Settings) -> AsyncIterator[Non
 
     any_host = not is_loopback(settings.metrics_host)
     guard = http.guard(settings.allowed_hosts, settings.allowed_origins, any_host=any_host)
-    app = web.Application(middlewares=[http.entrance(guard, _credentials(settings), traffic=Traffic())])
+    app = http.application(guard, _credentials(settings), traffic=Traffic())
     app.add_routes([web.get("/metrics", show), web.get("/health", health)])
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()

@@ -109,8 +109,7 @@ class Runner:
         self._delivery = Delivery(bus, sender, self)
         self._kept: KeptLogin | None = None
         self._task: asyncio.Task[None] | None = None
-        self._ran_epoch = 0
-        self._was_fenced = False
+        self._ran_epoch, self._was_fenced = 0, False
         self.ready = asyncio.Event()
         self._log: FilteringBoundLogger = structlog.get_logger().bind(instance_id=order.instance_id)
         self._outliving: Outliving = Outliving(self._log)
@@ -174,6 +173,11 @@ class Runner:
             await self._cancel(self._task)  # first, because all that follows may have to wait for the bus
             await self.end()
             self._ran_epoch, self._was_fenced = 0, True
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the account needs nobody to log it in, as far as is known yet."""
+        return not is_kept(self.order) or self._kept is None or self._kept.login is not None
 
     def has_begun(self, epoch: int) -> bool:
         """Whether the run with this epoch has begun here."""

@@ -106,7 +106,7 @@ def _runner(
         marks.append(mark)
     if settings.sandbox:
         marks.append(_say_sandbox)
-    app = web.Application(middlewares=[http.entrance(*checks, traffic=traffic)], client_max_size=http.MAX_BODY_BYTES)
+    app = http.application(*checks, traffic=traffic)
     app.on_response_prepare.extend(marks)
     bind(app)
     ports.bind(app.router)

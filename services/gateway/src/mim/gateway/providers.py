@@ -32,7 +32,7 @@ from mim.gateway.workers import Workers
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.media import MediaStore
-from mim.runtime.messaging import SEND_DEADLINE_S, not_ready, send_answer, send_any, sent_answer, upload
+from mim.runtime.messaging import SEND_DEADLINE_S, may_wait, not_ready, send_answer, send_any, sent_answer, upload
 from mim.runtime.routing import Call, Handler
 from mim.runtime.sending import OUTBOX_LIFE_S, Sender
 from mim.runtime.settings import Settings
@@ -137,7 +137,7 @@ class MultiProvider:
         return await self._send(call, record, to=body.to, text=body.caption, media=media)
 
     async def _send(self, call: Call, record: InstanceRecord, **content: Any) -> web.StreamResponse:
-        if not record.status.is_ready:
+        if not may_wait(record):
             raise not_ready(record)
         message = SendMessage(
             id=call.seed.id("message"),

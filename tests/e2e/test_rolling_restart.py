@@ -1,0 +1,196 @@
+"""Everything is restarted under load, one process after the other, and no caller sees more of it than a 503 to repeat.
+
+What runs twice: the gateway, lifecycle, the allocator, and a worker for each provider. The message store and the
+webhooks have files that only one process may use: while they restart, what needs them is a 503.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from tests.chaos.aftermath import bot, phone
+from tests.chaos.load import Account
+from tests.e2e.beside import Beside
+from tests.e2e.conftest import Json, StartSystem, System
+
+BOTS, PHONES = 4, 2
+TWICE = ("telegram-adapter", "whatsapp-adapter", "lifecycle", "allocator", "gateway")
+ONCE = ("message-store", "webhooks")
+PATIENCE_S = 40.0
+PACE_S = 0.1
+NEW_BOT = "9{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
+
+
+class Callers:
+    """Call two gateways, as callers behind a load balancer do: what cannot connect to one goes to the other."""
+
+    def __init__(self, system: System, urls: tuple[str, str], accounts: list[Account]) -> None:
+        self.failed: list[str] = []
+        self.answers: Counter[int] = Counter()
+        self.sent: dict[tuple[str, str], list[str]] = {}
+        """By instance and chat: the texts that were accepted."""
+        self._system = system
+        self._urls = urls
+        self._accounts = accounts
+        self._stop = asyncio.Event()
+        self._bots = itertools.count(1)
+
+    @asynccontextmanager
+    async def calling(self) -> AsyncIterator[None]:
+        """They call during the block."""
+        # A connection for each request: one that is kept may be closed by the server just as it is used.
+        connector = aiohttp.TCPConnector(force_close=True)
+        self._http = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE_S))
+        works = [self._send(account) for account in self._accounts]
+        works += [self._send_through_port(account) for account in self._accounts]
+        works += [self._read(account) for account in self._accounts]
+        works += [self._create()]
+        tasks = [asyncio.create_task(work) for work in works]
+        try:
+            yield
+            self._stop.set()
+            await asyncio.wait_for(asyncio.gather(*tasks), 2 * PATIENCE_S)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._http.close()
+
+    async def _turn(self) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), PACE_S)
+        return not self._stop.is_set()
+
+    async def _send(self, account: Account) -> None:
+        texts = self.sent[account.instance_id, chat := chat_of(account, 1)] = []
+        for number in itertools.count():
+            if not await self._turn():
+                return
+            body = {"to": chat, "text": f"n{number}"}
+            await self._ask("POST", f"/api/v1/instances/{account.instance_id}/messages", body)
+            texts.append(f"n{number}")
+
+    async def _send_through_port(self, account: Account) -> None:
+        texts = self.sent[account.instance_id, chat := chat_of(account, 2)] = []
+        path, key = ("telegram/send", "chatId") if account.provider == "telegram" else ("send", "number")
+        for number in itertools.count():
+            if not await self._turn():
+                return
+            body = {key: chat, "message": f"n{number}"}
+            await self._ask("POST", f"/{account.port}/api/v1/{path}", body, key=account.api_key)
+            texts.append(f"n{number}")
+
+    async def _read(self, account: Account) -> None:
+        one = f"/api/v1/instances/{account.instance_id}"
+        paths = ("/api/v1/instances", one, f"{one}/chats", f"{one}/webhook/deliveries", f"{one}/status-history")
+        for path in itertools.cycle(paths):
+            if not await self._turn():
+                return
+            await self._ask("GET", path, key=account.api_key if path.endswith("chats") else None)
+
+    async def _create(self) -> None:
+        while await self._turn():
+            body = {"user_id": "u", "provider": "telegram", "type_instance": ["api"]}
+            made = await self._ask("POST", "/api/v1/instances", body | {"token": NEW_BOT.format(next(self._bots))})
+            if made is not None:
+                await self._ask("POST", f"/api/v1/instances/{made['instance_id']}/restart")
+                await self._ask("DELETE", f"/api/v1/instances/{made['instance_id']}")
+
+    async def _ask(self, method: str, path: str, body: Json | None = None, key: str | None = None) -> Json | None:
+        """The answer, once it is one of success; a 503 is asked again, as it says, under the same key."""
+        headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+        headers |= {"Authorization": f"Bearer {key}"} if key else {}
+        called = f"{method} {path}"
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                for url in itertools.cycle(self._urls):
+                    try:
+                        request = self._http.request(method, url + path, json=body, headers=headers)
+                        async with request as response:
+                            answer: Json = await response.json()
+                    except aiohttp.ClientConnectorError:  # this one restarts just now
+                        self.answers[0] += 1
+                        continue
+                    self.answers[response.status] += 1
+                    if response.status < 300:
+                        return answer
+                    if response.status != 503 or "Retry-After" not in response.headers:
+                        self.failed.append(f"{called}: {response.status} {answer}")
+                        return None
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            self.failed.append(f"{called}: no success within {PATIENCE_S:g} s")
+        except (aiohttp.ClientError, ValueError) as error:
+            self.failed.append(f"{called}: {error!r}")
+        return None
+
+
+def chat_of(account: Account, lane: int) -> str:
+    """A chat that nobody else writes to."""
+    if account.provider == "telegram":
+        return str(int(account.number) * 10 + lane)
+    return f"1555{int(account.number) % 10**6:06d}{lane}"
+
+
+async def restart(system: System, name: str) -> None:
+    """Have one service of the system end in order; returns when it serves again."""
+    old = system.kill(name, signal.SIGTERM)
+    async with asyncio.timeout(60):
+        while True:
+            pids = {pid for short, pid in system.processes().items() if short == f"mim {name}"[:15]}
+            if pids - {old}:
+                with suppress(OSError, aiohttp.ClientError):
+                    if (await system.call("GET", "/health"))[0] == 200:
+                        return
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(400)
+async def test_everything_is_restarted_and_callers_see_no_more_than_a_503(
+    own_system: StartSystem, tmp_path: Path
+) -> None:
+    system = await own_system(ports=200)
+    beside = Beside(system, "second", tmp_path / "second")
+    accounts = [await bot(system) for _ in range(BOTS)] + [await phone(system, each) for each in range(PHONES)]
+    await beside.start(*TWICE)
+    for worker in ("telegram-second", "whatsapp-second"):
+        await beside.until_worker(worker)
+    callers = Callers(system, (system.url, beside.url), accounts)
+    try:
+        async with callers.calling():
+            for name in (*TWICE, *ONCE):
+                await restart(system, name)
+                if name in TWICE:
+                    await beside.restart(name)
+        wrong = callers.failed + [line async for line in _not_sent_once(system, callers)]
+    finally:
+        await beside.stop()
+    print(dict(callers.answers))
+    assert not wrong, "\n".join(wrong[:40])
+    assert all(len(texts) > 20 for texts in callers.sent.values())
+
+
+async def _not_sent_once(system: System, callers: Callers) -> AsyncIterator[str]:
+    for (instance_id, chat), texts in callers.sent.items():
+        is_bot = not chat.startswith("1555")
+        place = {"chat": int(chat)} if is_bot else {"phone": chat}
+        arrived: list[str] = []
+        async with asyncio.timeout(30):
+            while True:
+                inbox = await system.control("telegram" if is_bot else "whatsapp", "inbox", **place)
+                arrived = [message["text"] for message in inbox["messages"]]
+                if len(arrived) >= len(texts):
+                    break
+        if arrived != texts:
+            doubled = [text for text, count in Counter(arrived).items() if count > 1]
+            missing = set(texts) - set(arrived)
+            yield f"{instance_id} to {chat}: {len(texts)} were accepted; missing {missing}, doubled {doubled}"
