@@ -29,6 +29,8 @@ from mim.runtime.sending import Sender
 from mim.runtime.settings import Settings
 
 SEND_DEADLINE_S = 15.0
+_OURS = frozenset({ErrorCode.NO_WORKER, ErrorCode.BUS_UNAVAILABLE})
+"""Why an instance is not connected when its messenger is not the reason."""
 
 
 async def send_any(call: Call, stands: Runner | InstanceRecord, sender: Sender, bus: Bus) -> web.StreamResponse:
@@ -61,8 +63,8 @@ async def send_any(call: Call, stands: Runner | InstanceRecord, sender: Sender, 
 def may_wait(stands: Runner | InstanceRecord) -> bool:
     """Whether a message is taken and its outcome waited for: the instance is ready, or will be in a moment, as its
     account is logged in and it is only between two workers."""
-    ours = stands.status is Status.STARTING or stands.reason.code in (ErrorCode.NO_WORKER, ErrorCode.BUS_UNAVAILABLE)
-    return stands.status.is_ready or (stands.status.is_live and stands.logged_in and ours)
+    comes = stands.status in (Status.STARTING, Status.AUTHENTICATED) or stands.reason.code in _OURS
+    return stands.status.is_ready or (stands.status.is_live and stands.logged_in and comes)
 
 
 def sent_answer(outcome: MessageSent, at: datetime) -> Sent:

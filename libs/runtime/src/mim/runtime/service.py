@@ -11,8 +11,8 @@ import gc
 import re
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -99,6 +99,7 @@ async def _serve_until(stop: asyncio.Event, ready: asyncio.Event, name: str, bui
             ready.set()
             log.info("service_ready")
             await _first(stop, bus.closed)
+            await _take_nothing_more(bus)
         log.info("service_stopped")
         return 1 if bus.closed.is_set() else 0
 
@@ -142,6 +143,22 @@ async def subscribe(bus: Bus) -> None:
         for subscriber in bus.broker.subscribers:  # those that did begin would begin twice
             await subscriber.stop()
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot subscribe: {error}") from error
+
+
+async def _take_nothing_more(bus: Bus) -> None:
+    """End what was taken in while all that it needs still runs, and leave the rest to other processes.
+
+    FastStream itself ignores what still comes while it stops: a command would come again after its `ack_wait` only.
+    """
+    if not bus.connected:
+        return
+    with suppress(nats.errors.Error, TimeoutError, OSError):
+        async with asyncio.timeout(END_S):
+            subscribers: Sequence[Any] = bus.broker.subscribers
+            for subscriber in subscribers:
+                subscription, subscriber.subscription = subscriber.subscription, None
+                await subscription.drain()
+            await asyncio.gather(*(subscriber.stop() for subscriber in subscribers))
 
 
 async def _first(*events: asyncio.Event) -> None:

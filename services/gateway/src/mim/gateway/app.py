@@ -91,7 +91,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
             await http.open_site(runner, settings.host, settings.port)
             yield
         finally:
-            await runner.cleanup()
+            await http.close(runner)
             await activity.close()
 
 

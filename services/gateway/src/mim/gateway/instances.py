@@ -200,7 +200,12 @@ class Instances:
         async def change(call: Call) -> web.StreamResponse:
             record = self.access.find(call)
             command = ChangeInstance(instance_id=record.id, verb=verb, actor=call.caller.name, origin=call.origin)
-            outcome = await self.commands.change(command, call.seed.id("command"))
+            try:
+                outcome = await self.commands.change(command, call.seed.id("command"))
+            except Unavailable as error:
+                if error.code is not ErrorCode.TIMEOUT:
+                    raise
+                return self._accepted(record.id, error.message)  # it is stored
             return await self._changed(record.id, verb, outcome.instance_seq)
 
         return change
@@ -215,13 +220,17 @@ class Instances:
             record = await self.model.wait(instance_id, arrived, CHANGE_S)
         except TimeoutError:
             record = self.model.get(instance_id)
-            message = f"accepted, not {_DONE[verb]} yet: the instance is {record.status if record else 'deleted'}"
-            return http.answer(Changed(message=message, instance=instance_of(record) if record else None), 202)
+            status = record.status if record else Status.DELETED
+            return self._accepted(instance_id, f"accepted, not {_DONE[verb]} yet: the instance is {status}")
         if verb is Verb.DELETE:
             return http.answer(MessageAnswer(message="the instance is deleted"))
         if record is None or record.status is Status.DELETED:
             raise MimError(ErrorCode.NOT_FOUND, f"the instance {instance_id} was deleted meanwhile")
         return http.answer(Changed(message=f"the instance is {_DONE[verb]}", instance=instance_of(record)))
+
+    def _accepted(self, instance_id: str, message: str) -> web.Response:
+        record = self.model.get(instance_id)
+        return http.answer(Changed(message=message, instance=instance_of(record) if record else None), 202)
 
     async def update(self, call: Call) -> web.StreamResponse:
         """Change what the body names; null removes a name, webhook or proxy."""
