@@ -65,3 +65,22 @@ async def test_all_accounts_move_under_load_without_a_scan_and_nothing_is_lost_o
     for account in accounts:
         now = await system.get(account.instance_id)
         assert (now["worker"].endswith("-second"), now["epoch"]) == (True, 2)
+    # One is given instances again, the other ends; a new life of it is not draining.
+    await system.cli("workers", "undrain", next(name for name in first if name.startswith("whatsapp")))
+    system.kill("telegram-adapter")
+    for name in first:
+        await beside.until_worker(name, "active")
+
+
+async def test_a_worker_without_another_is_not_drained_and_one_that_is_not_there_neither(system: System) -> None:
+    _, listed = await system.call("GET", "/api/v1/workers")
+    assert {each["provider"] for each in listed["workers"]} == {"telegram", "whatsappweb"}
+    for each in listed["workers"]:
+        assert (each["state"], each["only"]) == ("active", None)
+        status, answer = await system.call("POST", f"/api/v1/workers/{each['name']}/drain")
+        assert (status, answer["code"]) == (409, "NO_OTHER_WORKER")
+        assert "start another" in answer["error"]
+        assert each["name"] in await system.cli("workers")
+    for method in ("POST", "DELETE"):
+        status, answer = await system.call(method, "/api/v1/workers/nobody/drain")
+        assert (status, answer["code"]) == (404, "NOT_FOUND")

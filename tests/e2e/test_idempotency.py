@@ -142,7 +142,7 @@ async def admins(site: Site, made: Json) -> int:
 
 
 async def drains(site: Site, _made: Json) -> int:
-    _, found = await site.system.call("GET", "/api/v1/audit?instance_id=system&limit=1000")
+    _, found = await site.system.call("GET", "/api/v1/audit?limit=1000")
     return sum(item["action"] == "drain_worker" for item in found["data"])
 
 
