@@ -976,6 +976,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The workers that live
+         * @description All workers that live. Needs the role `viewer` for the whole system: a token bound to a user is refused.
+         */
+        get: operations["workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{worker}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move all instances of a worker to others
+         * @description Where a worker stands now. Needs the role `admin` for the whole system: a token bound to a user is refused. Who does it is recorded.
+         */
+        post: operations["drain_worker"];
+        /**
+         * Let a worker have instances again
+         * @description Where a worker stands now. Needs the role `admin` for the whole system: a token bound to a user is refused. Who does it is recorded.
+         */
+        delete: operations["undrain_worker"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/resources/instances": {
         parameters: {
             query?: never;
@@ -2396,7 +2440,7 @@ export interface components {
          * @description The `code` of an error answer, a reason or a failed message.
          * @enum {string}
          */
-        ErrorCode: "BAD_JSON" | "INVALID_FIELDS" | "INVALID_ID" | "INVALID_MESSAGE" | "TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN_ORIGIN" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "QR_NOT_AVAILABLE" | "NOT_READY" | "ALREADY_EXISTS" | "IDEMPOTENCY_CONFLICT" | "PORTS_EXHAUSTED" | "PORT_TAKEN" | "NO_WORKER" | "WORKER_LOST" | "NO_ENGINE" | "NO_IMAGE" | "ENGINE_REFUSED" | "CONTAINER_STARTING" | "CONTAINER_ENDED" | "OUT_OF_MEMORY" | "BUS_UNAVAILABLE" | "STORAGE_FULL" | "SHUTTING_DOWN" | "TIMEOUT" | "INTERNAL" | "FORBIDDEN" | "NOT_SUPPORTED" | "TOO_MANY_REQUESTS" | "MEDIA_UNREACHABLE" | "MEDIA_REFUSED" | "MESSENGER_UNREACHABLE" | "MESSENGER_REFUSED" | "RATE_LIMITED" | "RECIPIENT_UNKNOWN" | "RECIPIENT_BLOCKED" | "REACHOUT_LOCKED" | "TOKEN_MISSING" | "TOKEN_REJECTED" | "OTHER_POLLER" | "QR_EXPIRED" | "PASSKEY_REQUIRED" | "CODE_REQUIRED" | "PASSWORD_REQUIRED" | "LOGGED_OUT" | "LOGIN_REPLACED" | "SESSION_CRASHED" | "GAVE_UP" | "UNCERTAIN" | "REQUESTED";
+        ErrorCode: "BAD_JSON" | "INVALID_FIELDS" | "INVALID_ID" | "INVALID_MESSAGE" | "TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN_ORIGIN" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "QR_NOT_AVAILABLE" | "NOT_READY" | "ALREADY_EXISTS" | "IDEMPOTENCY_CONFLICT" | "PORTS_EXHAUSTED" | "PORT_TAKEN" | "NO_WORKER" | "NO_OTHER_WORKER" | "WORKER_LOST" | "NO_ENGINE" | "NO_IMAGE" | "ENGINE_REFUSED" | "CONTAINER_STARTING" | "CONTAINER_ENDED" | "OUT_OF_MEMORY" | "BUS_UNAVAILABLE" | "STORAGE_FULL" | "SHUTTING_DOWN" | "TIMEOUT" | "INTERNAL" | "FORBIDDEN" | "NOT_SUPPORTED" | "TOO_MANY_REQUESTS" | "MEDIA_UNREACHABLE" | "MEDIA_REFUSED" | "MESSENGER_UNREACHABLE" | "MESSENGER_REFUSED" | "RATE_LIMITED" | "RECIPIENT_UNKNOWN" | "RECIPIENT_BLOCKED" | "REACHOUT_LOCKED" | "TOKEN_MISSING" | "TOKEN_REJECTED" | "OTHER_POLLER" | "QR_EXPIRED" | "PASSKEY_REQUIRED" | "CODE_REQUIRED" | "PASSWORD_REQUIRED" | "LOGGED_OUT" | "LOGIN_REPLACED" | "SESSION_CRASHED" | "GAVE_UP" | "UNCERTAIN" | "REQUESTED";
         /**
          * ErrorHistory
          * @description What went wrong since the errors were last cleared, newest first.
@@ -4001,6 +4045,48 @@ export interface components {
             authenticated_at: string | null;
             last_seen_online: string | null;
         };
+        /**
+         * WorkerAnswer
+         * @description Where a worker stands now.
+         */
+        WorkerAnswer: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            message: string;
+            worker: components["schemas"]["WorkerItem"];
+        };
+        /**
+         * WorkerItem
+         * @description A worker that lives, and how many of how many instances it has. One that is `drained` has none and gets none: it
+         *     may be ended. `only` is the one instance that it is for.
+         */
+        WorkerItem: {
+            name: string;
+            provider: components["schemas"]["Provider"];
+            host: string;
+            /** @enum {string} */
+            state: "active" | "draining" | "drained";
+            instances: number;
+            capacity: number;
+            memory_mb: number;
+            only: string | null;
+        };
+        /**
+         * WorkersAnswer
+         * @description All workers that live.
+         */
+        WorkersAnswer: {
+            /**
+             * @default true
+             * @constant
+             */
+            success: true;
+            workers: components["schemas"]["WorkerItem"][];
+            total: number;
+        };
     };
     responses: {
         /** @description `BAD_JSON` */
@@ -4157,6 +4243,19 @@ export interface components {
                 "application/json": components["schemas"]["ErrorAnswer"] & {
                     /** @enum {unknown} */
                     code?: "NOT_READY";
+                };
+            };
+        };
+        /** @description `IDEMPOTENCY_CONFLICT`, `NO_OTHER_WORKER` */
+        "Error409-5": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_CONFLICT" | "NO_OTHER_WORKER";
                 };
             };
         };
@@ -6413,6 +6512,106 @@ export interface operations {
             403: components["responses"]["Error403-2"];
             405: components["responses"]["Error405"];
             429: components["responses"]["Error429"];
+        };
+    };
+    workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All workers that live. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkersAnswer"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            405: components["responses"]["Error405"];
+            429: components["responses"]["Error429"];
+        };
+    };
+    drain_worker: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body happen once and give the same answer for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Name of the worker, as `workers` shows it. */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where a worker stands now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            409: components["responses"]["Error409-5"];
+            413: components["responses"]["Error413"];
+            422: components["responses"]["Error422-3"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    undrain_worker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the worker, as `workers` shows it. */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where a worker stands now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerAnswer"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403-2"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            429: components["responses"]["Error429"];
+            503: components["responses"]["Error503-2"];
+            504: components["responses"]["Error504"];
         };
     };
     resources_instances: {
