@@ -97,7 +97,7 @@ class Worker:
         self._obeying: dict[str, asyncio.Task[None]] = {}
         self._fenced = self._was_fenced = False
         self._interrupted: set[str] = set()
-        self._draining = False
+        self._draining = self._ended = False
         self._hurry = asyncio.Event()
         self._address = settings.instance_host
         self._questions = Questions(bus, self._runners)
@@ -118,6 +118,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*(runner.end() for runner in self._runners.values()), return_exceptions=True)
         await self._ports.stop()  # before others on this machine open the same ports
+        self._ended = True  # a beat after this one would let it seem alive until it lapses
         with suppress(MimError):
             await self._beats.remove(self.name)
         await self._activity.close()
@@ -128,7 +129,7 @@ class Worker:
         """Renew the heartbeat; without success for FENCE_S, close all sessions until it works again."""
         last = time.monotonic()
         revision: int | None = None  # the first beat replaces that of an earlier life
-        while True:
+        while not self._ended:
             began = time.monotonic()
             try:
                 async with asyncio.timeout(None if self._fenced else max(last + FENCE_S - began, 0)):
