@@ -16,12 +16,12 @@ from functools import partial
 
 import uvloop
 
-from benchmarks import burst, bus, create, events, incoming, layout, memory, qr, read, scale, send, start
+from benchmarks import burst, bus, create, events, incoming, layout, memory, qr, read, scale, send, soak, start, storm
 from benchmarks.bus import LAZY
 from benchmarks.report import HEAD, WIDTHS, Row, line, show
 
 Measure = Callable[[bool], AsyncIterator[Row]]
-LONG = {"scale": 3 * 3600.0}
+LONG = {"scale": 3 * 3600.0, "soak": 3 * 3600.0}
 """What runs only when it is named, or with `--smoke`; and how many seconds it may take."""
 
 ALL: dict[str, Measure] = {
@@ -36,6 +36,8 @@ ALL: dict[str, Measure] = {
     "memory": memory.measure,
     "bus": bus.measure,
     "layout": layout.measure,
+    "storm": storm.measure,
+    "soak": soak.measure,
     "scale": scale.measure,
 }
 AT_MOST_S = 600.0
@@ -67,6 +69,7 @@ def main() -> int:
     parser.add_argument(
         "--sync", default=LAZY, help="how often `scale` lets nats-server flush to the disk, or `always`"
     )
+    parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="how long `soak` lasts")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in ALL]
     if unknown:
@@ -75,7 +78,10 @@ def main() -> int:
     print(line(["-" * width for width in WIDTHS]), flush=True)
     worked = True
     began = time.monotonic()
-    measures = ALL | {"scale": partial(scale.measure, most=options.instances, sync=options.sync)}
+    measures = ALL | {
+        "scale": partial(scale.measure, most=options.instances, sync=options.sync),
+        "soak": partial(soak.measure, minutes=options.minutes),
+    }
     for name in options.names or [name for name in ALL if options.smoke or name not in LONG]:
         at = time.monotonic()
         worked &= uvloop.run(_run(name, measures[name], options.smoke))

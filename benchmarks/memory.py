@@ -81,7 +81,8 @@ async def _talk(system: System, load: Helper, bots: list[tuple[str, str]]) -> No
         )
 
 
-async def _login(system: System, phone: str) -> None:
+async def login(system: System, phone: str) -> str:
+    """A WhatsApp account that a phone has linked; its instance."""
     async with system.events() as events:
         made = await system.call(
             "POST", "/api/v1/instances", {"user_id": "bench", "provider": "whatsappweb", "type_instance": ["api"]}
@@ -89,13 +90,14 @@ async def _login(system: System, phone: str) -> None:
         await next_event(events, "qr_ready", made["instance_id"])
         await system.scan(made["instance_id"], phone)
         await next_event(events, "client_ready", made["instance_id"])
+    return str(made["instance_id"])
 
 
 async def _sessions(smoke: bool) -> AsyncIterator[Row]:
     last = 2 if smoke else 6
     async with running() as system:
         for number in range(1, last + 1):
-            await _login(system, f"1555000{number:04}")
+            await login(system, f"1555000{number:04}")
             if number not in (1, last):
                 continue
             await asyncio.sleep(1 if smoke else 5)

@@ -1,7 +1,7 @@
 """Sending with nothing but aiogram: plain `Bot`s that share one session, in a process of their own, on uvloop.
 
 A helper (see `processes`): `{"api", "tokens", "chat", "text", "count", "in_flight"}` sends `count` messages, so many
-at a time, the bots taking turns, and answers `{"latencies", "seconds"}`.
+at a time, the bots taking turns, and answers `{"latencies", "seconds"}`. Without a text they ask who they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.processes import Json, serve_lines
 _sessions: dict[str, AiohttpSession] = {}
 
 
-async def run(api: str, tokens: list[str], chat: str, text: str, count: int, in_flight: int) -> Json:
+async def run(api: str, tokens: list[str], count: int, in_flight: int, chat: str = "", text: str = "") -> Json:
     """Do one job."""
     if api not in _sessions:
         _sessions[api] = AiohttpSession(api=TelegramAPIServer.from_base(api))
@@ -26,16 +26,17 @@ async def run(api: str, tokens: list[str], chat: str, text: str, count: int, in_
     latencies: list[float] = []
     left = count
 
-    async def send(bot: Bot) -> None:
+    async def ask() -> None:
         nonlocal left
         while left > 0:
             left -= 1
+            bot = bots[left % len(bots)]
             began = time.perf_counter()
-            await bot.send_message(chat, text)
+            await (bot.send_message(chat, text) if text else bot.get_me())
             latencies.append(time.perf_counter() - began)
 
     began = time.perf_counter()
-    await asyncio.gather(*(send(bots[number % len(bots)]) for number in range(in_flight)))
+    await asyncio.gather(*(ask() for _ in range(in_flight)))
     return {"latencies": latencies, "seconds": time.perf_counter() - began}
 
 

@@ -90,6 +90,9 @@ class Recorder:
     def _drop(self, *_: object) -> Mapping[str, Any]:
         raise structlog.DropEvent
 
+    async def turn_to_link(self) -> None:
+        """There is always room."""
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 

@@ -249,6 +249,7 @@ FIELDS: dict[str, Any] = COMMON | {
     "by": CONTACT,
     "title": "Группа",
     "restriction": Restriction(kind="flood_wait", scope="chat 1", until=LATER),
+    "place": 3,
     "api_calls": 1,
     "first_call_at": NOW,
     "last_call_at": NOW,

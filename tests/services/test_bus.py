@@ -15,15 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from nats.aio.msg import Msg
 
 from mim.contracts import subjects
+from mim.contracts.answers import PortStatistics
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.messages import AnyCommand, Outcome
 from mim.contracts.records import DeadLetter
+from mim.contracts.reports import ServiceReport
+from mim.gateway.system import is_slow, system_health
 from mim.lifecycle.app import subscribe
-from mim.runtime import streams
+from mim.runtime import metrics, streams
 from mim.runtime.bus import PUBLISH_TIMEOUT_S, Bus, Conflict
 from mim.runtime.flow import Entry
+from mim.runtime.service import answer_health
 
 if TYPE_CHECKING:
     from tests.conftest import ConnectBus, NatsServer
@@ -34,7 +39,6 @@ if TYPE_CHECKING:
 ID = "5f0c1d3e-0000-4000-8000-000000000042"
 SUBJECT = subjects.instance_event(ID, "updated")
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-
 # ------------------------------------------------------------------------------------------------ following
 
 
@@ -69,6 +73,48 @@ async def test_a_late_follower_gets_what_was_stored_and_is_told_when_it_is_up_to
                 break
             seen += batch
     assert [entry.data for entry in seen] == [b"2", b"3", b"4"]
+
+
+async def test_a_follower_that_is_slow_makes_the_server_wait_and_loses_nothing(
+    bus: Bus, connect_bus: ConnectBus
+) -> None:
+    publisher, total, payload = await connect_bus("publisher"), 1500, b"x" * 60_000
+    await bus.publish(SUBJECT, b"first")
+    largest = seen = 0
+    async with asyncio.timeout(60):
+        async for batch in bus.follow(subjects.EVENTS, SUBJECT, after=0):
+            if seen == 0 and batch:
+                for _ in range(total):
+                    await publisher.publish(SUBJECT, payload)
+            seen += len(batch)
+            largest = max(largest, sum(len(entry.data or b"") for entry in batch))
+            if seen == total + 1:
+                break
+    assert largest < 40_000_000, "the process holds all that it has not looked at"
+    assert bus.dropped == 0
+
+
+async def test_what_is_dropped_because_nobody_takes_it_is_counted_and_told(bus: Bus) -> None:
+    before = metrics.REGISTRY.get_sample_value("mim_bus_messages_dropped_total") or 0
+    stuck = asyncio.Event()
+
+    async def take(_msg: Msg) -> None:
+        await stuck.wait()
+
+    await bus.nc.subscribe("mim.rpc.slow", cb=take, pending_msgs_limit=2)
+    for _ in range(5):
+        await bus.nc.publish("mim.rpc.slow", b"x")
+    await bus.nc.flush(5)
+    await bus.nc.flush(5)
+    stuck.set()
+    assert bus.dropped >= 2
+    assert (metrics.REGISTRY.get_sample_value("mim_bus_messages_dropped_total") or 0) == before + bus.dropped
+    await answer_health(bus, "allocator", "host-1")
+    report = ServiceReport.model_validate_json(await bus.request(subjects.HEALTH, b"", 5))
+    assert report.figures["dropped"] == bus.dropped
+    health = system_health([], [report.service] if is_slow(report) else [], {}, PortStatistics.model_construct())
+    assert (health.status, len(health.issues)) == ("warning", 1)
+    assert "allocator does not keep up" in health.issues[0]
 
 
 async def test_an_empty_stream_is_up_to_date_at_once(bus: Bus) -> None:

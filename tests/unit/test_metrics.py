@@ -56,6 +56,9 @@ COUNTED: list[tuple[Act, str, dict[str, str]]] = [
     (lambda: metrics.event_published("qr_ready"), "mim_events_published_total", {"event": "qr_ready"}),
     (lambda: metrics.dead_letter("INTERNAL"), "mim_dead_letters_total", {"code": "INTERNAL"}),
     (metrics.bus_reconnected, "mim_bus_reconnects_total", {}),
+    (metrics.message_dropped, "mim_bus_messages_dropped_total", {}),
+    (lambda: metrics.subscribers(1), "mim_subscribers", {}),
+    (metrics.subscriber_let_go, "mim_subscribers_let_go_total", {}),
     (metrics.log_line_dropped, "mim_log_lines_dropped_total", {}),
     (
         lambda: metrics.send_done("telegram", "sent", 0.2),
@@ -84,6 +87,8 @@ def test_requests_in_flight_come_and_go() -> None:
 def test_a_status_that_no_instance_has_any_more_has_none() -> None:
     metrics.sessions("telegram", {"client_ready": 3, "starting": 1})
     metrics.sessions("telegram", {"client_ready": 4})
+    metrics.waiting("telegram", 7)
+    assert value("mim_sessions_waiting", provider="telegram") == 7
     assert value("mim_sessions", provider="telegram", status="client_ready") == 4
     assert metrics.REGISTRY.get_sample_value("mim_sessions", {"provider": "telegram", "status": "starting"}) == 0
 

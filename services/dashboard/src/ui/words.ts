@@ -6,13 +6,13 @@ import type { Instance } from "../api/types";
 
 type Told = { code: string; message: string };
 
-/** The gateway speaks English; other languages have sentences of their own for the codes they know. */
+/** The gateway speaks English; other languages have sentences of their own for the codes they know, with its number. */
 export function useReason(): (told: Told) => string {
   const { t, i18n } = useTranslation();
   return useCallback(
     ({ code, message }) => {
       const key = `code.${code}`;
-      return i18n.exists(key) ? t(key as "code.NO_ANSWER") : message;
+      return i18n.exists(key) ? t(key as "code.NO_ANSWER", { number: /\d+/.exec(message)?.[0] }) : message;
     },
     [t, i18n],
   );

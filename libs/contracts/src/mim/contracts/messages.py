@@ -220,6 +220,17 @@ class InstanceStarting(InstanceEvent):
     desired: Desired = Desired.RUNNING
 
 
+class InstanceWaiting(InstanceEvent):
+    """It waits for its turn to connect, or to be linked: it is `place`-th in its worker's queue; 0: its turn has come.
+
+    Told when it has waited for some seconds, and when half of those before it are gone.
+    """
+
+    name = "waiting"
+
+    place: Annotated[int, Field(ge=0)]
+
+
 class QrReady(InstanceEvent):
     """A QR code waits to be scanned until `expires_at`; the next one follows by itself."""
 
@@ -497,6 +508,7 @@ INSTANCE_EVENTS: tuple[type[InstanceEvent], ...] = (
     InstanceCreated,
     InstanceAllocated,
     InstanceStarting,
+    InstanceWaiting,
     QrReady,
     ActionRequired,
     Authenticated,

@@ -16,7 +16,7 @@ from mim.contracts.states import Provider
 API = "$JS.API"
 EVENTS_OF_SESSIONS = (
     *("action_required", "authenticated", "client_ready", "error", "logged_out", "qr_ready", "reconnecting"),
-    *("restricted", "stopped"),
+    *("restricted", "stopped", "waiting"),
 )
 """The status events that a worker tells; all others are lifecycle's."""
 

@@ -35,6 +35,14 @@ def default_reason(status: Status, since: datetime) -> Reason:
     return Reason(code=code, message=message, user_action=action, since=since)
 
 
+def turn_reason(what: str, place: int, since: datetime) -> Reason:
+    """The reason of an instance that is `place`-th of those that wait `what`; 0: its turn has come."""
+    if place == 0:
+        return default_reason(Status.STARTING, since)
+    message = f"Waiting {what}: number {place} in the queue"
+    return Reason(code="QUEUED", message=message, user_action=UserAction.WAIT, since=since)
+
+
 def reason_of(event: InstanceEvent, at: datetime) -> Reason:
     """Why a status event happened: its own reason, or what its status always means. The event must have a status."""
     return event.reason or default_reason(event.status or Status.PENDING, at)

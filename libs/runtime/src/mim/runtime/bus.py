@@ -9,9 +9,11 @@ missing; and a closed connection never comes back, so `closed` ends the process.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import shutil
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -67,7 +69,8 @@ class Conflict(Exception):
 class Bus:
     """Made by `connect`. `source` names this service or worker in the events it publishes.
 
-    `figures` is what the service tells of itself in its health answers, `process` what its process uses.
+    `figures` is what the service tells of itself in its health answers, `process` what its process uses. `dropped`
+    counts messages that this process did not take in time, at `dropped_at` (monotonic) the last one.
     """
 
     def __init__(self, broker: NatsBroker, source: str, folder: Path) -> None:
@@ -76,6 +79,7 @@ class Bus:
         self.source = source
         self.closed = asyncio.Event()
         self.reconnects = 0
+        self.dropped, self.dropped_at = 0, -math.inf
         self.figures: Callable[[], Mapping[str, Figure]] = dict
         self.process = ProcessFigures()
         self._wakers: set[Callable[[], None]] = set()
@@ -276,7 +280,14 @@ class Bus:
     async def complain(self, error: Exception) -> None:
         """An error that belongs to no call."""
         # A refused publish and a slow consumer show here and nowhere else.
-        log.warning("bus_error", error=type(error).__name__, message=str(error))
+        if not isinstance(error, nats.errors.SlowConsumerError):
+            log.warning("bus_error", error=type(error).__name__, message=str(error))
+            return
+        self.dropped += 1
+        metrics.message_dropped()
+        if time.monotonic() - self.dropped_at > 1:  # each dropped message comes here
+            log.error("slow_consumer", subject=error.subject, dropped=self.dropped)
+        self.dropped_at = time.monotonic()
 
 
 def _correlated(headers: dict[str, str] | None = None) -> dict[str, str]:

@@ -33,6 +33,7 @@ class RunnerContext:
         self.data_dir = runner._folder
         self.log = runner._log
         self.now = runner._bus.now
+        self.turn_to_link = runner.turn_to_link
         self.qr_ready = runner.qr_ready
         self.login_step = runner.login_step
         self.keep_login = kept.keep

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+import nats.errors
 import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -35,6 +37,7 @@ class Flow:
     def __init__(self) -> None:
         self.subscription: Subscription | None = None
         self._arrived: deque[tuple[Entry, int]] = deque()
+        self._questions: list[Msg] = []
         self._wake = asyncio.Event()
         self._ended = False
         self._next = 1
@@ -50,7 +53,7 @@ class Flow:
                 self._next += 1
                 self._arrived.append(_entry(msg))
         elif msg.reply:
-            await msg.respond(b"")
+            self._questions.append(msg)
         self._wake.set()
 
     def interrupt(self) -> None:
@@ -69,8 +72,14 @@ class Flow:
                 return
             self._wake.clear()
             batch = [self._arrived.popleft() for _ in range(len(self._arrived))]
+            questions, self._questions = self._questions, []
             if batch:
                 yield [entry for entry, _ in batch], batch[-1][1]
+            for (
+                question
+            ) in questions:  # only now, so that the server waits for who is slow: 32 MB at most are under way
+                with suppress(nats.errors.Error):
+                    await question.respond(b"")
 
     async def close(self) -> None:
         """Listen no more; the server removes the consumer."""

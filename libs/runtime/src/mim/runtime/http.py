@@ -40,7 +40,7 @@ MAX_BODY_BYTES = 1_000_000
 FILE_METHOD = "PUT"
 """Bodies of this method are files: whoever takes one reads it block by block, and sees to its size and its time."""
 BODY_S = 30.0
-GRACE_S, HEARD_S = 0.3, 0.2
+GRACE_S = 0.3
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -343,22 +343,6 @@ def need_credentials(host: str, has_token: bool) -> None:
             f"refusing to listen on {host} without credentials: set MIM_ADMIN_TOKEN to a long random value "
             "(for example the output of: openssl rand -hex 32), or use --host 127.0.0.1"
         )
-
-
-async def close(runner: web.AppRunner) -> None:
-    """End a server: who has connected by now is still heard and answered, others cannot connect any more."""
-    for site in list(runner.sites):
-        await site.stop()
-    if runner.server is not None and runner.server.connections:
-        await asyncio.sleep(HEARD_S)  # of a connection whose request is not here yet nothing is known
-    await runner.cleanup()
-
-
-async def open_site(runner: web.AppRunner, host: str, port: int) -> web.TCPSite:
-    """Start listening. Raises: OSError if the port cannot be opened."""
-    site = web.TCPSite(runner, host, port, backlog=1024)
-    await site.start()
-    return site
 
 
 Route = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -37,6 +37,7 @@ from mim.runtime.bus import Bus
 from mim.runtime.commands import Commands
 from mim.runtime.groups import GroupRoutes
 from mim.runtime.idempotency import Idempotency
+from mim.runtime.listener import Listener
 from mim.runtime.media import MediaStore
 from mim.runtime.messaging import SEND_DEADLINE_S, may_wait, not_ready, send_answer, send_any, send_file, upload
 from mim.runtime.ratelimit import RateLimit
@@ -97,7 +98,7 @@ class InstancePorts:
         self.hub_port = 0
         """Where all instances are reached by their ids, once it was started."""
 
-    def _application(self, prefix: str) -> web.AppRunner:
+    def _application(self, prefix: str) -> Listener:
         settings, means = self._settings, self._means
         origins = settings.allowed_origins
         guard = http.guard(settings.allowed_hosts, origins, any_host=not is_loopback(self._host))
@@ -110,13 +111,13 @@ class InstancePorts:
         handlers = {route.operation: self._handler(route) for route in routes}
         placed = [replace(route, path=prefix + route.path) for route in routes]
         Binder(self._admit, means.limit, means.idempotency).bind(app.router, placed, handlers)
-        return web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        return Listener(app)
 
     async def start(self) -> None:
         """Make ready to open ports, and open the one of all instances. Raises: OSError if something else listens."""
         await self._app.setup()
         await self._hub.setup()
-        await http.open_site(self._hub, self._host, self._settings.worker_port)
+        await self._hub.open(self._host, self._settings.worker_port)
         self.hub_port = int(self._hub.addresses[0][1])
 
     async def stop(self) -> None:
@@ -136,7 +137,7 @@ class InstancePorts:
         """Serve an instance on a port. Raises: OSError if something else listens there."""
         self._runners[port] = runner
         if port not in self._sites:
-            self._sites[port] = await http.open_site(self._app, self._host, port)
+            self._sites[port] = await self._app.open(self._host, port)
 
     async def close(self, port: int) -> None:
         """Stop serving a port: whoever gets it next must not be reached over connections that are open now."""

@@ -37,6 +37,10 @@ _request_seconds = Histogram(
     registry=REGISTRY,
 )
 _in_flight = Gauge("mim_http_requests_in_flight", "HTTP requests that are being answered.", registry=REGISTRY)
+_subscribers = Gauge(
+    "mim_subscribers", "Clients that follow events or log lines over SSE or WebSockets.", registry=REGISTRY
+)
+_let_go = Counter("mim_subscribers_let_go_total", "Clients cut off because they read too slowly.", registry=REGISTRY)
 _refusals = Counter("mim_rate_limit_refusals_total", "HTTP requests refused for coming too often.", registry=REGISTRY)
 
 # --------------------------------------------------------------------------------- commands, events, the bus
@@ -56,6 +60,11 @@ _lag_events = Gauge(
 )
 _lag_seconds = Gauge("mim_fold_lag_seconds", "Age of the oldest event that is not yet folded in.", registry=REGISTRY)
 _reconnects = Counter("mim_bus_reconnects_total", "Times the bus connection was lost and came back.", registry=REGISTRY)
+_dropped = Counter(
+    "mim_bus_messages_dropped_total",
+    "Messages of the bus that were dropped because this process did not take them in time.",
+    registry=REGISTRY,
+)
 _lines_dropped = Counter(
     "mim_log_lines_dropped_total", "Log lines of instances that did not reach the bus.", registry=REGISTRY
 )
@@ -63,6 +72,12 @@ _lines_dropped = Counter(
 # ------------------------------------------------------------------------------------- sessions, sending
 
 _sessions = Gauge("mim_sessions", "Instances of a worker by status.", ["provider", "status"], registry=REGISTRY)
+_waiting = Gauge(
+    "mim_sessions_waiting",
+    "Instances of a worker that wait for their turn to connect.",
+    ["provider"],
+    registry=REGISTRY,
+)
 _queue_messages = Gauge(
     "mim_outbox_messages", "Messages that wait to be sent or are being sent.", ["provider"], registry=REGISTRY
 )
@@ -169,6 +184,16 @@ def rate_limited() -> None:
     _refusals.inc()
 
 
+def subscribers(more: int) -> None:
+    """So many more clients follow something; -1: one less."""
+    _subscribers.inc(more)
+
+
+def subscriber_let_go() -> None:
+    """A client was cut off because it read too slowly."""
+    _let_go.inc()
+
+
 def command_done(verb: str, outcome: str) -> None:
     """A command is done: `outcome` is `ok`, the code of the refusal, or `retried` for one that will be tried again."""
     _commands.labels(verb, outcome).inc()
@@ -195,6 +220,11 @@ def bus_reconnected() -> None:
     _reconnects.inc()
 
 
+def message_dropped() -> None:
+    """A message of the bus was dropped, because too many waited before it."""
+    _dropped.inc()
+
+
 def log_line_dropped() -> None:
     """A log line of an instance will not reach the bus."""
     _lines_dropped.inc()
@@ -205,6 +235,11 @@ def sessions(provider: str, by_status: Mapping[str, int]) -> None:
     _seen[provider].update(by_status)
     for status in _seen[provider]:
         _sessions.labels(provider, status).set(by_status.get(status, 0))
+
+
+def waiting(provider: str, count: int) -> None:
+    """How many instances of this worker wait for their turn to connect."""
+    _waiting.labels(provider).set(count)
 
 
 def queue(provider: str, depth: int, oldest_s: float) -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 from mim.contracts.errors import ErrorCode, MimError
 from mim.runtime import http, metrics
 from mim.runtime.bus import Bus
+from mim.runtime.listener import Listener
 from mim.runtime.settings import Settings, is_loopback
 from mim.runtime.traffic import Traffic
 
@@ -40,13 +41,13 @@ async def serve(bus: Bus, service: str, settings: Settings) -> AsyncIterator[Non
     guard = http.guard(settings.allowed_hosts, settings.allowed_origins, any_host=any_host)
     app = http.application(guard, _credentials(settings), traffic=Traffic())
     app.add_routes([web.get("/metrics", show), web.get("/health", health)])
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
+    listener = Listener(app)
+    await listener.setup()
     try:
-        await http.open_site(runner, settings.metrics_host, settings.metrics_port)
+        await listener.open(settings.metrics_host, settings.metrics_port)
         yield
     finally:
-        await runner.cleanup()
+        await listener.cleanup()
 
 
 def _is_wanted(service: str, settings: Settings) -> bool:

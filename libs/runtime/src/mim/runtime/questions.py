@@ -13,10 +13,13 @@ from pydantic import ValidationError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Rejected
+from mim.contracts.login import LoginFieldName
 from mim.contracts.messages import problems
-from mim.contracts.records import SessionAnswer, SessionCall
+from mim.contracts.records import SessionAnswer, SessionCall, SessionOrder
 from mim.runtime.bus import Bus
 from mim.runtime.runner import Runner
+from mim.runtime.secrets import login_secret
+from mim.runtime.store import Secrets
 
 log = structlog.get_logger()
 
@@ -27,8 +30,9 @@ KEY_S = 2.0
 class Questions:
     """Answers them, some at a time. `runners` are those of the worker by instance."""
 
-    def __init__(self, bus: Bus, runners: Mapping[str, Runner]) -> None:
+    def __init__(self, bus: Bus, runners: Mapping[str, Runner], secrets: Secrets) -> None:
         self._bus = bus
+        self._secrets = secrets
         self._runners = runners
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -70,8 +74,19 @@ class Questions:
                 while runner.order.api_key_sha256 != asked.api_key_sha256:  # noqa: ASYNC110 - it is a few ms away
                     await asyncio.sleep(0.005)
             return SessionAnswer()
+        session = runner.session
         if asked.login is not None:
-            await runner.answer_login(asked.login)
+            if session is None:
+                raise Rejected(ErrorCode.NOT_READY, f"the instance is {runner.status}: it asks for nothing now")
+            await session.answer_login(self._opened(runner.order, asked.login))
             return SessionAnswer()
-        code, until = await runner.pairing_code(asked.phone_number or "")
+        if session is None:
+            message = f"the instance is {runner.status}: a pairing code can be had while a QR code is shown"
+            raise Rejected(ErrorCode.NOT_READY, message)
+        code, until = await session.pairing_code(asked.phone_number or "")
         return SessionAnswer(pairing_code=code, expires_at=until)
+
+    def _opened(self, order: SessionOrder, sealed: Mapping[LoginFieldName, str]) -> dict[LoginFieldName, str]:
+        """What a person entered, in the clear."""
+        place = (order.user_id, order.instance_id)
+        return {name: self._secrets.unseal(*place, login_secret(name), text) for name, text in sealed.items()}

@@ -18,8 +18,8 @@ from typing import Any
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Rejected, SessionEnded
-from mim.contracts.login import LoginFieldName, LoginStep
+from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, SessionEnded
+from mim.contracts.login import LoginStep
 from mim.contracts.messages import (
     ActionRequired,
     Authenticated,
@@ -30,16 +30,18 @@ from mim.contracts.messages import (
     InstanceFailed,
     InstanceRestricted,
     InstanceStopped,
+    InstanceWaiting,
     LoggedOut,
     MessageReceived,
     QrReady,
     Receipt,
     Reconnecting,
 )
-from mim.contracts.reasons import reason_of
+from mim.contracts.reasons import reason_of, turn_reason
 from mim.contracts.records import OrderAction, SessionOrder
 from mim.contracts.states import Status, UserAction
 from mim.contracts.values import Account, IncomingMessage, Reason, Restriction
+from mim.runtime.admission import Doors, Turn
 from mim.runtime.backoff import RECONNECT
 from mim.runtime.bus import Bus
 from mim.runtime.context import RunnerContext
@@ -51,7 +53,7 @@ from mim.runtime.outbox import Outbox
 from mim.runtime.outliving import Outliving
 from mim.runtime.recent import Recent
 from mim.runtime.restriction import Restricted
-from mim.runtime.secrets import LOGIN, SecretsUnreadable, login_secret
+from mim.runtime.secrets import LOGIN, SecretsUnreadable
 from mim.runtime.sending import Sender
 from mim.runtime.session import Session, SessionFactory
 from mim.runtime.store import Secrets
@@ -87,6 +89,7 @@ class Runner:
         folder: Path,
         worker: str,
         proved: Callable[[str], None],
+        doors: Doors,
     ) -> None:
         self.order = order
         self.status = order.status
@@ -103,6 +106,7 @@ class Runner:
         self._folder = folder
         self._worker = worker
         self._count_proof = proved
+        self._turn = Turn(doors, self._tell_place)
         self.session: Session | None = None
         self.recent = Recent(bus, order.instance_id)
         self.restricted = Restricted(order.restriction, self._tell_restriction, bus.now)
@@ -212,6 +216,7 @@ class Runner:
         await self._outbox_open()
         self.restricted.watch()
         while True:
+            await self._turn.connect()
             began = loop.time()
             try:
                 await self._run_once(order)
@@ -259,6 +264,7 @@ class Runner:
             raise NotReady(ErrorCode.SESSION_CRASHED, "the session broke off unexpectedly; trying again") from error
         finally:
             self.session = None
+            self._turn.end()
         raise NotReady(ErrorCode.SESSION_CRASHED, "the session ended by itself; trying again")
 
     async def _opened(self, order: SessionOrder, kept: KeptLogin) -> dict[str, str]:
@@ -302,20 +308,32 @@ class Runner:
         await self._bus.emit_surely(event)
         self._log.info("status", status=event.name, code=event.reason.code if event.reason else None)
 
+    async def _tell_place(self, what: str, place: int) -> None:
+        reason = self.reason = turn_reason(what, place, self._bus.now())
+        order = self.order
+        await self._bus.emit_surely(
+            InstanceWaiting(
+                instance_id=order.instance_id, epoch=order.epoch, actor=self._worker, reason=reason, place=place
+            )
+        )
+
+    async def turn_to_link(self) -> None:
+        """Wait for a place to be linked."""
+        await self._turn.link()
+
     async def qr_ready(self, code: str, expires_at: datetime) -> None:
         """A QR code waits to be scanned."""
+        self._turn.asked()
+        order = self.order
         await self._say(
             QrReady(
-                instance_id=self.order.instance_id,
-                epoch=self.order.epoch,
-                actor=self._worker,
-                code=code,
-                expires_at=expires_at,
+                instance_id=order.instance_id, epoch=order.epoch, actor=self._worker, code=code, expires_at=expires_at
             )
         )
 
     async def login_step(self, step: LoginStep) -> None:
         """A person must enter something."""
+        self._turn.asked()
         code, action = _ASKS.get(step.type, (ErrorCode.CODE_REQUIRED, UserAction.ENTER_CODE))
         await self._say(self._event(ActionRequired, code, step.instructions, action, step=step))
 
@@ -329,6 +347,7 @@ class Runner:
         self.account = account
         self.observed_at = self._bus.now()
         self.ready.set()
+        self._turn.ready()
         await self._say(self._event(ClientReady, account=account))
 
     async def reconnecting(self, code: ErrorCode, message: str) -> None:
@@ -375,26 +394,3 @@ class Runner:
     async def waiting(self) -> tuple[int, float]:
         """How many messages wait to be sent, and for how many seconds the oldest has. Raises: Unavailable."""
         return await self._outbox.waiting(self.order.instance_id)
-
-    async def pairing_code(self, phone_number: str) -> tuple[str, datetime]:
-        """A code that logs in the phone with this number, and until when it is good.
-
-        Raises: MimError that says why there is none.
-        """
-        session = self.session
-        if session is None:
-            message = f"the instance is {self.status}: a pairing code can be had while a QR code is shown"
-            raise Rejected(ErrorCode.NOT_READY, message)
-        return await session.pairing_code(phone_number)
-
-    async def answer_login(self, sealed: Mapping[LoginFieldName, str]) -> None:
-        """Give the session what a person entered. Raises: MimError that says why it was not taken."""
-        session = self.session
-        if session is None:
-            raise Rejected(ErrorCode.NOT_READY, f"the instance is {self.status}: it asks for nothing now")
-        order = self.order
-        fields = {
-            name: self._secrets.unseal(order.user_id, order.instance_id, login_secret(name), text)
-            for name, text in sealed.items()
-        }
-        await session.answer_login(fields)

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import gc
 import re
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -46,6 +47,7 @@ END_S = 3.0
 PROVISIONED_S = 0.05
 START_S = 2.0  # a start under way is finished before the service ends, if it can be
 GC_THRESHOLD = 20_000  # new containers between collections; a request makes a few hundred
+MOST_FILES = 1 << 20
 VERBS = frozenset({"create", "update", *Verb})
 # A secret in text that is no JSON: the value up to its closing quote or brace, or to its end where it has neither.
 _SECRET_FIELD = re.compile(
@@ -63,7 +65,17 @@ def run(name: str, build: Build, settings: Settings) -> int:
     logs.configure(settings, name)
     cancellation.mend()
     metrics_port.check(name, settings)
+    _raise_file_limit()
     return uvloop.run(_serve(name, build, settings))
+
+
+def _raise_file_limit() -> None:
+    """Each subscriber, caller and port of an instance is an open file: have as many as this process may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # some systems have another limit besides
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(name: str, build: Build, settings: Settings) -> int:
@@ -180,11 +192,15 @@ async def answer_health(bus: Bus, name: str, host: str) -> None:
             memory_bytes=bus.process.memory_bytes,
             cpu_percent=bus.process.cpu_percent,
             uptime_s=round(time.monotonic() - began, 3),
-            figures=dict(_figures(bus)),
+            figures=_dropped(bus) | dict(_figures(bus)),
         )
         await msg.respond(report.model_dump_json().encode())
 
     await bus.nc.subscribe(subjects.HEALTH, cb=answer)
+
+
+def _dropped(bus: Bus) -> dict[str, Figure]:
+    return {"dropped": bus.dropped, "dropped_ago_s": round(time.monotonic() - bus.dropped_at)} if bus.dropped else {}
 
 
 def _figures(bus: Bus) -> Mapping[str, Figure]:

@@ -75,6 +75,11 @@ class SessionContext(Protocol):
         """The present time, UTC."""
         ...
 
+    async def turn_to_link(self) -> None:
+        """Wait until a new login may begin: of those that take memory while they are made, a worker makes some at a
+        time. Call it before anything else is done for one."""
+        ...
+
     async def qr_ready(self, code: str, expires_at: datetime) -> None:
         """A QR code (its raw text) waits to be scanned; call again for each renewal."""
         ...

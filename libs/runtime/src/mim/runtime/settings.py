@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     messages_most: Annotated[int, Field(ge=1)] = 100_000
     """How many of the newest messages of each instance are kept."""
 
+    subscribers_most: Annotated[int, Field(ge=1)] = 10_000
+    """How many may follow the events of a gateway at a time, over SSE and WebSockets together."""
     rate_limit: Annotated[int, Field(ge=0)] = 6000
     """Requests a minute for one token or one instance's API key; 0 for no limit."""
     docker_host: str = ""
@@ -125,11 +127,17 @@ class Settings(BaseSettings):
     telegram_ping_within_s: Annotated[float, Field(gt=0)] = 20.0
     telegram_dc: str = ""
     telegram_dc_key_file: str = ""
+    telegram_connecting_most: Annotated[int, Field(ge=1)] = 50
+    """How many bots and people's accounts of a worker connect at a time; the others wait in a queue."""
     whatsapp_proxy_url: str = ""
     whatsapp_ca_file: str = ""
     whatsapp_child_wrapper: str = ""
     whatsapp_ping_s: Annotated[float, Field(gt=0)] = 30.0
     whatsapp_ping_within_s: Annotated[float, Field(gt=0)] = 20.0
+    whatsapp_connecting_most: Annotated[int, Field(ge=1)] = 8
+    """How many linked accounts of a worker connect at a time: each starts a process."""
+    whatsapp_linking_most: Annotated[int, Field(ge=1)] = 20
+    """How many accounts of a worker show a QR code, or get their history just after it was scanned, at a time."""
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod

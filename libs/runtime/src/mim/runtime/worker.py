@@ -28,6 +28,7 @@ from mim.contracts.states import Provider, UserAction
 from mim.contracts.values import Reason
 from mim.runtime import logs, metrics, tracing
 from mim.runtime.activity import Activity
+from mim.runtime.admission import Doors
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.commands import Commands
 from mim.runtime.idempotency import Idempotency
@@ -100,7 +101,8 @@ class Worker:
         self._draining = self._ended = False
         self._hurry = asyncio.Event()
         self._address = settings.instance_host
-        self._questions = Questions(bus, self._runners)
+        self._questions = Questions(bus, self._runners, self._secrets)
+        self._doors = Doors.of(settings, provider)
 
     async def start(self) -> None:
         """Listen, and remove what deleted instances left behind in an earlier life."""
@@ -220,6 +222,7 @@ class Worker:
         """Measure how many instances are in which status, for ever."""
         while True:
             metrics.sessions(self._provider, Counter(runner.status.value for runner in self._runners.values()))
+            metrics.waiting(self._provider, self._doors.waiting)
             with suppress(MimError):
                 await self._outbox.look_again()
                 metrics.queue(self._provider, *(await self._outbox.waiting()))
@@ -313,6 +316,7 @@ class Worker:
                 folder=self._root / order.instance_id,
                 worker=self.name,
                 proved=self._activity.proved,
+                doors=self._doors,
             )
             self._ports.know(runner)
         return runner

@@ -32,6 +32,7 @@ from mim.runtime.activity import Activity
 from mim.runtime.bus import Bus
 from mim.runtime.commands import Commands
 from mim.runtime.idempotency import Idempotency
+from mim.runtime.listener import Listener
 from mim.runtime.media import MediaStore
 from mim.runtime.ratelimit import RateLimit
 from mim.runtime.routing import Binder
@@ -69,13 +70,13 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         **Figures(bus, access, workers, Streams(MAX_FOLLOWERS)).handlers(),
         **Deliveries(bus, access, secrets).handlers(),
         **MultiProvider(bus, model, access, sender, workers, MediaStore(bus), settings).handlers(),
-        **Subscriptions(events, model, access).handlers(),
+        **Subscriptions(events, model, access, settings.subscribers_most).handlers(),
         **workers.handlers(),
         **System(bus, settings, model, reports, traffic).handlers(),
     }
     binder = Binder(access.admit, limit, Idempotency(bus, vault), keys.record)
     async with proxy(model, access, workers, secrets) as ports, Tasks(bus) as tasks:
-        runner = _runner(settings, traffic, lambda app: binder.bind(app.router, routes.GATEWAY, handlers), ports)
+        listener = _listener(settings, traffic, lambda app: binder.bind(app.router, routes.GATEWAY, handlers), ports)
         for work, name in (
             (model.run(), "read model"),
             (tokens.run(), "tokens"),
@@ -86,18 +87,16 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         ):
             tasks.start(work, name)
         await asyncio.gather(model.ready.wait(), tokens.ready.wait(), events.ready.wait())
-        await runner.setup()
+        await listener.setup()
         try:
-            await http.open_site(runner, settings.host, settings.port)
+            await listener.open(settings.host, settings.port)
             yield
         finally:
-            await http.close(runner)
+            await listener.cleanup()
             await activity.close()
 
 
-def _runner(
-    settings: Settings, traffic: Traffic, bind: Callable[[web.Application], None], ports: Proxy
-) -> web.AppRunner:
+def _listener(settings: Settings, traffic: Traffic, bind: Callable[[web.Application], None], ports: Proxy) -> Listener:
     checks = [http.guard(settings.allowed_hosts, settings.allowed_origins, any_host=not is_loopback(settings.host))]
     marks = []
     if settings.allowed_origins:
@@ -111,14 +110,7 @@ def _runner(
     bind(app)
     ports.bind(app.router)
     Pages(settings.dashboard_dir or BUILT).bind(app.router, routes.GATEWAY)
-    return web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=1.0,
-        keepalive_timeout=75,
-        max_line_size=LONGEST_LINE,
-    )
+    return Listener(app, max_line_size=LONGEST_LINE)
 
 
 async def _say_sandbox(_request: web.Request, response: web.StreamResponse) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import aiohttp
 import nats.errors
@@ -24,7 +26,7 @@ from mim.contracts.api import EventsQuery
 from mim.contracts.errors import ErrorCode, MimError
 from mim.gateway.access import Access
 from mim.gateway.model import ReadModel
-from mim.gateway.sse import PING, PING_S, WRITE_S, Streams, last_event_id
+from mim.gateway.sse import PING, PING_S, WRITE_S, Streams, bound, gathered, last_event_id, let_go
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.history import last_seq
@@ -32,7 +34,8 @@ from mim.runtime.routing import Call, Caller, Handler
 
 RING = 10_000
 BATCH = 500
-MAX_SUBSCRIBERS = 2000
+READERS = 16
+"""Who may read older events from the stream at a time: after a restart all subscribers come back and ask for some."""
 FOLD_S = 1.0
 WEBSOCKET_PROTOCOL = "mim.v1"
 FAMILIES = ("instance", "message")
@@ -58,6 +61,14 @@ class Item:
 
 
 Wanted = Callable[[Item], bool]
+ALL = ""
+"""Of which instance a subscriber hears: any."""
+
+
+class _Moved(asyncio.Event):
+    """Set when there is something new; all that is new comes after `before`."""
+
+    before = 0
 
 
 class EventStream:
@@ -67,14 +78,17 @@ class EventStream:
         self._bus = bus
         self._model = model
         self._ring: deque[Item] = deque(maxlen=RING)
-        self._last = 0
-        self._moved = asyncio.Event()
+        self._last = self._announced = 0
+        self._fresh: set[str] = set()
+        # By instance: of thousands of subscribers only those wake up whom an event may concern.
+        self._moved: WeakValueDictionary[str, _Moved] = WeakValueDictionary()
+        self._reading = asyncio.Semaphore(READERS)
         self.ready = asyncio.Event()
 
     async def run(self, on_item: Callable[[Item], None]) -> None:
         """Follow the stream from now on, for ever."""
         info = await self._bus.surely(lambda: last_seq(self._bus, subjects.EVENTS))
-        self._last = info
+        self._last = self._announced = info
         self.ready.set()
         async for batch in self._bus.follow(subjects.EVENTS, subjects.ALL_EVENTS, after=info):
             if not batch:
@@ -88,42 +102,51 @@ class EventStream:
                     self._announce()  # what is in the ring need not wait as well
                     await self._model.shows(item.instance_id, item.seq, FOLD_S)
                 self._ring.append(item)
+                self._fresh.add(item.instance_id)
                 self._last = item.seq
             self._last = batch[-1].seq
             self._announce()
 
     def _announce(self) -> None:
-        self._moved.set()
-        self._moved = asyncio.Event()
+        for key in (ALL, *self._fresh):
+            if (moved := self._moved.pop(key, None)) is not None:
+                moved.before = self._announced
+                moved.set()
+        self._announced = self._last
+        self._fresh.clear()
 
-    async def frames(self, after: int | None, wanted: Wanted) -> AsyncGenerator[bytes]:
+    async def frames(self, after: int | None, only: str, wanted: Wanted) -> AsyncGenerator[bytes]:
         """What a subscriber is sent as SSE text, for ever."""
-        async for items in self.items(after):
-            frames = b"".join(item.frame() for item in items if wanted(item)) if items else PING
-            if frames:
+        async for items in self.items(after, only):
+            if not items:
+                yield PING
+            for frames in gathered(item.frame() for item in items if wanted(item)):
                 yield frames
 
-    async def items(self, after: int | None) -> AsyncGenerator[list[Item]]:
-        """Batches of events after a sequence (None: from now on); an empty one every PING_S seconds of silence."""
+    async def items(self, after: int | None, only: str) -> AsyncGenerator[list[Item]]:
+        """Batches of events after a sequence (None: from now on), all of the instance `only` among them; an empty one
+        after each PING_S seconds of silence."""
         at = self._last if after is None else after
         while True:
             if at < self._last and (not self._ring or at + 1 < self._ring[0].seq):
-                older = await self._older(at)
+                async with self._reading:
+                    older = await self._older(at)
                 if older:
                     at = older[-1].seq
                     yield older
                     continue
                 at = self._ring[0].seq - 1 if self._ring else self._last
-            moved = self._moved
+            moved = self._moved.setdefault(only, _Moved())
             items = self._newer(at)
             if items:
                 at = items[-1].seq
                 yield items
                 continue
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(PING_S):
                     await moved.wait()
-            except TimeoutError:
+            at = max(at, moved.before if moved.is_set() else self._last)
+            if not moved.is_set():
                 yield []
 
     def _newer(self, after: int) -> list[Item]:
@@ -177,11 +200,11 @@ def _item(seq: int, subject: str, data: bytes) -> Item | None:
 class Subscriptions:
     """Handlers for those who watch. Everybody is shown the events of the instances they may see."""
 
-    def __init__(self, events: EventStream, model: ReadModel, access: Access) -> None:
+    def __init__(self, events: EventStream, model: ReadModel, access: Access, most: int) -> None:
         self._events = events
         self._model = model
         self._access = access
-        self._streams = Streams(MAX_SUBSCRIBERS)
+        self._streams = Streams(most)
 
     def handlers(self) -> dict[str, Handler]:
         """By the names of their routes."""
@@ -190,13 +213,15 @@ class Subscriptions:
     async def sse(self, call: Call) -> web.StreamResponse:
         """The events as Server-Sent Events."""
         query = http.read_query(call.request, EventsQuery)
-        frames = self._events.frames(_resume_after(call.request, query), self._wanted(call.caller, query))
+        after, wanted = _resume_after(call.request, query), self._wanted(call.caller, query)
+        frames = self._events.frames(after, query.instance_id or ALL, wanted)
         return await self._streams.serve(call.request, frames, lambda: self._access.still_admits(call.caller))
 
     async def websocket(self, call: Call) -> web.StreamResponse:
         """The events as messages of a WebSocket; what the client says is not looked at."""
         query = http.read_query(call.request, EventsQuery)
-        after, wanted = _resume_after(call.request, query), self._wanted(call.caller, query)
+        items = self._events.items(_resume_after(call.request, query), query.instance_id or ALL)
+        wanted = self._wanted(call.caller, query)
         socket = web.WebSocketResponse(
             heartbeat=PING_S, protocols=(WEBSOCKET_PROTOCOL,), max_msg_size=4096, compress=False
         )
@@ -205,7 +230,8 @@ class Subscriptions:
         self._streams.enter()
         try:
             await socket.prepare(call.request)
-            sending = asyncio.create_task(self._send(socket, call.caller, after, wanted))
+            bound(call.request)
+            sending = asyncio.create_task(self._send(call, socket, items, wanted))
             async for _ in socket:
                 pass
             sending.cancel()
@@ -214,17 +240,21 @@ class Subscriptions:
             self._streams.leave()
         return socket
 
-    async def _send(self, socket: web.WebSocketResponse, caller: Caller, after: int | None, wanted: Wanted) -> None:
+    async def _send(
+        self, call: Call, socket: web.WebSocketResponse, source: AsyncGenerator[list[Item]], wanted: Wanted
+    ) -> None:
         try:
-            async for items in self._events.items(after):
-                if not self._access.still_admits(caller):
+            async for items in source:
+                if not self._access.still_admits(call.caller):
                     await socket.close(code=aiohttp.WSCloseCode.POLICY_VIOLATION, message=b"the credential has ended")
                     return
                 for item in items:
                     if wanted(item):
                         async with asyncio.timeout(WRITE_S):
                             await socket.send_str(item.text())
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:
+            let_go(call.request)
+        except ConnectionError:
             await socket.close()
 
     def _wanted(self, caller: Caller, query: EventsQuery) -> Wanted:

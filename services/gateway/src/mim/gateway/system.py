@@ -35,6 +35,7 @@ SILENT_S = 3.0
 METRICS_S = 2.0
 CONTAINERS_S = 3.0
 WARN_PERCENT = 90.0
+SLOW_S = 600.0
 """From here on a resource is worth a warning."""
 
 
@@ -200,7 +201,8 @@ class System:
         )
         down = [] if self.bus.connected else ["nats"]
         down += self.reports.down()
-        return system_health(down, _percentages(self.settings.data_dir) | {"ports": percent}, statistics)
+        slow = [report.service for report in self.reports.fresh() if is_slow(report)]
+        return system_health(down, slow, _percentages(self.settings.data_dir) | {"ports": percent}, statistics)
 
     async def resources(self, _call: Call) -> web.StreamResponse:
         """The machine and the processes."""
@@ -314,10 +316,23 @@ _ADVICE = {
 }
 
 
-def system_health(down: list[str], percentages: dict[str, float], statistics: a.PortStatistics) -> a.SystemHealth:
-    """What needs attention: services that are down are critical, a resource that runs out is a warning. Pure."""
+def is_slow(report: ServiceReport) -> bool:
+    """Whether a service has dropped messages of the bus lately."""
+    ago_s = report.figures.get("dropped_ago_s")
+    return isinstance(ago_s, int | float) and ago_s < SLOW_S
+
+
+def system_health(
+    down: list[str], slow: list[str], percentages: dict[str, float], statistics: a.PortStatistics
+) -> a.SystemHealth:
+    """What needs attention: services that are down are critical, those that cannot keep up and a resource that runs out
+    are a warning. Pure."""
     issues = [f"{name} does not answer" for name in down]
     recommendations = [f"look at the log of {name}; the supervisor starts it again" for name in down]
+    issues += [f"{name} does not keep up: it dropped messages of the bus" for name in slow]
+    recommendations += [
+        f"give {name} more processor time; its log (slow_consumer) says what it dropped" for name in slow
+    ]
     for name, percent in percentages.items():
         if percent >= WARN_PERCENT:
             issues.append(f"{name}: {percent:g} % are used")

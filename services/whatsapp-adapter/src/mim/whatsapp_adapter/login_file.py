@@ -44,9 +44,9 @@ class LoginFile:
         self.database = self._folder / DATABASE
         self._epoch = self._folder / EPOCH
 
-    async def open(self) -> None:
+    async def open(self) -> bool:
         """Make the file ready for the library: this folder's, or the kept one if a later run than the last here kept
-        it. Raises: NotReady if yet another run has begun."""
+        it. Returns whether an account is logged in. Raises: NotReady if yet another run has begun."""
         context, kept = self._context, self._context.secrets.get("login")
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
@@ -57,7 +57,7 @@ class LoginFile:
             file.touch(mode=0o600)
             file.chmod(0o600)
         self._epoch.write_text(str(context.epoch))
-        await self.keep()
+        return await self._keep(whole=False)
 
     async def keep(self) -> None:
         """Keep what resumes the login should everything here be lost. Raises: NotReady if another run has begun."""
@@ -88,14 +88,16 @@ class LoginFile:
         self._epoch.unlink(missing_ok=True)
         _remove(self.database)
 
-    async def _keep(self, *, whole: bool) -> None:
+    async def _keep(self, *, whole: bool) -> bool:
+        """Whether there is a login."""
         try:
             copy = await asyncio.to_thread(copied, self.database, whole=whole)
         except ValueError as error:
             self._context.log.warning("login_not_kept", why=str(error))
-        else:
-            if copy is not None:
-                await self._context.keep_login(copy)
+            return True
+        if copy is not None:
+            await self._context.keep_login(copy)
+        return copy is not None
 
     def _last_epoch(self) -> int:
         try:

@@ -102,7 +102,8 @@ class WhatsAppSession(GroupMethods, SendMethods):
     async def run(self) -> None:
         """Connect, log in, stay connected, report."""
         login = self._login
-        await login.open()
+        if not await login.open():
+            await self._context.turn_to_link()
         sweep(self._context.data_dir)
         child = self._child = await ChildProcess.spawn(self._context.settings, self._context.log)
         tasks = [asyncio.create_task(work) for work in (self._follow(child), self._prove(child), self._keep_login())]

@@ -1,0 +1,68 @@
+"""How an HTTP application listens: who connects and then says nothing, trickles, or never reads, does not stay."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from aiohttp import web
+
+FIRST_S = 10.0
+"""How long a new connection may take for the headers of its first request; the library itself waits for ever."""
+SWEEP_S = 2.0
+IDLE_S = 75.0
+"""How long a connection is kept between two requests, of which the second may trickle as well."""
+UNREAD_S = 30
+"""How long the other side's machine may take nothing of what was sent."""
+HEARD_S = 0.2
+"""Of a connection that is this young at the end its request may not be here yet."""
+BACKLOG = 1024
+
+
+class Listener(web.AppRunner):
+    """Runs an application; opens and closes sites of it. `max_line_size` is in bytes, of a request's first line."""
+
+    def __init__(self, app: web.Application, *, first_s: float = FIRST_S, **more: Any) -> None:
+        super().__init__(
+            app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=IDLE_S, **more
+        )
+        self._first_s = first_s
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def setup(self) -> None:
+        """Make ready to listen."""
+        await super().setup()
+        self._sweeping = asyncio.create_task(self._sweep(), name="sweep connections")
+
+    async def open(self, host: str, port: int) -> web.TCPSite:
+        """Start listening. Raises: OSError if the port cannot be opened."""
+        site = web.TCPSite(self, host, port, backlog=BACKLOG)
+        await site.start()
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            for listening in getattr(site._server, "sockets", ()):  # noqa: SLF001 - connections inherit it
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_S * 1000)
+        return site
+
+    async def cleanup(self) -> None:
+        """Close everything: who has connected by now is still heard and answered, others cannot connect any more."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for site in list(self.sites):
+            await site.stop()
+        if self.server is not None and self.server.connections:
+            await asyncio.sleep(HEARD_S)
+        await super().cleanup()
+
+    async def _sweep(self) -> None:
+        clock = asyncio.get_running_loop().time
+        silent: dict[Any, float] = {}
+        while self.server is not None:
+            # The library tells nowhere else how many requests have come.
+            found = [each for each in self.server.connections if each._request_count == 0]  # noqa: SLF001
+            now = clock()
+            silent = {each: silent.get(each, now) for each in found}
+            for connection, since in silent.items():
+                if now - since >= self._first_s:
+                    connection.force_close()
+            await asyncio.sleep(SWEEP_S)
