@@ -21,10 +21,13 @@ MINUTES, SMOKE_MINUTES = 10.0, 0.4
 WARM_UP = 0.4
 """Part of the time that does not count: until then what is bounded has filled, such as the last 10,000 events."""
 LOOK_S = 5.0
-BOTS, ACCOUNTS = 50, 2
+BOTS, ACCOUNTS = 5, 2
+"""Few, so that what each remembers, the last 1,000 messages each way, is full soon."""
 CUSTOMER = "15552220001"
+PEOPLE = 97
+"""To whom bots write in turn: a messenger takes one message a second to each."""
 LISTEN_S = 10.0
-RATES = {"hear": 20.0, "say": 8.0, "whatsapp": 2.0, "read": 4.0, "churn": 0.5}
+RATES = {"hear": 60.0, "say": 15.0, "whatsapp": 4.0, "read": 4.0, "churn": 0.5}
 """How often a second each kind of traffic happens."""
 LEAST_GROWTH = 2**20
 """What the allocators take and give back by themselves."""
@@ -40,6 +43,7 @@ class Traffic:
         self.system = system
         self.events = 0
         self._bots, self._accounts, self._url = cycle(bots), cycle(accounts), url
+        self._people = cycle([str(int(CHAT) + number) for number in range(PEOPLE)])
 
     async def hear(self) -> None:
         """Somebody writes to a bot."""
@@ -49,7 +53,7 @@ class Traffic:
 
     async def say(self) -> None:
         """A bot writes to somebody."""
-        await self._send("telegram", next(self._bots)[0], CHAT)
+        await self._send("telegram", next(self._bots)[0], next(self._people))
 
     async def whatsapp(self) -> None:
         """An account writes, and is written to."""
@@ -107,7 +111,7 @@ async def measure(smoke: bool, minutes: float = MINUTES) -> AsyncIterator[Row]:
     seconds = 60 * (SMOKE_MINUTES if smoke else minutes)
     env = {"MIM_RATE_LIMIT": "0", "MIM_WEBHOOK_PRIVATE": "true"}
     async with running(env=env) as system, helper("benchmarks.load") as load, receiving() as (_, url):
-        bots = await system.ready_bots(load, 5 if smoke else BOTS, more={"api_webhook_schema": {"url": url}})
+        bots = await system.ready_bots(load, BOTS, more={"api_webhook_schema": {"url": url}})
         phones = [f"1555300{number:04}" for number in range(ACCOUNTS)]
         accounts = [(await login(system, phone), phone) for phone in phones]
         traffic = Traffic(system, bots, accounts, url)
@@ -148,8 +152,8 @@ def _row(part: str, seen: list[Sample], events: int) -> Row:
         mib(slope * 100_000),
         goal=f"<= {mib(noise)} in all",
         reached=grown <= noise,
-        note=f"{mib(seen[0][1])} after the warm-up, {mib(seen[-1][1])} at the end of {events:,} events, "
-        f"{mib(grown)} on the line between them, {mib(spread)} around it",
+        note=f"{', '.join(mib(size) for _, size in seen[:: max(1, len(seen) // 5)])} from the warm-up to the end of "
+        f"{events:,} events; {mib(grown)} on the line, {mib(spread)} around it",
     )
 
 

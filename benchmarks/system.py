@@ -10,7 +10,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -131,8 +131,7 @@ class System:
                 yield queue
             finally:
                 reader.cancel()
-                with suppress(asyncio.CancelledError, aiohttp.ClientError):
-                    await reader
+                await asyncio.wait({reader})  # without swallowing a cancellation of whoever subscribed
 
     def cpu_s(self) -> float:
         """Processor time of all processes, emulators and nats-server among them."""

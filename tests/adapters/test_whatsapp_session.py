@@ -66,7 +66,7 @@ class Recorder:
         self.data_dir = data_dir
         self.lines: list[Mapping[str, Any]] = []
         self.log = structlog.wrap_logger(None, processors=[self._keep], wrapper_class=structlog.BoundLogger)
-        self.proofs = 0
+        self.proofs = self.turns = 0
         self.reports: list[str] = []
         self.bus_is_there = asyncio.Event()
         self.bus_is_there.set()
@@ -79,7 +79,8 @@ class Recorder:
         raise structlog.DropEvent
 
     async def turn_to_link(self) -> None:
-        """There is always room."""
+        assert not self.reports, "something was done for the login before its turn"
+        self.turns += 1
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -283,11 +284,13 @@ async def test_a_login_outlives_the_session_and_the_server(tmp_path: Path) -> No
     async with serve(tmp_path / "whatsapp") as whatsapp, running(whatsapp, tmp_path / "a") as (session, recorder, _):
         bob = phone(whatsapp, BOB)
         await link(whatsapp, recorder)
+        assert recorder.turns == 1
         await session.send(text(BOB, "before"))
     async with serve(tmp_path / "whatsapp") as whatsapp, running(whatsapp, tmp_path / "a") as (session, recorder, _):
         bob = phone(whatsapp, BOB)
         await recorder.next("client_ready")
         assert "qr_ready" not in recorder.reports
+        assert recorder.turns == 0, "who is linked waits for nobody who links"
         await session.send(text(BOB, "after"))
         assert [each.text for each in bob.inbox] == ["before", "after"]
         await whatsapp.messages.incoming(bob, phone(whatsapp, ALICE), {"text": "still here"})
