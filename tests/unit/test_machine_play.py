@@ -122,7 +122,8 @@ class World:
             async with asyncio.TaskGroup() as group:
                 group.create_task(model.run())
                 await model.ready.wait()
-                for work in (model.save, service.watch_workers, service.watch_orders, service.reconcile, service.sweep):
+                watching = (model.save, service.living.watch, service.orders.watch)
+                for work in (*watching, service.reconcile, service.moves.run, service.sweep):
                     group.create_task(work())
                 service.touch_all()
 
