@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from pydantic import (
 )
 from pydantic import StringConstraints as Chars
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
@@ -27,7 +29,7 @@ def clean_text(value: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise ValueError("must be valid Unicode: it holds half of a surrogate pair") from None
-    if any(ord(char) < 32 and char not in "\n\r\t" for char in value):
+    if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
     return value
 

@@ -61,7 +61,10 @@ class Role(StrEnum):
 
     def may(self, needed: Role) -> bool:
         """Whether this role is enough where `needed` is."""
-        return list(Role).index(self) >= list(Role).index(needed)
+        return _RANK[self] >= _RANK[needed]
+
+
+_RANK = {role: rank for rank, role in enumerate(Role)}
 
 
 class UserAction(StrEnum):

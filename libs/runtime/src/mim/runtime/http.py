@@ -151,8 +151,6 @@ def entrance(*checks: Check, traffic: Traffic, ending: Ending) -> Middleware:
             return error_answer(MimError(ErrorCode.INTERNAL, message), request_id)
 
     async def correlate(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.method in ("GET", "HEAD"):  # they cause nothing that another service would log
-            return await respond(request, handler)
         with correlated(request.headers.get("X-Request-Id")):
             response = await respond(request, handler)
             response.headers["X-Request-Id"] = correlation() or ""
@@ -162,11 +160,13 @@ def entrance(*checks: Check, traffic: Traffic, ending: Ending) -> Middleware:
     async def enter(request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         route = UNKNOWN if resource is None else resource.canonical
+        # What only reads causes nothing that another service would log.
+        serve = respond if request.method in ("GET", "HEAD") else correlate
         began = traffic.begin()
         response: web.StreamResponse | None = None
         try:
             with tracing.request_span(request.method, route, request.headers) as span:
-                response = await ending.answer(request, correlate(request, handler))
+                response = await ending.answer(request, serve(request, handler))
                 span.answered(response.status)
             return response
         finally:
@@ -225,10 +225,12 @@ def guard(hosts: Collection[str], origins: Collection[str], *, any_host: bool = 
                 ErrorCode.FORBIDDEN_ORIGIN,
                 f"this server does not answer to the name {name[:80]!r}; add it to MIM_ALLOWED_HOSTS if it should",
             )
-        origin = request.headers.get("Origin", "").lower().rstrip("/")
+        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+        if origin is None and site is None:  # no browser
+            return
+        origin, site = (origin or "").lower().rstrip("/"), (site or "none").lower()
         if origin in allowed or _is_link(request):
             return
-        site = request.headers.get("Sec-Fetch-Site", "none").lower()
         same = not origin or origin in (f"http://{host}", f"https://{host}")
         if not same or site not in ("same-origin", "none"):
             raise MimError(
@@ -327,7 +329,10 @@ def invalid_fields(problems: list[tuple[str, str]]) -> HttpError:
 
 def bearer(request: web.Request) -> str | None:
     """The token of the Authorization header; None if there is none."""
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    given = request.headers.get("Authorization")
+    if given is None:
+        return None
+    scheme, _, value = given.partition(" ")
     return value.strip() if scheme.lower() == "bearer" and value.strip() else None
 
 

@@ -7,13 +7,16 @@ an instance or a user.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from itertools import accumulate
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REGISTRY = CollectorRegistry()
@@ -26,17 +29,48 @@ ProcessCollector(registry=REGISTRY)
 
 # ------------------------------------------------------------------------------------------------ traffic
 
-_requests = Counter(
-    "mim_http_requests_total", "HTTP requests that were answered.", ["route", "method", "status"], registry=REGISTRY
-)
-_request_seconds = Histogram(
-    "mim_http_request_seconds",
-    "Time from the arrival of an HTTP request to its answer.",
-    ["route"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0),
-    registry=REGISTRY,
-)
-_in_flight = Gauge("mim_http_requests_in_flight", "HTTP requests that are being answered.", registry=REGISTRY)
+
+class _Requests(Collector):
+    """HTTP requests as plain numbers: the library's own metrics cost 2 µs a request, a tenth of what the gateway does
+    for one, and nobody looks at them as often."""
+
+    BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self._answered: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+        self._buckets: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(self.BOUNDS) + 1))
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def done(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One was answered."""
+        self._answered[route, method, status] += 1
+        self._buckets[route][bisect_left(self.BOUNDS, seconds)] += 1
+        self._seconds[route] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """What the library asks for when the metrics are shown."""
+        answered = CounterMetricFamily(
+            "mim_http_requests", "HTTP requests that were answered.", labels=["route", "method", "status"]
+        )
+        for (route, method, status), count in self._answered.items():
+            answered.add_metric([route, method, str(status)], count)
+        took = HistogramMetricFamily(
+            "mim_http_request_seconds", "Time from the arrival of an HTTP request to its answer.", labels=["route"]
+        )
+        names = [*(str(bound) for bound in self.BOUNDS), "+Inf"]
+        for route, counts in self._buckets.items():
+            took.add_metric([route], list(zip(names, accumulate(counts), strict=True)), self._seconds[route])
+        in_flight = GaugeMetricFamily(
+            "mim_http_requests_in_flight",
+            "HTTP requests that are being answered.",
+            self.begun - sum(self._answered.values()),
+        )
+        yield from (answered, took, in_flight)
+
+
+_requests = _Requests()
+REGISTRY.register(_requests)
 _subscribers = Gauge(
     "mim_subscribers", "Clients that follow events or log lines over SSE or WebSockets.", registry=REGISTRY
 )
@@ -135,19 +169,6 @@ _tree_cpu = Gauge(
 _build = Info("mim_build", "What runs here.", registry=REGISTRY)
 
 
-class _Requests:
-    """Requests that came and went, as plain numbers: the library's gauge costs half a microsecond for each step."""
-
-    def __init__(self) -> None:
-        self.begun = 0
-        self.done = 0
-
-    def in_flight(self) -> float:
-        return self.begun - self.done
-
-
-_counted = _Requests()
-_in_flight.set_function(_counted.in_flight)
 _seen: defaultdict[str, set[str]] = defaultdict(set)  # statuses that a provider has shown so far
 
 
@@ -163,20 +184,12 @@ def service(name: str) -> None:
 
 def request_began() -> None:
     """An HTTP request has come; `request_done` must follow."""
-    _counted.begun += 1
+    _requests.begun += 1
 
 
 def request_done(route: str, method: str, status: int, seconds: float) -> None:
     """An HTTP request was answered. `route` is the template, such as `/api/v1/instances/{id}`, never the path."""
-    _counted.done += 1
-    count, duration = _request_children(route, method if method in METHODS else OTHER, status)
-    count.inc()
-    duration.observe(seconds)
-
-
-@cache
-def _request_children(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
-    return _requests.labels(route, method, str(status)), _request_seconds.labels(route)
+    _requests.done(route, method if method in METHODS else OTHER, status, seconds)
 
 
 def rate_limited() -> None:

@@ -237,7 +237,8 @@ def sees(caller: Caller, record: InstanceRecord) -> bool:
 
 def _websocket_bearer(request: web.Request) -> str | None:
     """A browser cannot set headers on a WebSocket, and a URL is no place for a token: it goes as a subprotocol."""
-    for part in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
+    offered = request.headers.get("Sec-WebSocket-Protocol")
+    for part in offered.split(",") if offered else ():
         if part.strip().startswith(WEBSOCKET_BEARER):
             return part.strip().removeprefix(WEBSOCKET_BEARER) or None
     return None

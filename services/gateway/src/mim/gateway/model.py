@@ -54,7 +54,7 @@ class ReadModel:
 
     def find(self, instance_id: str) -> InstanceRecord:
         """One record. Raises: MimError (NOT_FOUND) if there is none."""
-        record = self.get(instance_id.lower()) if _UUID.fullmatch(instance_id.lower()) else None
+        record = self.get(instance_id) or self.get(instance_id.lower())
         if record is None:
             raise self.unknown(instance_id)
         return record
