@@ -186,6 +186,14 @@ async def test_unread_counts_what_came_since_the_chat_was_read_and_a_group_has_i
     assert ((await chat()).unread, (await chat()).name) == (1, "Дом")
 
 
+async def test_what_comes_twice_at_once_counts_once(store: MessageStore) -> None:
+    await write(store, said("a", "one"), said("a", "one"), said("b", "two", second=1), said("a", "one"))
+    await write(store, said("b", "two", second=1), said("c", "three", second=2), first_seq=5)
+    assert [message.id for message in (await messages(store)).messages] == ["c", "b", "a"]
+    chat = (await ask(store, StoredVerb.CHATS, StoredCall(instance_id=ID))).chats[0]
+    assert (chat.unread, chat.messageCount, chat.lastMessage) == (3, 3, "three")
+
+
 async def test_an_older_message_that_comes_late_is_not_the_last_of_its_chat(store: MessageStore) -> None:
     await write(store, said("b", "new", second=60), said("a", "old", by=Contact(id=ANNA.id, name="Ann")))
     (chat,) = (await ask(store, StoredVerb.CHATS, StoredCall(instance_id=ID))).chats

@@ -29,7 +29,7 @@ class Intake:
     """`take` gets every batch; it returns when all of it is written down. `lag` is told how much is still to come.
 
     The consumer is made by `config` if there is none; one that is gone, or stands still, is made anew behind what was
-    seen.
+    seen. For `gather_s` after a batch that was not full the next one is awaited: what comes meanwhile shares its write.
     """
 
     def __init__(
@@ -38,11 +38,13 @@ class Intake:
         config: api.ConsumerConfig,
         take: Callable[[Batch], Awaitable[None]],
         lag: Callable[[int], None],
+        gather_s: float = 0.0,
     ) -> None:
         self._bus = bus
         self._config = config.evolve(ack_policy=api.AckPolicy.EXPLICIT, ack_wait=ACK_WAIT_S, max_ack_pending=4 * BATCH)
         self._take = take
         self._lag = lag
+        self._gather_s = gather_s
         self._arrived: dict[int, Msg] = {}  # by sequence, so that what comes again takes no more room
         self._wake = asyncio.Event()
         self._last = 0
@@ -80,6 +82,8 @@ class Intake:
                     with suppress(nats.errors.Error, OSError):  # it comes again, and changes nothing then
                         await msg.ack()
                 self._last = max(self._last, seqs[-1])
+                if len(batch) < BATCH and self._gather_s:
+                    await asyncio.sleep(self._gather_s)
 
     async def _arrive(self, msg: Msg) -> None:
         self._arrived[msg.metadata.sequence.stream] = msg

@@ -33,6 +33,7 @@ from mim.storage.database import open_database, passes, surely
 
 log = structlog.get_logger()
 TRIM_S = 300.0
+GATHER_S = 0.05  # a write is a flush to the disk that everything shares: twenty a second, however many messages come
 MOST_BYTES = 900_000  # the bus takes messages up to 1 MB
 Item = TypeVar("Item", bound=BaseModel)
 AWAY = "the database does not answer; try again in a moment"
@@ -54,7 +55,7 @@ async def message_store(bus: Bus, settings: Settings) -> AsyncIterator[None]:
             _answer(bus, verb, store)
         for asked in BulkVerb:
             _answer_bulk(bus, asked, bulks)
-        intake = Intake(bus, CONSUMER, partial(take, bus, store, bulks), metrics.unstored)
+        intake = Intake(bus, CONSUMER, partial(take, bus, store, bulks), metrics.unstored, GATHER_S)
         async with intake.listening(), Tasks(bus) as tasks:
             tasks.start(intake.run(), "intake")
             tasks.start(intake.keep(), "consumer")

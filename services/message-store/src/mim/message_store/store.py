@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, case, delete, func, select, update
@@ -21,6 +22,7 @@ from mim.message_store.changes import (
     Forgotten,
     NewMessage,
     Reacted,
+    Row,
     searched,
 )
 from mim.storage.database import Database
@@ -39,7 +41,7 @@ class MessageStore:
         self._database = database
         insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
         # The statements of every message are made once: making one takes longer than running it.
-        self._new_message = insert(messages).on_conflict_do_nothing()
+        self._new_messages = insert(messages).on_conflict_do_nothing().returning(*messages.primary_key)
         self._seen_contact = _upsert(insert(contacts), contacts, ("instance_id", "contact_id"), "last_seen")
         self._seen_chat = _upsert(insert(chats), chats, ("instance_id", "chat_id"), "last_at", unread=_unread)
 
@@ -48,13 +50,15 @@ class MessageStore:
     async def apply(self, changes: Iterable[Change]) -> None:
         """Write changes in their order, all together. Writing them again changes nothing."""
         async with self._database.write() as connection:
-            for change in changes:
-                await self._apply(connection, change)
+            for kind, some in groupby(changes, type):
+                if kind is NewMessage:
+                    await self._add(connection, [change for change in some if isinstance(change, NewMessage)])
+                else:
+                    for change in some:
+                        await self._apply(connection, change)
 
     async def _apply(self, connection: AsyncConnection, change: Change) -> None:
         match change:
-            case NewMessage():
-                await self._add(connection, change)
             case Edited():
                 text = {"body": change.body, "search": searched(change.body), "edited_at": change.at}
                 await connection.execute(_the(change).where(messages.c.deleted_at.is_(None)).values(**text))
@@ -79,21 +83,19 @@ class MessageStore:
                 for table in (messages, chats, contacts, bulks):
                     await connection.execute(delete(table).where(table.c.instance_id == change.instance_id))
 
-    async def _add(self, connection: AsyncConnection, new: NewMessage) -> None:
-        row = new.row
-        if not (await connection.execute(self._new_message, row)).rowcount:
-            return
-        if new.contact is not None:
-            await connection.execute(self._seen_contact, new.contact)
-        chat = {
-            **{name: row[name] for name in ("instance_id", "chat_id", "is_group")},
-            "name": new.chat_name,
-            "last_message": row["body"],
-            "last_at": row["timestamp"],
-            "last_from_me": row["from_me"],
-            "unread": 0 if row["from_me"] else 1,
-        }
-        await connection.execute(self._seen_chat, chat)
+    async def _add(self, connection: AsyncConnection, given: Sequence[NewMessage]) -> None:
+        """Write messages that follow each other with three statements: each is several hops to the engine's thread."""
+        added = {tuple(key) for key in await connection.execute(self._new_messages, [each.row for each in given])}
+        new = []
+        for each in given:
+            key = tuple(each.row[column.name] for column in messages.primary_key)
+            if key in added:
+                added.remove(key)  # one that is given twice counts once
+                new.append(each)
+        if seen := [each.contact for each in new if each.contact is not None]:
+            await connection.execute(self._seen_contact, seen)
+        if new:
+            await connection.execute(self._seen_chat, [_chat_of(each) for each in new])
 
     async def _react(self, connection: AsyncConnection, change: Reacted) -> None:
         which = (messages.c.instance_id == change.instance_id, messages.c.messenger_id == change.messenger_id)
@@ -226,6 +228,18 @@ def _upsert(insert: Any, table: Table, key: tuple[str, ...], newest: str, **coun
     }
     change |= {name: count(new) for name, count in counts.items()}
     return insert.on_conflict_do_update(index_elements=list(key), set_=change)
+
+
+def _chat_of(new: NewMessage) -> Row:
+    row = new.row
+    return {
+        **{name: row[name] for name in ("instance_id", "chat_id", "is_group")},
+        "name": new.chat_name,
+        "last_message": row["body"],
+        "last_at": row["timestamp"],
+        "last_from_me": row["from_me"],
+        "unread": 0 if row["from_me"] else 1,
+    }
 
 
 def _the(change: Edited | Deleted | Reacted) -> Any:
