@@ -59,7 +59,10 @@ FULL_BYTES = 4_000_000
 
 def disk_is_full(folder: Path) -> bool:
     """Whether the disk of a folder has practically no room."""
-    return folder.exists() and shutil.disk_usage(folder).free < FULL_BYTES
+    try:
+        return shutil.disk_usage(folder).free < FULL_BYTES
+    except FileNotFoundError:
+        return False
 
 
 class Conflict(Exception):

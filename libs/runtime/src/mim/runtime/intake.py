@@ -29,7 +29,7 @@ class Intake:
     """`take` gets every batch; it returns when all of it is written down. `lag` is told how much is still to come.
 
     The consumer is made by `config` if there is none; one that is gone, or stands still, is made anew behind what was
-    seen. For `gather_s` after a batch that was not full the next one is awaited: what comes meanwhile shares its write.
+    seen. After a batch that was not full, what comes within `gather_s` shares the next one.
     """
 
     def __init__(

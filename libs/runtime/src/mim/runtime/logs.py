@@ -59,7 +59,12 @@ _ELSEWHERE = frozenset({"timestamp", "level", "service", INSTANCE})
 
 def clean(text: str) -> str:
     """`text` without escape sequences and without anything that looks like a secret."""
-    return SECRET.sub("[redacted]", ANSI.sub("", text))
+    # Most texts have nothing of what the patterns look for, and a search for a word is ten times as fast.
+    if "\x1b" in text or not text.isascii():
+        text = ANSI.sub("", text)
+    if ":" in text or "mim" in text or "Bearer " in text:
+        text = SECRET.sub("[redacted]", text)
+    return text
 
 
 def scrub(value: Any) -> Any:
