@@ -9,9 +9,9 @@ from statistics import median
 
 from benchmarks.incoming import Arrivals, receiving
 from benchmarks.processes import Helper, helper, name_of, pss, tree
-from benchmarks.report import Row, kb, mib
+from benchmarks.report import Row, kb, mib, ms
 from benchmarks.send import CHAT, TEXT
-from benchmarks.system import AT_A_TIME, System, next_event, running
+from benchmarks.system import AT_A_TIME, System, called, next_event, running
 
 MOST_PER_BOT = 60_000
 MOST_IDLE = 400 * 2**20
@@ -21,17 +21,22 @@ FIRST_BOTS = 20
 
 
 async def _idle(smoke: bool) -> AsyncIterator[Row]:
+    idle_s = 1 if smoke else 10
     async with running(sandbox=False) as system:
-        await asyncio.sleep(1 if smoke else 10)
-        sizes = [(name_of(pid) or str(pid), pss(pid)) for pid in tree(system.pid)]
+        await asyncio.sleep(idle_s)
+        before = system.cpu_by_process()
+        await asyncio.sleep(idle_s)
+        used = {name: until_s - before[name] for name, until_s in system.cpu_by_process().items()}
+        sizes = [(called(name_of(pid)), pss(pid)) for pid in tree(system.pid)]
+    for name, size in sizes:
+        yield Row(f"memory: {name}, idle", mib(size), cpu=f"{ms(used[name] / idle_s)} a second")
     total = sum(size for _, size in sizes)
-    parts = ", ".join(f"{name} {mib(size)}" for name, size in sizes)
     yield Row(
         "memory: mim up, nothing created",
         mib(total),
         goal=f"<= {mib(MOST_IDLE)}",
         reached=total <= MOST_IDLE,
-        note=parts,
+        cpu=f"{ms(sum(used.values()) / idle_s)} a second",
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from statistics import median
 
-from benchmarks.processes import end, helper, python
+from benchmarks.processes import cpu_s, end, helper, python
 from benchmarks.report import BrokenError, Row, median_ratio
 from benchmarks.system import create_request, running
 
@@ -25,6 +25,8 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
     ours: list[float] = []
     bare: list[float] = []
     cpu: list[float] = []
+    used = {"gateway": 0.0, "aiohttp": 0.0}
+    count = {"gateway": 0, "aiohttp": 0}
     hello = await python("-m", "benchmarks.baselines.hello")
     try:
         port = int(await hello.stdout.readline()) if hello.stdout else 0
@@ -33,11 +35,19 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
             method, path, body = create_request()
             made = await system.call(method, path, json.loads(body) | {"start": False})
             read = [["GET", f"{path}/{made['instance_id']}", ""]]
+            gateway = system.process("gateway")
+            sides = (
+                ("aiohttp", hello.pid, port, [["GET", "/", ""]], bare),
+                ("gateway", gateway, system.port, read, ours),
+            )
             for number in range(rounds + 1):
-                for at, requests, rates in ((port, [["GET", "/", ""]], bare), (system.port, read, ours)):
+                for name, pid, at, requests, rates in sides:
+                    used[name] -= cpu_s(pid)
                     done = await load.ask(
                         port=at, requests=requests, expect='":', connections=CONNECTIONS, seconds=seconds
                     )
+                    used[name] += cpu_s(pid)
+                    count[name] += len(done["latencies"])
                     if done["wrong"]:
                         raise BrokenError(f"a read failed: {done['wrong'][0]}")
                     if number:  # the first round warms both up
@@ -55,4 +65,5 @@ async def measure(smoke: bool) -> AsyncIterator[Row]:
         f">= {LEAST} of its rate",
         ratio >= LEAST,
         f"load generator computing {max(cpu):.0%} of the time at most{doubt}",
+        cpu=", ".join(f"{name} {1e6 * used_s / count[name]:.0f} µs" for name, used_s in used.items()) + " a request",
     )

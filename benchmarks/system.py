@@ -9,6 +9,7 @@ import random
 import socket
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import aiohttp
 
 from benchmarks.processes import Helper, Json, command_of, cpu_s, end, name_of, python, tree
 from benchmarks.report import BrokenError, ms
+from mim.cli.services import SERVICES
 
 READY_S = 60.0
 INSTANCE_PORTS = 1500
@@ -137,6 +139,13 @@ class System:
         """Processor time of all processes, emulators and nats-server among them."""
         return sum(cpu_s(pid) for pid in tree(self.pid))
 
+    def cpu_by_process(self) -> dict[str, float]:
+        """The same by what each process is."""
+        found: dict[str, float] = defaultdict(float)
+        for pid in tree(self.pid):
+            found[called(name_of(pid))] += cpu_s(pid)
+        return found
+
     def process(self, service: str) -> int:
         """The process id of a service, `nats-server` among them. Raises: BrokenError."""
         for pid in tree(self.pid):
@@ -147,6 +156,14 @@ class System:
     def children_of_whatsapp(self) -> list[int]:
         """The processes of the WhatsApp sessions."""
         return [pid for pid in tree(self.pid) if "mim.whatsapp_adapter.child" in command_of(pid)]
+
+
+def called(name: str) -> str:
+    """What a process is, by its name, which the kernel cuts after 15 characters."""
+    short = name.removeprefix("mim ")
+    if short.startswith("/"):
+        return "emulators"
+    return next((service for service in SERVICES if short and service.startswith(short)), short)
 
 
 async def _read(lines: aiohttp.StreamReader, queue: asyncio.Queue[Seen]) -> None:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 from uuid import uuid4
 
 import nats.errors
@@ -33,6 +34,7 @@ from mim.runtime.bus import Bus, Conflict
 from mim.runtime.commands import Commands
 from mim.runtime.idempotency import Idempotency
 from mim.runtime.instance_port import InstancePorts, Means, SendRoute
+from mim.runtime.lean import lean
 from mim.runtime.media import MediaStore
 from mim.runtime.outbox import Outbox
 from mim.runtime.proof import still_stands
@@ -69,6 +71,7 @@ class Worker:
         self.boot = uuid4().hex
         self._bus = bus
         self._settings = settings
+        self._adapter_settings = MappingProxyType(settings.adapter_settings())  # one for all sessions
         self._provider = provider
         self._factory = factory
         vault = load_vault(settings)
@@ -238,7 +241,7 @@ class Worker:
         """Obey orders as they come; of several for one instance only the newest matters."""
         async for batch in self._orders.follow(subjects.orders_of(self._provider, self.name)):
             for key, order in batch:
-                self._want(key.rpartition(".")[2], order)
+                self._want(key.rpartition(".")[2], lean(order) if order else None)
 
     def _want(self, instance_id: str, order: SessionOrder | None) -> None:
         if order is not None and order.boot != self.boot:
@@ -312,7 +315,7 @@ class Worker:
                 secrets=self._secrets,
                 media=self._media,
                 factory=self._factory,
-                settings=self._settings.adapter_settings(),
+                settings=self._adapter_settings,
                 folder=self._root / order.instance_id,
                 worker=self.name,
                 proved=self._activity.proved,

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 
 from mim.cli import talk
@@ -28,6 +27,8 @@ def _folder() -> Path:
 
 
 def _control(messenger: str, act: str, **body: Any) -> Any:
+    import httpx
+
     port = json.loads((_folder() / messenger / "ports.json").read_text())["control"]
     answer = httpx.post(f"http://127.0.0.1:{port}/{act}", json=body, timeout=15, trust_env=False)
     if not answer.is_success:
