@@ -73,7 +73,10 @@ class Contained:
 
     def is_gone(self, instance_id: str, *, data: bool) -> bool:
         label = {"label": f"mim.instance={instance_id}"}
-        left = self.engine.containers.list(all=True, filters=label)
+        try:
+            left = self.engine.containers.list(all=True, filters=label)
+        except NotFound:  # it went between the list and the look at it
+            return False
         return not left and not (data and self.engine.volumes.list(filters=label))
 
     async def until(self, question: Callable[[], bool]) -> None:
