@@ -1,4 +1,7 @@
-"""A thousand bots whose worker is started anew, on the emulator: so many connect at a time, and nobody is left out."""
+"""Many bots whose worker is started anew, on the emulator: so many connect at a time, and nobody is left out.
+
+A thousand, and how long they take, are the benchmark `storm`.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 from tests.services.test_worker import SENDING
 
-BOTS = 1_000
+BOTS = 300
 AT_A_TIME = 20
 POISONOUS = 3  # of each kind
 
@@ -113,7 +116,7 @@ async def emulator() -> AsyncIterator[Emulator]:
 
 
 @pytest.mark.timeout(420)
-async def test_a_thousand_bots_are_ready_again_some_at_a_time_and_poisonous_ones_starve_nobody(
+async def test_many_bots_are_ready_again_some_at_a_time_and_poisonous_ones_starve_nobody(
     bus: Bus,
     connect_bus: ConnectBus,
     settings: Settings,
@@ -122,7 +125,7 @@ async def test_a_thousand_bots_are_ready_again_some_at_a_time_and_poisonous_ones
     events: Story[CloudEvent[Event]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(admission, "CONNECT_HOLD_S", 2.0)
+    monkeypatch.setattr(admission, "CONNECT_HOLD_S", 5.0)
     monkeypatch.setattr(admission, "TOLD_AFTER_S", 0.2)
     more = {"telegram_api_url": emulator.url, "telegram_connecting_most": AT_A_TIME}
     rig = Rig(bus, settings.model_copy(update=more))
