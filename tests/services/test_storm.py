@@ -148,7 +148,7 @@ async def test_many_bots_are_ready_again_some_at_a_time_and_poisonous_ones_starv
 
     first = await rig.live(await connect_bus("telegram-1"), ids, 1, background)
     await ready(1)
-    await first.drain()
+    await first.end()
     second = await rig.live(await connect_bus("telegram-1"), ids, 2, background)
     await ready(2)
     assert 1 < rig.most <= AT_A_TIME
@@ -164,5 +164,5 @@ async def test_many_bots_are_ready_again_some_at_a_time_and_poisonous_ones_starv
     for of_one in (told for instance_id, told in places.items() if instance_id in good):
         assert of_one == sorted(of_one, reverse=True)
         assert of_one[-1] == 0
-    await second.drain()
+    await second.end()
     assert not rig.connecting
