@@ -41,7 +41,7 @@ async def figures(system: System, made: Json, **wanted: int) -> Json:
     """The figures, as soon as some of them are as they are wanted: counts are folded within a second or two."""
     found: Json = {}
     with suppress(TimeoutError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while any(found.get(name) != value for name, value in wanted.items()):
                 data = await memory(system, made)
                 found = {**data, **data["message_stats"], **data["system_info"], **data["error_info"]}
