@@ -145,6 +145,7 @@ class World:
                 if status in {201, 202}:
                     return instance_id
                 assert status == 503
+                await asyncio.sleep(1)  # as the answer says in Retry-After
 
     async def ready(self, host: Host, provider: Provider, phone: str = "") -> str:
         """An instance that is connected; its id."""

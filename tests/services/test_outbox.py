@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
+from nats.aio.msg import Msg
 from tests.services.conftest import Background, Eventually, Story
 
 from mim.contracts import subjects
@@ -184,6 +186,32 @@ async def test_a_message_whose_consumer_is_lost_before_it_is_acknowledged_is_not
 
     await eventually(is_done)
     assert tried == ["m0"]
+
+
+async def test_what_was_delivered_and_did_not_arrive_is_not_in_doubt(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: Story[tuple[str, bool]] = Story()
+    lost: list[str] = []
+
+    async def deliver(given: SendMessage, doubt: bool) -> Tell:
+        done.add((given.id, doubt))
+        return _nothing
+
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    arrive = outbox._arrive
+
+    async def arrive_but_once(msg: Msg) -> None:
+        if not lost:
+            lost.append(msg.subject)
+            await msg.nak()
+        else:
+            await arrive(msg)
+
+    monkeypatch.setattr(outbox, "_arrive", arrive_but_once)
+    await outbox.listen()
+    await outbox.open(ID, deliver)
+    await publish(bus, 0)
+    await done.until(lambda items: items == [("m0", False)])
+    await outbox.close(ID)
 
 
 async def test_only_what_a_frozen_holder_has_is_in_doubt_and_it_leaves_the_next_ones_consumer_alone(bus: Bus) -> None:

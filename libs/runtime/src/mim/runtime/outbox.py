@@ -4,10 +4,10 @@ An instance that has something to send has one durable push consumer with one me
 consumers deliver to one inbox. A consumer costs the server 9 ms and 100 KB, so it is made when the first message comes
 (every worker hears of all messages of its provider) and put down when nothing came for a while.
 
-The consumer is also the evidence of a crash: a session that ends in order deletes it, so the next one starts with
-fresh delivery counts; after a crash it is still there, and a message that it delivers again was perhaps sent already.
-Then the last `sent` event of the instance tells, and where that leaves doubt the message fails as UNCERTAIN instead of
-being sent twice.
+The consumer is also the evidence of a crash: a session that ends in order deletes it, so the next one starts with fresh
+delivery counts; after a crash it is still there, and what is in flight then was perhaps sent already. Then the last
+`sent` event of the instance tells, and where that leaves doubt the message fails as UNCERTAIN instead of being sent
+twice.
 
 What became of a message that was tried is told whatever happens to its session: until it is, and the message is gone,
 the consumer stays. One that was deleted by somebody else, or stands still, is made again by `look_again`.
@@ -62,7 +62,8 @@ class Outbox:
         self._consumers: dict[str, float] = {}  # when each was last needed
         self._due: dict[str, ConsumerInfo | None] = {}  # what may wait though nothing brings it, and what was seen
         self._making: set[asyncio.Task[ConsumerInfo | None]] = set()
-        self._doubtful: set[str] = set()
+        self._held: set[str] = set()  # whose consumer delivers here
+        self._doubtful: dict[str, int] = {}  # from which delivery on the first message was perhaps tried by others
         self._running: dict[str, asyncio.Task[None]] = {}
         self._telling: set[str] = set()
         self._finishing: dict[str, asyncio.Task[None]] = {}
@@ -90,6 +91,8 @@ class Outbox:
         if self._deliver.pop(instance_id, None) is None:
             return
         self._told.pop(instance_id, None)
+        self._held.discard(instance_id)
+        in_doubt = self._doubtful.pop(instance_id, None) is not None
         task = self._running.pop(instance_id, None)
         if task is not None:
             task.cancel()
@@ -101,7 +104,7 @@ class Outbox:
             return
         if is_made:
             with suppress(nats.errors.Error, APIError, TimeoutError, OSError):
-                await self._leave(instance_id)
+                await self._leave(instance_id, in_doubt=in_doubt)
 
     async def empty(self, instance_id: str, refuse: Deliver) -> None:
         """End the flow of an instance for good: every message that still waits goes to `refuse`. Waits for the bus."""
@@ -188,15 +191,19 @@ class Outbox:
         config = outbox_consumer(instance_id, subject, self._inbox)
         try:
             made = await self._made(config)
+            if made is not None and made.num_ack_pending and instance_id not in self._held:
+                self._doubtful[instance_id] = 2  # the last holder crashed
             if made is None and takes_over:
                 # The last holder is frozen, not gone: its delivery counts go with its consumer, so doubt what it has.
                 former = await self._bus.js.consumer_info(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + instance_id)
                 if former.num_ack_pending:
-                    self._doubtful.add(instance_id)
+                    self._doubtful[instance_id] = 1
                 await self._delete(instance_id)
                 made = await self._bus.js.add_consumer(subjects.OUTBOX, config)
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot open the outbox: {error}") from error
+        if made is not None:
+            self._held.add(instance_id)
         return made
 
     async def _made(self, config: ConsumerConfig) -> ConsumerInfo | None:
@@ -209,11 +216,11 @@ class Outbox:
         # A cluster's answer is not always an error.
         return info if info.config.deliver_subject == config.deliver_subject else None
 
-    async def _leave(self, instance_id: str) -> None:
-        """Delete the consumer, unless another worker has it by now."""
+    async def _leave(self, instance_id: str, *, in_doubt: bool = False) -> None:
+        """Delete the consumer, unless another worker has it by now, or what somebody tried before is still in flight."""
         with suppress(NotFoundError):
             info = await self._bus.js.consumer_info(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + instance_id)
-            if info.config.deliver_subject == self._inbox:
+            if info.config.deliver_subject == self._inbox and not (in_doubt and info.num_ack_pending):
                 await self._delete(instance_id)
 
     async def _delete(self, instance_id: str) -> None:
@@ -248,8 +255,9 @@ class Outbox:
             message = await self._read(instance_id, msg)
             if message is None:
                 return
-            again = msg.metadata.num_delivered > 1 or instance_id in self._doubtful
-            self._doubtful.discard(instance_id)
+            # What a server that was lost had delivered and did not arrive is not in doubt: it was not tried here.
+            doubtful_from = self._doubtful.pop(instance_id, None)
+            again = doubtful_from is not None and msg.metadata.num_delivered >= doubtful_from
             # Told already, if the consumer was lost before it was acknowledged.
             is_done = msg.metadata.sequence.stream == self._told.get(instance_id)
             if not is_done and not (again and await self._was_sent(instance_id, message.id)):
