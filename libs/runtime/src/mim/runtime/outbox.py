@@ -217,7 +217,7 @@ class Outbox:
         return info if info.config.deliver_subject == config.deliver_subject else None
 
     async def _leave(self, instance_id: str, *, in_doubt: bool = False) -> None:
-        """Delete the consumer, unless another worker has it by now, or what somebody tried before is still in flight."""
+        """Delete the consumer, unless another worker has it by now, or what another has tried is still in flight."""
         with suppress(NotFoundError):
             info = await self._bus.js.consumer_info(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + instance_id)
             if info.config.deliver_subject == self._inbox and not (in_doubt and info.num_ack_pending):
