@@ -214,6 +214,25 @@ async def test_what_was_delivered_and_did_not_arrive_is_not_in_doubt(bus: Bus, m
     await outbox.close(ID)
 
 
+async def test_who_waited_for_the_bus_and_gave_the_instance_up_takes_nothing_from_the_next_holder(bus: Bus) -> None:
+    done: Story[str] = Story()
+    former, present = (Outbox(bus, "telegram", f"mim.deliver.{name}.boot") for name in ("former", "present"))
+    for outbox in (former, present):
+        await outbox.listen()
+    await former.open(ID, _telling(Story()))
+    former._due[ID] = None
+    looks = former._look_at(ID)  # has begun, and the bus is away
+    await former.close(ID)
+    await present.open(ID, _telling(done))
+    await publish(bus, 0)
+    await done.until(lambda items: items == ["m0"])
+    await looks
+    await publish(bus, 1)
+    await done.until(lambda items: items == ["m0", "m1"])
+    await present.close(ID)
+    assert await consumers(bus) == []
+
+
 async def test_only_what_a_frozen_holder_has_is_in_doubt_and_it_leaves_the_next_ones_consumer_alone(bus: Bus) -> None:
     tried: Story[tuple[str, bool]] = Story()
     held = asyncio.Event()

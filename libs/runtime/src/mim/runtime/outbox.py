@@ -185,7 +185,10 @@ class Outbox:
             task.add_done_callback(self._making.discard)
 
     async def _consume(self, instance_id: str, *, takes_over: bool = True) -> ConsumerInfo | None:
-        """See to it that there is a consumer that delivers here; None if it delivers to somebody else."""
+        """See to it that there is a consumer that delivers here; None if it delivers to somebody else, or if the
+        instance was given up while this waited for the bus: its next holder has the consumer then."""
+        if instance_id not in self._deliver:
+            return None
         self._consumers[instance_id] = asyncio.get_running_loop().time()
         subject = subjects.message_command(self._provider, instance_id)
         config = outbox_consumer(instance_id, subject, self._inbox)
