@@ -118,13 +118,15 @@ class Allocator:
         got = pool.kept(lease, request.lost_ports)
         took: list[int] = []
         # An earlier try may have died between the ports and the lease: what it took is taken up again.
-        mine = await self._confirmed(request.instance_id, {*got.values(), *request.lost_ports})
+        mine = [port for port in self._owned(request.instance_id) if port not in (*got.values(), *request.lost_ports)]
         try:
             for interface in request.type_instance:
                 if interface not in got:
-                    if not mine:
-                        took.append(await self._take(request.instance_id))
-                    got[interface] = mine.pop() if mine else took[-1]
+                    port = await self._confirmed(request.instance_id, mine)
+                    if port is None:
+                        port = await self._take(request.instance_id)
+                        took.append(port)
+                    got[interface] = port
             ports = Ports(api=got.get(Interface.API), mcp=got.get(Interface.MCP))
             if lease is None or lease.ports != ports:
                 await self._leases.save(key, Lease(instance_id=request.instance_id, ports=ports), revision=revision)
@@ -140,10 +142,10 @@ class Allocator:
         await self._free(request.instance_id, set(request.lost_ports) - set(ports.numbers()))
         return ports
 
-    async def _confirmed(self, instance_id: str, known: set[int]) -> list[int]:
-        """Ports beside the known ones that are the instance's, written anew so that no other allocator frees them."""
-        confirmed = []
-        for port in set(self._owned(instance_id)) - known:
+    async def _confirmed(self, instance_id: str, candidates: list[int]) -> int | None:
+        """The next of some ports that is the instance's, written anew so that no other allocator frees it meanwhile."""
+        while candidates:
+            port = candidates.pop()
             key = subjects.port_key(self._host, port)
             lease, revision = await self._leases.load(key)
             if revision == 0:  # it was seen, so there is one or was one
@@ -151,8 +153,8 @@ class Allocator:
             if lease is not None and lease.instance_id == instance_id:
                 with suppress(Conflict):
                     await self._leases.save(key, lease, revision=revision)
-                    confirmed.append(port)
-        return confirmed
+                    return port
+        return None
 
     def _owned(self, instance_id: str) -> list[int]:
         return [port for port, owner in self._taken.items() if owner == instance_id]
