@@ -193,9 +193,11 @@ class Outbox:
         subject = subjects.message_command(self._provider, instance_id)
         config = outbox_consumer(instance_id, subject, self._inbox)
         try:
+            if instance_id not in self._held:
+                self._doubtful[instance_id] = 2  # what the last holder left may be here before the answer is
             made = await self._made(config)
-            if made is not None and made.num_ack_pending and instance_id not in self._held:
-                self._doubtful[instance_id] = 2  # the last holder crashed
+            if made is not None and not made.num_ack_pending:
+                self._doubtful.pop(instance_id, None)
             if made is None and takes_over:
                 # The last holder is frozen, not gone: its delivery counts go with its consumer, so doubt what it has.
                 former = await self._bus.js.consumer_info(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + instance_id)
