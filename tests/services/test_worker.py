@@ -525,6 +525,19 @@ async def test_a_port_that_another_program_holds_is_an_error_that_says_restart(r
     await rig.said("error", "client_ready")
 
 
+@pytest.mark.parametrize(
+    ("action", "told"), [(OrderAction.HOLD, "stopped"), (OrderAction.LOGOUT, "logged_out")], ids=lambda value: str(value)
+)
+async def test_a_port_that_another_program_holds_does_not_keep_an_instance_from_ending(
+    rig: Rig, action: OrderAction, told: str
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", rig.port))
+        other.listen()
+        await rig.order(action)
+        await rig.said(told)
+
+
 async def test_what_a_deleted_instance_left_is_swept_at_the_next_start_and_nothing_else(
     rig: Rig, connect_bus: ConnectBus, background: Background, bus: Bus
 ) -> None:

@@ -637,7 +637,10 @@ def quiet() -> Iterator[None]:
     structlog.configure(**before)
 
 
-TestPlay = Play.TestCase
+PLAYS = os.environ.get("MIM_PLAYS")
+"""How many plays to search, each time others; without it, a few that are always the same."""
+
+TestPlay = pytest.mark.timeout(0)(Play.TestCase)  # hypothesis has an end by itself, and says then what it found
 TestPlay.settings = settings(
-    max_examples=int(os.environ.get("MIM_PLAYS", "120")), stateful_step_count=60, deadline=None
+    max_examples=int(PLAYS or 120), derandomize=PLAYS is None, stateful_step_count=60, deadline=None
 )

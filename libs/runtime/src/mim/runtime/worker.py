@@ -343,6 +343,8 @@ class Worker:
         try:
             await self._ports.open(order.ports.api, runner)
         except OSError as error:
+            if order.action is not OrderAction.RUN:
+                return True  # what ends is not kept waiting by a port
             await runner.end()
             message = (
                 f"port {order.ports.api} cannot be opened ({error.strerror}); "
@@ -351,10 +353,9 @@ class Worker:
             reason = Reason(
                 code=ErrorCode.PORT_TAKEN, message=message, user_action=UserAction.RESTART, since=self._bus.now()
             )
-            if order.action is OrderAction.RUN:
-                await self._bus.emit_surely(
-                    InstanceFailed(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, reason=reason)
-                )
+            await self._bus.emit_surely(
+                InstanceFailed(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, reason=reason)
+            )
             return False
         return True
 

@@ -218,5 +218,5 @@ class ReadModel:
         self._records.pop(instance_id, None)
         if (writer := self._writers.get(instance_id)) is not None:
             await asyncio.wait({writer})
-        await self._store.remove(instance_id)
+        await self._bus.surely(partial(self._store.remove, instance_id))  # nobody would come by for it again
         self._revisions.pop(instance_id, None)
