@@ -74,6 +74,10 @@ async def test_nothing_is_lost_doubled_or_left_over(
     async with AsyncExitStack() as stack:
         three = await stack.enter_async_context(servers.running(tmp_path)) if ordeal.bus == "cluster" else None
         folder = (small_disk or tmp_path) / "data"
+        messengers = tmp_path / "messengers"  # not theirs: it is the system's disk that is full
+        messengers.mkdir()
+        folder.mkdir()
+        (folder / "sandbox").symlink_to(messengers)
         system = await own_system(folder=folder, ports=200, **(three.env if three else {}))
         stack.push_async_callback(system.close)  # before its servers and its disk go
         story = [str(ordeal)]

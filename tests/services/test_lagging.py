@@ -45,6 +45,11 @@ async def test_after_a_fence_an_order_that_was_taken_back_is_not_run(
     await rig.said("client_ready")
     key = subjects.order_key("telegram", rig.worker.name, ID)
     old, _ = await rig.orders.load(key)
+
+    async def not_yet() -> None:
+        """The next heartbeat would end the fence before the order is taken back."""
+
+    monkeypatch.setattr(rig.worker, "_resume", not_yet)
     await rig.worker._fence()
     await rig.orders.remove(key)
     asked = asyncio.Event()

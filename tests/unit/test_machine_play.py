@@ -559,6 +559,25 @@ class Play(RuleBasedStateMachine):
         process = self.world.processes[name]
         process.cut, process.frozen = cut, not cut
 
+    @rule(
+        who=st.sampled_from(("-a", "-b", *NAMES)),
+        cut=st.booleans(),
+        seconds=st.integers(1, 20),
+        busy=st.integers(10, 60),
+        seed=st.integers(0, 1 << 16),
+    )
+    def one_or_a_host_is_away_for_a_while(self, who: str, cut: bool, seconds: int, busy: int, seed: int) -> None:
+        """The others go on, so that what it holds is taken over, and then it is back with what it knew."""
+        chance = random.Random(seed)
+        away = [process for name, process in self.world.processes.items() if name.endswith(who)]
+        for second in range(seconds + 3):
+            for process in away:
+                process.cut, process.frozen = cut and second < seconds, not cut and second < seconds
+            self.world.pass_time(1)
+            for _ in range(busy):
+                self.world.serve(chance.randrange(1 << 10))
+                self.no_account_is_connected_twice()
+
     # ------------------------------------------------------------------------------------- sessions and ports
 
     @precondition(lambda self: self.world.sessions)

@@ -96,7 +96,8 @@ CHECKS = (
 @app.command(context_settings=_PASS_ON)
 def test(context: typer.Context) -> None:
     """Run the tests; further arguments go to pytest."""
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *context.args], cwd=ROOT))
+    env = {"PYTHONHASHSEED": "0"} | os.environ  # sets have one order, so that what failed once fails again
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *context.args], cwd=ROOT, env=env))
 
 
 @app.command(context_settings=_PASS_ON)

@@ -317,6 +317,7 @@ class Lifecycle:
         if waiting is not None and waiting.user_action is UserAction.RESTART:
             await self._refuse(after, waiting.code, waiting.message)
             return
+        self.orders.about_to_leave(record)
         now = self._bus.now()
         await self._say(record.id, lambda seen: machine.begin(seen, given, now, waiting, held=self._is_held(seen)))
 
