@@ -294,7 +294,8 @@ async def lose_a_host(world: World) -> None:
     print(f"the host was lost; all accounts were connected elsewhere after {time.monotonic() - began:.1f} s")
     await world.until(lambda: world.told() >= {*said_before, *said_after}, "it is told what became of all messages")
     sent = {each.id for each in world.data(MessageSent)}
-    assert sent >= {each for each, record in said_after.items() if record.worker in left.workers}
+    unmoved = {each for each, record in said_after.items() if record.worker in left.workers}
+    assert sent >= unmoved, [each for each in world.data(MessageFailed) if each.id in unmoved]
     renamed = {each.instance_id for each in world.data(InstanceUpdated)}
     assert renamed >= before.keys()
     assert {world.records[key].display_name for key in before} == {"renamed at the loss"}

@@ -124,7 +124,7 @@ async def test_what_waits_is_found_though_nothing_seemed_to(bus: Bus, monkeypatc
         return False
 
     monkeypatch.setattr(outbox, "_is_waiting", nothing)
-    await outbox.open(OUTBOX_ID, deliver)
+    await outbox.open(OUTBOX_ID, 1, deliver)
     assert await bus.js.consumers_info(subjects.OUTBOX) == []
     await outbox.look_again()
     await done.until(lambda items: items == ["m0"])

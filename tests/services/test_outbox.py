@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import nats.errors
 import pytest
 from nats.aio.msg import Msg
 from tests.services.conftest import Background, Eventually, Story
@@ -58,7 +59,7 @@ async def test_a_consumer_is_made_for_the_first_message_and_put_down_after_idle_
 
     outbox = Outbox(bus, "telegram", "mim.deliver.test.boot", idle_s=0.2)
     await outbox.listen()
-    await outbox.open(ID, deliver)
+    await outbox.open(ID, 1, deliver)
     assert await consumers(bus) == []
     for number in range(3):
         await publish(bus, number)
@@ -86,7 +87,7 @@ async def test_what_waited_before_the_session_is_delivered_when_it_opens(bus: Bu
         await publish(bus, number)
     outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
     await outbox.listen()
-    await outbox.open(ID, deliver)
+    await outbox.open(ID, 1, deliver)
     await done.until(lambda items: items == ["m0", "m1", "m2"])
     await outbox.close(ID)
     assert await consumers(bus) == []
@@ -107,12 +108,12 @@ async def test_what_was_tried_is_told_after_the_session_and_never_tried_again(bu
 
     outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
     await outbox.listen()
-    await outbox.open(ID, deliver)
+    await outbox.open(ID, 1, deliver)
     await publish(bus, 0)
     await eventually(lambda: _is(bool(tried)))
     await outbox.close(ID)
     assert await consumers(bus) == [f"out-{ID}"]  # the evidence for whoever is next
-    await outbox.open(ID, deliver)
+    await outbox.open(ID, 1, deliver)
     await publish(bus, 1)
     may_tell.set()
     await told.wait()
@@ -129,7 +130,7 @@ async def test_what_came_while_this_worker_was_cut_off_is_found_when_it_is_back(
     done: Story[str] = Story()
     outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
     await outbox.listen()
-    await outbox.open(ID, _telling(done))
+    await outbox.open(ID, 1, _telling(done))
     for subscription in list(bus.nc._subs.values()):
         if subscription.subject == subjects.messages_of("telegram"):
             await subscription.unsubscribe()
@@ -146,7 +147,7 @@ async def test_a_consumer_that_somebody_deleted_is_made_again_and_nothing_is_tri
     done: Story[str] = Story()
     outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
     await outbox.listen()
-    await outbox.open(ID, _telling(done))
+    await outbox.open(ID, 1, _telling(done))
     await publish(bus, 0)
     await done.until(lambda items: items == ["m0"])
     await bus.js.delete_consumer(subjects.OUTBOX, f"out-{ID}")
@@ -176,7 +177,7 @@ async def test_a_message_whose_consumer_is_lost_before_it_is_acknowledged_is_not
 
     outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
     await outbox.listen()
-    await outbox.open(ID, deliver)
+    await outbox.open(ID, 1, deliver)
     await publish(bus, 0)
 
     async def is_done() -> bool:
@@ -208,9 +209,37 @@ async def test_what_was_delivered_and_did_not_arrive_is_not_in_doubt(bus: Bus, m
 
     monkeypatch.setattr(outbox, "_arrive", arrive_but_once)
     await outbox.listen()
-    await outbox.open(ID, deliver)
+    await outbox.open(ID, 1, deliver)
     await publish(bus, 0)
     await done.until(lambda items: items == [("m0", False)])
+    await outbox.close(ID)
+
+
+@pytest.mark.parametrize(("epoch", "doubt"), [(1, False), (2, False), (3, True)])
+async def test_what_waits_is_in_doubt_only_if_somebody_else_may_have_held_the_instance_meanwhile(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch, epoch: int, doubt: bool
+) -> None:
+    begun = asyncio.Event()
+
+    async def deliver(given: SendMessage, doubt: bool) -> Tell:
+        begun.set()
+        await asyncio.Event().wait()  # its session is not ready
+        return _nothing
+
+    async def unreachable(*_: object, **__: object) -> None:
+        raise nats.errors.TimeoutError
+
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, 1, deliver)
+    await publish(bus, 0)
+    await begun.wait()
+    with monkeypatch.context() as away:
+        away.setattr(outbox, "_leave", unreachable)
+        away.setattr(Msg, "nak", unreachable)
+        await outbox.close(ID)
+    await outbox.open(ID, epoch, deliver)
+    assert (ID in outbox._doubtful) is doubt
     await outbox.close(ID)
 
 
@@ -219,11 +248,11 @@ async def test_who_waited_for_the_bus_and_gave_the_instance_up_takes_nothing_fro
     former, present = (Outbox(bus, "telegram", f"mim.deliver.{name}.boot") for name in ("former", "present"))
     for outbox in (former, present):
         await outbox.listen()
-    await former.open(ID, _telling(Story()))
+    await former.open(ID, 1, _telling(Story()))
     former._due[ID] = None
     looks = former._look_at(ID)  # has begun, and the bus is away
     await former.close(ID)
-    await present.open(ID, _telling(done))
+    await present.open(ID, 1, _telling(done))
     await publish(bus, 0)
     await done.until(lambda items: items == ["m0"])
     await looks
@@ -249,7 +278,7 @@ async def test_only_what_a_frozen_holder_has_is_in_doubt_and_it_leaves_the_next_
     former, present, last = (Outbox(bus, "telegram", f"mim.deliver.{name}.boot") for name in ("a", "b", "c"))
     for number, (outbox, wait) in enumerate([(former, None), (present, held), (last, None)]):
         await outbox.listen()
-        await outbox.open(ID, deliverer(wait))
+        await outbox.open(ID, 1, deliverer(wait))
         await publish(bus, number)
         await tried.until(partial(_has, number))
     await tried.until(lambda items: items == [("m0", False), ("m1", False), ("m1", True), ("m2", False)])

@@ -7,7 +7,7 @@ consumers deliver to one inbox. A consumer costs the server 9 ms and 100 KB, so 
 The consumer is also the evidence of a crash: a session that ends in order deletes it, so the next one starts with fresh
 delivery counts; after a crash it is still there, and what is in flight then was perhaps sent already. Then the last
 `sent` event of the instance tells, and where that leaves doubt the message fails as UNCERTAIN instead of being sent
-twice.
+twice. A worker that was cut off and goes on with an instance which nobody else has held since knows what it tried.
 
 What became of a message that was tried is told whatever happens to its session: until it is, and the message is gone,
 the consumer stays. One that was deleted by somebody else, or stands still, is made again by `look_again`.
@@ -49,7 +49,7 @@ Deliver = Callable[[SendMessage, bool], Awaitable[Tell]]
 
 
 class Outbox:
-    """One for each worker. `open(id, deliver)` starts the flow of an instance's messages to `deliver(message, doubt)`;
+    """One for each worker. `open(id, epoch, deliver)` starts the flow of an instance's messages to `deliver(message, doubt)`;
     what that returns is called, and repeated by itself until it has told what became of the message. `doubt` says that
     an earlier attempt may have gone through."""
 
@@ -62,7 +62,8 @@ class Outbox:
         self._consumers: dict[str, float] = {}  # when each was last needed
         self._due: dict[str, ConsumerInfo | None] = {}  # what may wait though nothing brings it, and what was seen
         self._making: set[asyncio.Task[ConsumerInfo | None]] = set()
-        self._held: set[str] = set()  # whose consumer delivers here
+        self._epochs: dict[str, int] = {}
+        self._held: dict[str, int] = {}  # of those whose consumer delivered here, the epoch then
         self._doubtful: dict[str, int] = {}  # from which delivery on the first message was perhaps tried by others
         self._running: dict[str, asyncio.Task[None]] = {}
         self._telling: set[str] = set()
@@ -75,9 +76,10 @@ class Outbox:
         await self._bus.nc.subscribe(subjects.messages_of(self._provider), cb=self._notice)
         self._bus.on_reconnect(self._returned)
 
-    async def open(self, instance_id: str, deliver: Deliver) -> None:
+    async def open(self, instance_id: str, epoch: int, deliver: Deliver) -> None:
         """Start the flow for an instance. Raises: Unavailable if the bus is away."""
         self._deliver[instance_id] = deliver
+        self._epochs[instance_id] = epoch
         self._due[instance_id] = None
         if await self._is_waiting(instance_id):
             await self._consume(instance_id)
@@ -90,9 +92,9 @@ class Outbox:
         """
         if self._deliver.pop(instance_id, None) is None:
             return
-        self._told.pop(instance_id, None)
-        self._held.discard(instance_id)
         in_doubt = self._doubtful.pop(instance_id, None) is not None
+        if in_doubt:
+            self._held.pop(instance_id, None)
         task = self._running.pop(instance_id, None)
         if task is not None:
             task.cancel()
@@ -106,13 +108,15 @@ class Outbox:
             with suppress(nats.errors.Error, APIError, TimeoutError, OSError):
                 await self._leave(instance_id, in_doubt=in_doubt)
 
-    async def empty(self, instance_id: str, refuse: Deliver) -> None:
+    async def empty(self, instance_id: str, epoch: int, refuse: Deliver) -> None:
         """End the flow of an instance for good: every message that still waits goes to `refuse`. Waits for the bus."""
         await self.close(instance_id)
-        await self._bus.surely(partial(self.open, instance_id, refuse))
+        await self._bus.surely(partial(self.open, instance_id, epoch, refuse))
         while await self._bus.surely(partial(self._is_waiting, instance_id)):  # noqa: ASYNC110 - the server's queue
             await asyncio.sleep(EMPTY_S)
         await self.close(instance_id)
+        for kept in (self._epochs, self._held, self._told):
+            kept.pop(instance_id, None)
 
     async def tidy(self) -> None:
         """Put down consumers that nothing came to for `idle_s`, for ever."""
@@ -193,7 +197,9 @@ class Outbox:
         subject = subjects.message_command(self._provider, instance_id)
         config = outbox_consumer(instance_id, subject, self._inbox)
         try:
-            if instance_id not in self._held:
+            epoch = self._epochs[instance_id]
+            # Each epoch has one holder: who has two in a row has held the instance throughout.
+            if instance_id not in self._held or epoch > self._held[instance_id] + 1:
                 self._doubtful[instance_id] = 2  # what the last holder left may be here before the answer is
             made = await self._made(config)
             if made is not None and not made.num_ack_pending:
@@ -208,7 +214,7 @@ class Outbox:
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot open the outbox: {error}") from error
         if made is not None:
-            self._held.add(instance_id)
+            self._held[instance_id] = epoch
         return made
 
     async def _made(self, config: ConsumerConfig) -> ConsumerInfo | None:
@@ -288,8 +294,7 @@ class Outbox:
         try:
             if tell is not None:
                 await tell()
-            if instance_id in self._deliver:
-                self._told[instance_id] = msg.metadata.sequence.stream
+            self._told[instance_id] = msg.metadata.sequence.stream
         finally:
             keeper.cancel()
             # The next one may arrive before these tasks are reaped.

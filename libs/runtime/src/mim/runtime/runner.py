@@ -146,7 +146,7 @@ class Runner:
                 await self._say(self._event(LoggedOut, ErrorCode.REQUESTED, message, UserAction.SCAN_QR))
             case OrderAction.PURGE:
                 await self._logout()
-                await self._outbox.empty(order.instance_id, self._delivery.refuse)
+                await self._outbox.empty(order.instance_id, order.epoch, self._delivery.refuse)
 
     def _start(self) -> None:
         self._ran_epoch = self.order.epoch
@@ -283,7 +283,8 @@ class Runner:
                 await kept.keep(None)
 
     async def _outbox_open(self) -> None:
-        await self._bus.surely(lambda: self._outbox.open(self.order.instance_id, self._delivery.deliver))
+        order, deliver = self.order, self._delivery.deliver
+        await self._bus.surely(lambda: self._outbox.open(order.instance_id, order.epoch, deliver))
 
     # --------------------------------------------------------------------------------------------- reports
 
