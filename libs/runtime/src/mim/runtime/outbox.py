@@ -49,9 +49,10 @@ Deliver = Callable[[SendMessage, bool], Awaitable[Tell]]
 
 
 class Outbox:
-    """One for each worker. `open(id, epoch, deliver)` starts the flow of an instance's messages to `deliver(message, doubt)`;
-    what that returns is called, and repeated by itself until it has told what became of the message. `doubt` says that
-    an earlier attempt may have gone through."""
+    """One for each worker. `open(id, epoch, deliver)` starts the flow of an instance's messages to
+    `deliver(message, doubt)`; what that returns is called, and repeated by itself until it has told what became of the
+    message. `doubt` says that an earlier attempt may have gone through.
+    """
 
     def __init__(self, bus: Bus, provider: str, inbox: str, idle_s: float = IDLE_S) -> None:
         self._bus = bus
