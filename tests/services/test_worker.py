@@ -528,7 +528,7 @@ async def test_a_port_that_another_program_holds_is_an_error_that_says_restart(r
 @pytest.mark.parametrize(
     ("action", "told"),
     [(OrderAction.HOLD, "stopped"), (OrderAction.LOGOUT, "logged_out")],
-    ids=lambda value: str(value),
+    ids=str,
 )
 async def test_a_port_that_another_program_holds_does_not_keep_an_instance_from_ending(
     rig: Rig, action: OrderAction, told: str
