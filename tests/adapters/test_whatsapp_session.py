@@ -19,6 +19,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -552,6 +553,24 @@ async def test_what_came_in_while_the_bus_was_away_is_stored_though_the_session_
         recorder.bus_is_there.set()
         assert [(await recorder.message()).body for _ in range(5)] == [f"n{number}" for number in range(5)]
         await asyncio.gather(*recorder.outliving)
+
+
+async def test_before_the_disk_is_full_it_leaves_and_what_came_in_meanwhile_waits_for_it(
+    whatsapp: WhatsAppEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_bytes = 10**9
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free_bytes))
+    kept = Kept()
+    async with running(whatsapp, tmp_path / "a", kept) as (_, recorder, run):
+        await link(whatsapp, recorder)
+        free_bytes = 10**7
+        assert (await ends_with(run, NotReady)).value.code is ErrorCode.STORAGE_FULL
+    await whatsapp.messages.incoming(phone(whatsapp, BOB), phone(whatsapp, ALICE), {"text": "meanwhile"})
+    async with running(whatsapp, tmp_path / "a", kept) as (_, _, run):
+        assert "free space" in (await ends_with(run, NotReady)).value.message
+    free_bytes = 10**9
+    async with running(whatsapp, tmp_path / "a", kept) as (_, recorder, _):
+        assert (await recorder.message()).body == "meanwhile"
 
 
 async def test_messages_that_come_twice_or_in_another_order_are_read_once_each(

@@ -57,6 +57,7 @@ KINDS = {
 MOST_FROZEN_S = 12.0  # longer than a worker may be silent
 PAUSE_S = (0.1, 1.5)
 BACK_S = 5.0  # until everybody is connected again and has caught up
+STEP_BYTES, STEP_S = 5_000_000, 0.05  # as fast as what is written to a disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +179,13 @@ class Faults:
         filler = self._disk / "filler"
         try:
             with suppress(OSError), filler.open("wb") as file:
-                free = os.statvfs(self._disk)
-                os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+                while True:  # no disk is full from one moment to the next
+                    free = os.statvfs(self._disk)
+                    left_bytes = free.f_bavail * free.f_frsize
+                    if left_bytes == 0:
+                        break
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), min(left_bytes, STEP_BYTES))
+                    await asyncio.sleep(STEP_S)
             await asyncio.sleep(lasts_s)
         finally:
             filler.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from mim.contracts import subjects
 from mim.contracts.fields import Model
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.secrets import SecretsUnreadable, Vault
-from mim.runtime.store import Secrets, Store
+from mim.runtime.store import REMOVED_S, Secrets, Store
 
 if TYPE_CHECKING:
     from tests.conftest import ConnectBus
@@ -96,3 +96,11 @@ async def test_a_secret_is_stored_once_opens_for_its_owner_only_and_leaves_no_tr
         data, _ = await bus.last("KV_secrets", f"$KV.secrets.telegram.{ID}.token")
         assert data is None, seq
     assert (await bus.js.stream_info("KV_secrets")).state.messages <= 2  # a tombstone for each name
+
+
+async def test_what_was_removed_is_not_remembered_for_ever(bus: Bus, store: Store[Counter]) -> None:
+    await store.save("key", Counter(count=7))
+    await store.remove("key")
+    left = await bus.js.get_last_msg(f"KV_{subjects.PORTS_BUCKET}", f"$KV.{subjects.PORTS_BUCKET}.key")
+    assert left.headers is not None
+    assert left.headers["Nats-TTL"] == f"{REMOVED_S}s"

@@ -57,10 +57,10 @@ SILENT = "the message bus does not answer; try again in a moment"
 FULL_BYTES = 4_000_000
 
 
-def disk_is_full(folder: Path) -> bool:
-    """Whether the disk of a folder has practically no room."""
+def disk_is_full(folder: Path, least_bytes: int = FULL_BYTES) -> bool:
+    """Whether the disk of a folder has less room; by default practically none."""
     try:
-        return shutil.disk_usage(folder).free < FULL_BYTES
+        return shutil.disk_usage(folder).free < least_bytes
     except FileNotFoundError:
         return False
 

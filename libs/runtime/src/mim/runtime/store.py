@@ -20,6 +20,8 @@ from mim.runtime.secrets import Vault
 Value = TypeVar("Value", bound=BaseModel)
 CHANGE_TRIES = 50
 SEE_S, SEE_TRIES = 0.4, 3
+REMOVED_S = 30 * 86_400
+"""How long a bucket remembers that a key was removed: longer than anybody is away, not for ever."""
 
 
 class Store(Generic[Value]):
@@ -189,5 +191,6 @@ async def _create(bus: Bus, bucket: str, key: str, data: bytes) -> bytes | None:
 
 async def _remove(bus: Bus, bucket: str, key: str, revision: int | None = None) -> int:
     # A purge with rollup drops the earlier value from the file at once; a plain delete would need history 1 to age.
-    subject, headers = f"$KV.{bucket}.{key}", {"KV-Operation": "PURGE", "Nats-Rollup": "sub"}
+    subject = f"$KV.{bucket}.{key}"
+    headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", "Nats-TTL": f"{REMOVED_S}s"}
     return await bus.publish(subject, b"", headers=headers, expect=None if revision is None else (subject, revision))

@@ -338,10 +338,9 @@ class Worker:
     async def _open_ports(self, runner: Runner, order: SessionOrder) -> bool:
         for port in set(runner.order.ports.numbers()) - set(order.ports.numbers()):
             await self._ports.close(port)
-        if order.ports.api is None:
-            return True
         try:
-            await self._ports.open(order.ports.api, runner)
+            if order.ports.api is not None:
+                await self._ports.open(order.ports.api, runner)
         except OSError as error:
             if order.action is not OrderAction.RUN:
                 return True  # what ends is not kept waiting by a port
