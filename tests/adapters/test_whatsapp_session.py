@@ -72,6 +72,7 @@ class Recorder:
         self.bus_is_there = asyncio.Event()
         self.bus_is_there.set()
         self.outliving: list[asyncio.Task[None]] = []
+        self.received_so_far: list[IncomingMessage] = []
         self._reported: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
 
     def _keep(self, _: object, level: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -105,6 +106,7 @@ class Recorder:
 
     async def received(self, message: IncomingMessage) -> None:
         await self.bus_is_there.wait()
+        self.received_so_far.append(message)
         self._report("received", message)
 
     def outlive(self, work: Coroutine[Any, Any, None]) -> None:
@@ -553,6 +555,31 @@ async def test_what_came_in_while_the_bus_was_away_is_stored_though_the_session_
         recorder.bus_is_there.set()
         assert [(await recorder.message()).body for _ in range(5)] == [f"n{number}" for number in range(5)]
         await asyncio.gather(*recorder.outliving)
+
+
+async def test_what_comes_in_while_the_session_ends_is_stored_or_comes_again(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    kept, stored = Kept(), set[str]()
+    async with running(whatsapp, tmp_path / "a", kept) as (_, recorder, _):
+        await link(whatsapp, recorder)
+    for end in range(5):
+        async with running(whatsapp, tmp_path / "a", kept) as (_, recorder, run):
+            await recorder.next("client_ready")
+            for number in range(12):
+                text = {"text": f"n{end}-{number}"}
+                await whatsapp.messages.incoming(phone(whatsapp, BOB), phone(whatsapp, ALICE), text)
+                if number == 6:
+                    run.cancel()
+            await asyncio.wait({run})
+            await asyncio.gather(*recorder.outliving)
+            stored |= {message.body for message in recorder.received_so_far}
+    async with running(whatsapp, tmp_path / "a", kept) as (_, recorder, _):
+        wanted = {f"n{end}-{number}" for end in range(5) for number in range(12)}
+        async with asyncio.timeout(WITHIN_S):
+            while stored < wanted:
+                stored.add((await recorder.message()).body)
+        assert stored == wanted
 
 
 async def test_before_the_disk_is_full_it_leaves_and_what_came_in_meanwhile_waits_for_it(

@@ -52,6 +52,10 @@ async def test_after_a_fence_an_order_that_was_taken_back_is_not_run(
     monkeypatch.setattr(rig.worker, "_resume", not_yet)
     await rig.worker._fence()
     await rig.orders.remove(key)
+
+    async with asyncio.timeout(15):
+        while ID not in rig.worker._wanted:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
     asked = asyncio.Event()
 
     async def lagging(_: str) -> Any:

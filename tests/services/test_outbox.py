@@ -189,6 +189,31 @@ async def test_a_message_whose_consumer_is_lost_before_it_is_acknowledged_is_not
     assert tried == ["m0"]
 
 
+async def test_messages_whose_acknowledgements_the_server_forgot_are_not_tried_again(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: Story[str] = Story()
+    arrived: list[Msg] = []
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    arrive = outbox._arrive
+
+    async def watched(msg: Msg) -> None:
+        arrived.append(msg)
+        await arrive(msg)
+
+    monkeypatch.setattr(outbox, "_arrive", watched)
+    await outbox.listen()
+    await outbox.open(ID, 1, _telling(done))
+    for number in range(3):
+        await publish(bus, number)
+    await done.until(lambda items: items == ["m0", "m1", "m2"])
+    for msg in arrived[:3]:
+        await outbox._handle_one(ID, msg, _telling(done))
+    await publish(bus, 3)
+    await done.until(lambda items: items == ["m0", "m1", "m2", "m3"])
+    await outbox.close(ID)
+
+
 async def test_what_was_delivered_and_did_not_arrive_is_not_in_doubt(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     done: Story[tuple[str, bool]] = Story()
     lost: list[str] = []

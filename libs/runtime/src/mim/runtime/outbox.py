@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 import nats.errors
@@ -69,7 +70,9 @@ class Outbox:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._telling: set[str] = set()
         self._finishing: dict[str, asyncio.Task[None]] = {}
-        self._told: dict[str, int] = {}  # the last message of each that is done with, by its sequence
+        self._told: dict[
+            str, tuple[int, datetime]
+        ] = {}  # the last message of each that is done with: sequence and time
 
     async def listen(self) -> None:
         """Subscribe the inbox, and hear of messages for which there is no consumer yet."""
@@ -270,9 +273,7 @@ class Outbox:
             # What a server that was lost had delivered and did not arrive is not in doubt: it was not tried here.
             doubtful_from = self._doubtful.pop(instance_id, None)
             again = doubtful_from is not None and msg.metadata.num_delivered >= doubtful_from
-            # Told already, if the consumer was lost before it was acknowledged.
-            is_done = msg.metadata.sequence.stream == self._told.get(instance_id)
-            if not is_done and not (again and await self._was_sent(instance_id, message.id)):
+            if not self._is_done(instance_id, msg) and not (again and await self._was_sent(instance_id, message.id)):
                 tell = await deliver(message, again)
         except asyncio.CancelledError:
             with suppress(nats.errors.Error):
@@ -285,6 +286,16 @@ class Outbox:
         task.add_done_callback(lambda done: self._finished(instance_id, done))
         await asyncio.shield(task)
 
+    def _is_done(self, instance_id: str, msg: Msg) -> bool:
+        """Whether it was told already what became of a message: its consumer was lost before it was acknowledged, or
+        nats-server, killed just then, has forgotten the acknowledgement. They come in their order, so what is older
+        than the last one was told before it; by both marks, should the server have forgotten messages and count anew.
+        """
+        if instance_id not in self._told:
+            return False
+        sequence, timestamp = self._told[instance_id]
+        return msg.metadata.sequence.stream <= sequence and msg.metadata.timestamp <= timestamp
+
     def _finished(self, instance_id: str, task: asyncio.Task[None]) -> None:
         if self._finishing.get(instance_id) is task:
             del self._finishing[instance_id]
@@ -295,7 +306,8 @@ class Outbox:
         try:
             if tell is not None:
                 await tell()
-            self._told[instance_id] = msg.metadata.sequence.stream
+            if not self._is_done(instance_id, msg):
+                self._told[instance_id] = (msg.metadata.sequence.stream, msg.metadata.timestamp)
         finally:
             keeper.cancel()
             # The next one may arrive before these tasks are reaped.

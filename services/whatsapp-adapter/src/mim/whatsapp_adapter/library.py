@@ -7,6 +7,7 @@ import base64
 import ctypes
 import importlib
 import logging
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -30,6 +31,7 @@ from mim.whatsapp_adapter.outgoing import UPLOADED_AS, Author, attach, bare, com
 
 log = logging.getLogger(__name__)
 
+_QUIET_S = 0.1
 _MOST_NAMES = 10_000  # remembered; the library's own store knows all
 _CLIENT = "session"  # the library's name for its only client in this process
 
@@ -41,6 +43,7 @@ class Library:
         self._say = say
         self._calls = asyncio.Lock()
         self._telling_now = asyncio.Lock()  # locks are fair: who came first tells first
+        self._heard_at = -math.inf
         self._phones: dict[str, str] = {}
         self._lids: dict[str, str] = {}
         self._client: Any = None
@@ -179,9 +182,15 @@ class Library:
             await self._client.get_status_privacy()
 
     async def close(self) -> None:
-        """Disconnect. The library's own `stop` is no use: it writes shared maps while others read them."""
-        if self._client is not None and self._client.connected:
-            await self._client.disconnect()
+        """Disconnect, and tell what has come. The library's own `stop` is no use: it writes shared maps while others
+        read them."""
+        if self._client is None or not self._client.connected:
+            return
+        await self._client.disconnect()
+        # It has told WhatsApp that it took a message before it tells us of it.
+        self._heard_at = time.monotonic()
+        while self._telling_now.locked() or time.monotonic() - self._heard_at < _QUIET_S:  # noqa: ASYNC110 - an end is not told
+            await asyncio.sleep(_QUIET_S / 4)
 
     def _subscribe(self, kinds: Any) -> None:
         say = self._say
@@ -219,6 +228,7 @@ class Library:
         """A handler that tells what `read` makes of an event, in the order in which events came."""
 
         async def handler(_client: object, event: Any) -> None:
+            self._heard_at = time.monotonic()
             try:
                 async with self._telling_now:
                     for what, fields in read(event):
