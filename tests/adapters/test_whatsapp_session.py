@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
+import shlex
 import shutil
 import signal
 import stat
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -784,6 +787,24 @@ async def test_defect_3_a_child_that_hangs_is_killed_within_three_seconds(
         await asyncio.wait([run])
         assert time.monotonic() - began < 3
         assert not is_alive(pid)
+
+
+async def test_a_child_whose_worker_died_before_it_began_does_nothing(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    wrapper = shlex.split(settings_for(whatsapp)["whatsapp_child_wrapper"])
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *wrapper, "mim.whatsapp_adapter.child", "1", stdin=pipe, stdout=pipe
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(json.dumps({"command": "start", "db": str(tmp_path / "db")}).encode() + b"\n")
+    try:
+        assert await asyncio.wait_for(child.stdout.read(), WITHIN_S) == b""
+    finally:
+        child.stdin.close()
+        await child.wait()
 
 
 async def test_defect_4_the_end_of_the_qr_codes_ends_the_session(tmp_path: Path) -> None:

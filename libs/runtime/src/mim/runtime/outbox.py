@@ -70,9 +70,7 @@ class Outbox:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._telling: set[str] = set()
         self._finishing: dict[str, asyncio.Task[None]] = {}
-        self._told: dict[
-            str, tuple[int, datetime]
-        ] = {}  # the last message of each that is done with: sequence and time
+        self._told: dict[str, tuple[int, datetime]] = {}  # sequence and time of the last that is done with, of each
 
     async def listen(self) -> None:
         """Subscribe the inbox, and hear of messages for which there is no consumer yet."""

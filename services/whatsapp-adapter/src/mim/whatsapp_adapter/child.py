@@ -1,4 +1,4 @@
-"""One WhatsApp session in a process of its own: `python -m mim.whatsapp_adapter.child`.
+"""One WhatsApp session in a process of its own: `python -m mim.whatsapp_adapter.child PARENT`, its worker's process id.
 
 The client library is Go code that can abort the whole process, keeps a thread for life and cannot be stopped in every
 state, so nothing else lives here. Commands come as JSON lines on stdin, events go as JSON lines to stdout; whatever
@@ -169,15 +169,17 @@ def _exit(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """End at once with the worker: the one that is started in its place connects the account within a second."""
     with suppress(OSError, AttributeError):  # prctl is Linux only; elsewhere the end of stdin is noticed
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before this; what it has told to do meanwhile is not to be done
+        _exit(0)
 
 
 def main() -> None:
     """Keep stdout for events alone, then live until told to stop."""
-    _die_with_parent()
+    _die_with(int(sys.argv[1]))
     leave_out()
     os.umask(0o077)  # the library's files hold the keys of the login
     out = os.dup(1)

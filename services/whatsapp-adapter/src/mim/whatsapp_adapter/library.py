@@ -7,7 +7,6 @@ import base64
 import ctypes
 import importlib
 import logging
-import math
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -43,7 +42,7 @@ class Library:
         self._say = say
         self._calls = asyncio.Lock()
         self._telling_now = asyncio.Lock()  # locks are fair: who came first tells first
-        self._heard_at = -math.inf
+        self._heard_at = 0.0
         self._phones: dict[str, str] = {}
         self._lids: dict[str, str] = {}
         self._client: Any = None

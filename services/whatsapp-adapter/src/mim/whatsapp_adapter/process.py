@@ -54,6 +54,7 @@ class ChildProcess:
             sys.executable,
             *wrapper,
             _MODULE,
+            str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
