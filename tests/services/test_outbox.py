@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from tests.services.conftest import Background, Eventually, Story
 
 from mim.contracts import subjects
-from mim.contracts.messages import SendMessage
+from mim.contracts.messages import MessageSent, SendMessage
 from mim.contracts.states import Provider
 from mim.runtime.history import count
 from mim.runtime.outbox import Deliver, Outbox, Tell
@@ -211,6 +211,19 @@ async def test_messages_whose_acknowledgements_the_server_forgot_are_not_tried_a
         await outbox._handle_one(ID, msg, _telling(done))
     await publish(bus, 3)
     await done.until(lambda items: items == ["m0", "m1", "m2", "m3"])
+    await outbox.close(ID)
+
+
+async def test_what_the_last_holder_told_is_not_sent_again_though_its_consumer_is_gone(bus: Bus) -> None:
+    done: Story[str] = Story()
+    await publish(bus, 0)
+    await publish(bus, 1)
+    told = MessageSent(instance_id=ID, provider=Provider.TELEGRAM, epoch=1, id="m0", to="1", messenger_id="7")
+    await bus.emit(told)
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, 2, _telling(done))
+    await done.until(lambda items: items == ["m1"])
     await outbox.close(ID)
 
 

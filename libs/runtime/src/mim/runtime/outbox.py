@@ -271,7 +271,9 @@ class Outbox:
             # What a server that was lost had delivered and did not arrive is not in doubt: it was not tried here.
             doubtful_from = self._doubtful.pop(instance_id, None)
             again = doubtful_from is not None and msg.metadata.num_delivered >= doubtful_from
-            if not self._is_done(instance_id, msg) and not (again and await self._was_sent(instance_id, message.id)):
+            # Whatever became of the consumer: the first one may have been told by who had the instance before.
+            asks = again or instance_id not in self._told
+            if not self._is_done(instance_id, msg) and not (asks and await self._was_sent(instance_id, message.id)):
                 tell = await deliver(message, again)
         except asyncio.CancelledError:
             with suppress(nats.errors.Error):
