@@ -83,6 +83,24 @@ async def test_who_hears_that_its_order_is_gone_does_not_tell_it_again_from_an_o
     await other.tell(AFTER)
 
 
+async def test_a_worker_that_is_done_before_the_bus_confirms_its_order_is_known_to_be(
+    bus: Bus, pair: tuple[Lifecycle, Lifecycle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = pair
+    save, store = one.orders._store.save, Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
+
+    async def slow(key: str, order: SessionOrder, *, revision: int | None = None) -> int:
+        seq = await save(key, order, revision=revision)
+        await one.heard(OrderAction.RUN, BEFORE)
+        await store.remove(key)
+        await one.heard(None, BEFORE)
+        return seq
+
+    monkeypatch.setattr(one.orders._store, "save", slow)
+    await one.tell(BEFORE)
+    assert one.orders.is_done(BEFORE)
+
+
 async def test_the_former_worker_loses_its_order_before_the_next_one_has_it(
     bus: Bus, pair: tuple[Lifecycle, Lifecycle], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ from mim.runtime.instance_port import SendRoute
 from mim.runtime.session import SentMessage, SessionContext
 from mim.runtime.settings import Settings
 from mim.runtime.store import Store
+from mim.runtime.streams import OUTBOX_CONSUMER_PREFIX
 from mim.runtime.worker import FENCE_S, Worker
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class World:
         self.files: dict[str, bytes] = {}
         self.answers: deque[Exception] = deque()
         self.hold: asyncio.Event | None = None
+        self.breaks: NotReady | None = None
         self.moved = asyncio.Condition()
 
     async def tell(self) -> None:
@@ -92,6 +94,8 @@ class ScriptedSession:
         await world.tell()
         if world.hold is not None:
             await world.hold.wait()
+        if world.breaks is not None:
+            raise world.breaks
         return SentMessage(messenger_id=f"m-{message.id}")
 
     async def download(self, reference: str, path: Path, most_bytes: int) -> None:
@@ -438,8 +442,30 @@ async def test_a_stop_in_the_middle_of_a_send_leaves_it_sent_or_uncertain_and_th
     assert rig.world.sent == ["one", "two"]
 
 
+async def test_a_session_that_breaks_while_it_is_closed_keeps_nobody_waiting_and_its_message_is_sent_by_the_next(
+    rig: Rig,
+) -> None:
+    world = rig.world
+    world.hold = asyncio.Event()
+    await rig.order()
+    await rig.send("one")
+    await world.until(lambda: world.sent == ["one"])
+    closing = asyncio.create_task(rig.worker._outbox.close(ID))
+    for _ in range(5):
+        await asyncio.sleep(0)  # until what is being sent has heard of it
+    world.breaks = NotReady(ErrorCode.NOT_READY, "not connected any more")
+    world.hold.set()
+    async with asyncio.timeout(5):
+        await closing
+    world.breaks = None
+    await rig.order(epoch=2)
+    assert await rig.outcomes(1) == {"one": "sent"}
+    assert world.sent == ["one", "one"]
+
+
+@pytest.mark.parametrize("forgotten", ["nothing", "what the server counted", "what the worker noted"])
 async def test_after_a_crash_in_the_middle_of_a_send_the_message_is_uncertain_and_never_sent_again(
-    rig: Rig, connect_bus: ConnectBus, background: Background
+    rig: Rig, connect_bus: ConnectBus, background: Background, forgotten: str
 ) -> None:
     doomed, crashing = await connect_bus("crashing"), World()
     await rig.worker.end()  # its place is taken by one that will crash
@@ -453,6 +479,10 @@ async def test_after_a_crash_in_the_middle_of_a_send_the_message_is_uncertain_an
     await doomed.nc.close()  # as if the process were gone: nothing more is heard of it
     for task in life:
         task.cancel()
+    if forgotten == "what the server counted":
+        await rig.bus.js.delete_consumer(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + ID)
+    if forgotten == "what the worker noted":
+        (rig.settings.data_dir / "sessions" / "telegram" / ID / "tried").unlink()
     rig.world = healthy
     await crashed._ports.stop()  # the kernel closes the listeners of a dead process
     await rig.start(await connect_bus("telegram-1-again"), background)
@@ -549,6 +579,32 @@ async def test_what_a_deleted_instance_left_is_swept_at_the_next_start_and_nothi
     await bus.publish(subjects.instance_event(ID, "deleted"), b"{}")
     await rig.start(await connect_bus("telegram-1-again"), background)
     assert sorted(entry.name for entry in root.iterdir()) == ["00000000-0000-4000-8000-000000000001", "not an id"]
+
+
+async def test_what_an_instance_left_that_nobody_has_goes_as_it_is_deleted(rig: Rig, eventually: Eventually) -> None:
+    folder: Path = rig.settings.data_dir / "sessions" / "telegram" / "00000000-0000-4000-8000-000000000001"
+    folder.mkdir(parents=True)
+    await rig.bus.publish(subjects.instance_event(folder.name, "deleted"), b"{}")
+
+    async def is_gone() -> bool:
+        return not await asyncio.to_thread(folder.exists)
+
+    await eventually(is_gone)
+
+
+async def test_the_folder_of_an_instance_that_was_deleted_elsewhere_goes_with_its_order(
+    rig: Rig, eventually: Eventually
+) -> None:
+    folder: Path = rig.settings.data_dir / "sessions" / "telegram" / ID
+    await rig.order()
+    await rig.said("client_ready")
+    await rig.bus.publish(subjects.instance_event(ID, "deleted"), b"{}")
+    await rig.orders.remove(subjects.order_key("telegram", rig.worker.name, ID))
+
+    async def is_gone() -> bool:
+        return not await asyncio.to_thread(folder.exists)
+
+    await eventually(is_gone)
 
 
 async def test_of_two_workers_with_one_name_the_older_ends_and_says_how_to_name_them(

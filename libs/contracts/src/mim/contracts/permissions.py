@@ -158,7 +158,8 @@ def _adapter(provider: Provider) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *_REMEMBERS,
         *_FILES,
     )
-    return publish, (waiting, s.ALL_WORKER_CALLS, s.ALL_DRAIN_CALLS, s.ALL_OUTBOX_INBOXES)
+    heard = (waiting, s.all_of("deleted"), s.ALL_WORKER_CALLS, s.ALL_DRAIN_CALLS, s.ALL_OUTBOX_INBOXES)
+    return publish, heard
 
 
 _LIFECYCLE = (

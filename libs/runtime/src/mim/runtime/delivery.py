@@ -27,6 +27,7 @@ from mim.runtime.outbox import Tell
 from mim.runtime.recent import Recent
 from mim.runtime.sending import Sender
 from mim.runtime.session import SentMessage, Session
+from mim.runtime.tried import Tried
 
 log = structlog.get_logger()
 SEND_S = 60.0
@@ -44,6 +45,7 @@ class Link(Protocol):
     """Set while messages can be sent."""
     session: Session | None
     recent: Recent
+    tried: Tried
     files: MessageFiles
 
 
@@ -58,7 +60,7 @@ class Delivery:
     async def deliver(self, message: SendMessage, doubt: bool) -> Tell:
         """Send a message; returns what tells the outcome. `doubt`: an earlier attempt may have gone through."""
         try:
-            if doubt:
+            if doubt or self._link.tried.holds(message.id):
                 text = "a crash left it open whether this message was sent; it was not sent again"
                 raise Refused(ErrorCode.UNCERTAIN, text)
             check_supported(message.provider, self._link.order.login, message)
@@ -90,6 +92,7 @@ class Delivery:
                 return await self._measured(session, message)
             except NotReady as error:
                 wait_s = error.retry_after_s or 1.0
+                link.tried.settle()
                 if wait_s >= left_s:
                     raise
                 link.recent.told()
@@ -134,17 +137,21 @@ class Delivery:
 
     async def _attempt(self, session: Session, message: SendMessage) -> SentMessage:
         """One attempt, ended even if the session is being closed: from here on a message is sent or open."""
+        self._link.tried.note(message.id)
         self._link.recent.sending()
         attempt = asyncio.create_task(session.send(message))
         try:
             async with asyncio.timeout(SEND_S):
                 return await asyncio.shield(attempt)
-        except (asyncio.CancelledError, TimeoutError):
+        except (asyncio.CancelledError, TimeoutError) as ended:
             await asyncio.wait({attempt}, timeout=LAST_WORD_S)
             if attempt.done() and not attempt.cancelled():
                 error = attempt.exception()
                 if error is None:
                     return attempt.result()
+                if isinstance(error, NotReady) and isinstance(ended, asyncio.CancelledError):
+                    self._link.tried.settle()
+                    raise  # it waits for the next session; who cancels waits for this one to end
                 if isinstance(error, MimError):
                     raise error from None
             attempt.cancel()
@@ -187,6 +194,7 @@ class Delivery:
     async def _tell(self, message: SendMessage, outcome: MessageSent | MessageFailed) -> None:
         try:
             await self._bus.emit_surely(outcome, id=f"{outcome.instance_id}/{outcome.id}/{outcome.name}")
+            self._link.tried.settle()
         finally:
             self._link.recent.told()
         if isinstance(outcome, MessageSent) and message.kind.is_message:

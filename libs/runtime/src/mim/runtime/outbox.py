@@ -125,7 +125,8 @@ class Outbox:
         while True:
             await asyncio.sleep(self._idle_s / 5)
             oldest = asyncio.get_running_loop().time() - self._idle_s
-            for instance_id in [key for key, at in self._consumers.items() if at < oldest and key not in self._running]:
+            busy = self._running.keys() | self._finishing.keys()
+            for instance_id in [key for key, at in self._consumers.items() if at < oldest and key not in busy]:
                 await self._bus.surely(partial(self._put_down, instance_id))
 
     async def look_again(self) -> None:
@@ -284,7 +285,6 @@ class Outbox:
         self._telling.add(instance_id)
         task = self._finishing[instance_id] = asyncio.create_task(self._finish(instance_id, msg, tell))
         task.add_done_callback(lambda done: self._finished(instance_id, done))
-        await asyncio.shield(task)
 
     def _is_done(self, instance_id: str, msg: Msg) -> bool:
         """Whether it was told already what became of a message: its consumer was lost before it was acknowledged, or
@@ -299,6 +299,8 @@ class Outbox:
     def _finished(self, instance_id: str, task: asyncio.Task[None]) -> None:
         if self._finishing.get(instance_id) is task:
             del self._finishing[instance_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("outbox_failed", instance_id=instance_id, exc_info=error)
 
     async def _finish(self, instance_id: str, msg: Msg, tell: Tell | None) -> None:
         """Tell what became of a message that was tried, and be done with it, however long the bus is away."""
@@ -313,7 +315,7 @@ class Outbox:
             # The next one may arrive before these tasks are reaped.
             self._running.pop(instance_id, None)
             self._telling.discard(instance_id)
-        await self._bus.surely(lambda: self._ack(msg))
+        await self._bus.surely(partial(self._ack, instance_id, msg))
 
     async def _read(self, instance_id: str, msg: Msg) -> SendMessage | None:
         try:
@@ -324,17 +326,28 @@ class Outbox:
             reason = error
             await self._bus.surely(lambda: park(self._bus, self._bus.source, msg, reason))
             self._running.pop(instance_id, None)
-            await self._bus.surely(lambda: self._ack(msg))
+            await self._bus.surely(partial(self._ack, instance_id, msg))
             return None
         return message
 
-    async def _ack(self, msg: Msg) -> None:
+    async def _ack(self, instance_id: str, msg: Msg) -> None:
         if msg.is_acked:
             return
         try:
             await msg.ack_sync(timeout=2)
         except (nats.errors.Error, TimeoutError, OSError) as error:
+            if instance_id not in self._deliver and await self._is_gone(instance_id):
+                return  # with the consumer of its next holder: nobody here will make it again
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the acknowledgement was not confirmed") from error
+
+    async def _is_gone(self, instance_id: str) -> bool:
+        try:
+            await self._bus.js.consumer_info(subjects.OUTBOX, OUTBOX_CONSUMER_PREFIX + instance_id)
+        except NotFoundError:
+            return True
+        except (nats.errors.Error, APIError, TimeoutError, OSError):
+            return False
+        return False
 
     async def _was_sent(self, instance_id: str, message_id: str) -> bool:
         subject = subjects.message_event(instance_id, MessageSent.name)

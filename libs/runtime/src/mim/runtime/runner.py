@@ -57,6 +57,7 @@ from mim.runtime.secrets import LOGIN, SecretsUnreadable
 from mim.runtime.sending import Sender
 from mim.runtime.session import Session, SessionFactory
 from mim.runtime.store import Secrets
+from mim.runtime.tried import Tried
 
 END_S = 5.0
 STEADY_S = 60.0  # a session that was ready for so long starts its backoff afresh
@@ -110,6 +111,7 @@ class Runner:
         self.session: Session | None = None
         self.recent = Recent(bus, order.instance_id)
         self.restricted = Restricted(order.restriction, self._tell_restriction, bus.now)
+        self.tried = Tried(folder)
         self._delivery = Delivery(bus, sender, self)
         self._kept: KeptLogin | None = None
         self._task: asyncio.Task[None] | None = None

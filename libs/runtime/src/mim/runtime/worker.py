@@ -8,7 +8,6 @@ worker (FENCE_S here is well below LAPSE_S in lifecycle and allocator), so no ac
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -23,7 +22,7 @@ from pydantic import ValidationError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, MimError, Unavailable
-from mim.contracts.messages import InstanceDeleted, InstanceFailed, problems
+from mim.contracts.messages import InstanceFailed, problems
 from mim.contracts.records import DrainCall, InstanceRecord, OrderAction, Reply, SessionOrder, WorkerHeartbeat
 from mim.contracts.states import Provider, UserAction
 from mim.contracts.values import Reason
@@ -32,6 +31,7 @@ from mim.runtime.activity import Activity
 from mim.runtime.admission import Doors
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.commands import Commands
+from mim.runtime.folders import Folders
 from mim.runtime.idempotency import Idempotency
 from mim.runtime.instance_port import InstancePorts, Means, SendRoute
 from mim.runtime.lean import lean
@@ -95,8 +95,9 @@ class Worker:
         self._ports = InstancePorts(settings, provider, send_routes, means)
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
         self._beats = Store(bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
-        self._root = settings.data_dir / "sessions" / provider
         self._runners: dict[str, Runner] = {}
+        root = settings.data_dir / "sessions" / provider
+        self._folders = Folders(bus, root, lambda instance_id: instance_id in self._runners)
         self._wanted: dict[str, SessionOrder | None] = {}
         self._obeying: dict[str, asyncio.Task[None]] = {}
         self._fenced = self._was_fenced = False
@@ -108,14 +109,14 @@ class Worker:
         self._doors = Doors.of(settings, provider)
 
     async def start(self) -> None:
-        """Listen, and remove what deleted instances left behind in an earlier life."""
+        """Listen, and remove what deleted instances have left behind."""
         self._address = await asyncio.to_thread(self._settings.reached_at)
         await self._ports.start()
         await self._commands.listen()
         await self._outbox.listen()
         await self._questions.listen(self.name)
         await self._bus.nc.subscribe(subjects.drain_call(self.name), cb=self._drain)
-        await self._sweep_folders()
+        await self._folders.watch()
 
     async def end(self) -> None:
         """End in order: all sessions and ports closed, then no heartbeat any more, so that others take over at once."""
@@ -316,7 +317,7 @@ class Worker:
                 media=self._media,
                 factory=self._factory,
                 settings=self._adapter_settings,
-                folder=self._root / order.instance_id,
+                folder=self._folders.of(order.instance_id),
                 worker=self.name,
                 proved=self._activity.proved,
                 doors=self._doors,
@@ -332,6 +333,7 @@ class Worker:
             for port in runner.order.ports.numbers():
                 await self._ports.close(port)
             del self._runners[instance_id]  # not before: should this be interrupted, a fence has to find it
+            await self._folders.look_at(instance_id)
             if self._draining and not self._runners:
                 self._hurry.set()  # somebody waits for it
 
@@ -357,17 +359,6 @@ class Worker:
             )
             return False
         return True
-
-    async def _sweep_folders(self) -> None:
-        if not self._root.is_dir():
-            return
-        for folder in list(self._root.iterdir()):
-            with suppress(MimError):
-                # Only the event is proof: a bus that merely lost its data must not cost anybody a login.
-                subject = subjects.instance_event(folder.name, InstanceDeleted.name)
-                deleted, _ = await self._bus.last(subjects.EVENTS, subject)
-                if deleted is not None:
-                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def worker_name(settings: Settings, provider: Provider) -> str:

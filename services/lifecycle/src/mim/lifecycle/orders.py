@@ -129,7 +129,8 @@ class Orders:
             if stand.order is not None or stored is not None or revision > self._heard:
                 raise  # what stands there is yet to be heard
             revision = await self._store.save(key, order, revision=revision)  # an order stood there long ago
-        self._note(worker, order, revision)
+        if revision > self._heard:  # else it was heard already, and so may be that the worker has deleted it since
+            self._note(worker, order, revision)
 
     async def forget(self, record: InstanceRecord) -> None:
         """Remove all orders of an instance that is gone. Raises: Unavailable."""
