@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.services.test_lifecycle import System, system  # noqa: F401 - a fixtu
 from tests.services.test_outbox import ID as OUTBOX_ID
 from tests.services.test_outbox import publish
 from tests.services.test_worker import ID, Rig, rig  # noqa: F401 - a fixture
+from tests.unit.test_machine import at
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode
@@ -26,7 +28,7 @@ from mim.lifecycle.model import ReadModel
 from mim.runtime import runner
 from mim.runtime.bus import Bus
 from mim.runtime.outbox import Outbox
-from mim.runtime.secrets import Vault
+from mim.runtime.secrets import API_KEY, Vault
 from mim.runtime.store import Secrets
 
 
@@ -189,6 +191,35 @@ async def test_a_secret_that_is_not_to_be_seen_yet_is_looked_for_again(
     background(put())
     assert await secrets.open_all(*place, ("token",)) == {"token": "t"}
     assert await secrets.open_all(*place, ("token", "proxy")) == {"token": "t"}
+
+
+@pytest.mark.parametrize("lagging", [None, "the key before"])
+async def test_an_api_key_that_is_not_the_one_of_the_record_is_looked_for_again(
+    bus: Bus, background: Background, monkeypatch: pytest.MonkeyPatch, lagging: str | None
+) -> None:
+    secrets, looked = Secrets(bus, Vault(bytes(32))), asyncio.Event()
+    record = at(Status.CLIENT_READY, api_key_sha256=sha256(b"the key").hexdigest())
+    find = secrets.open
+
+    async def looking(*about: str) -> str | None:
+        found = await find(*about)
+        looked.set()
+        return found
+
+    async def put(key: str) -> None:
+        sealed = secrets.seal(record.user_id, record.id, API_KEY, key)
+        await secrets.put(record.provider, record.id, API_KEY, sealed)
+
+    async def put_late() -> None:
+        await looked.wait()
+        await put("the key")
+
+    if lagging:
+        await put(lagging)
+    monkeypatch.setattr(secrets, "open", looking)
+    background(put_late())
+    assert await secrets.api_key(record) == "the key"
+    assert await secrets.api_key(record.model_copy(update={"api_key_sha256": "another"})) is None
 
 
 async def test_who_cannot_write_judges_nobodys_silence(

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Unavailable
+from mim.contracts.records import InstanceRecord
 from mim.runtime.bus import Bus, Conflict
-from mim.runtime.secrets import Vault
+from mim.runtime.secrets import API_KEY, Vault
 
 Value = TypeVar("Value", bound=BaseModel)
 CHANGE_TRIES = 50
@@ -142,6 +144,16 @@ class Secrets:
             if len(opened) == len(set(names)):
                 break
         return opened
+
+    async def api_key(self, record: InstanceRecord) -> str | None:
+        """The API key of which the record knows the hash; None if it is not to be seen, though it looks again: the
+        server that answered may lag behind. Raises: SecretsUnreadable, Unavailable."""
+        for turn in range(SEE_TRIES):
+            await asyncio.sleep(turn * SEE_S)
+            key = await self.open(record.user_id, record.provider, record.id, API_KEY)
+            if key is not None and sha256(key.encode()).hexdigest() == record.api_key_sha256:
+                return key
+        return None
 
     async def load(self, user_id: str, provider: str, instance_id: str, name: str) -> tuple[str | None, int]:
         """As `open`, with the revision for `replace`."""

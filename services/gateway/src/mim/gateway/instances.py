@@ -39,7 +39,6 @@ from mim.gateway.model import ReadModel
 from mim.runtime import http
 from mim.runtime.commands import Commands
 from mim.runtime.routing import Call, Handler
-from mim.runtime.secrets import API_KEY
 from mim.runtime.store import Secrets
 
 CREATE_S = 2.0
@@ -141,9 +140,12 @@ class Instances:
         )
 
     async def _created(self, record: InstanceRecord) -> web.Response:
-        api_key = await self.secrets.open(record.user_id, record.provider, record.id, API_KEY)
+        api_key = await self.secrets.api_key(record)
         if api_key is None:
-            raise MimError(ErrorCode.NOT_FOUND, f"the instance {record.id} was deleted meanwhile")
+            now = self.model.get(record.id)
+            if now is None or now.status is Status.DELETED:
+                raise MimError(ErrorCode.NOT_FOUND, f"the instance {record.id} was deleted meanwhile")
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "its API key is not to be seen yet; ask again")
         return http.answer(
             Created(
                 instance_id=record.id,

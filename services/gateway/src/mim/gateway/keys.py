@@ -33,7 +33,6 @@ from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.history import newest
 from mim.runtime.routing import Call, Handler
-from mim.runtime.secrets import API_KEY
 from mim.runtime.store import Secrets
 
 OBEYED_S = 2.5
@@ -96,8 +95,8 @@ class Keys:
                 await self.bus.request(subjects.session_call(record.worker), asked.model_dump_json().encode(), OBEYED_S)
 
     async def _open(self, record: InstanceRecord) -> str:
-        key = await self.secrets.open(record.user_id, record.provider, record.id, API_KEY)
-        if key is None or not record.api_keys:
+        key = await self.secrets.api_key(record) if record.api_keys else None
+        if key is None:
             raise MimError(ErrorCode.NOT_READY, f"the instance is {record.status}: it has no API key yet; try again")
         return key
 

@@ -28,7 +28,6 @@ from mim.runtime import http
 from mim.runtime.instance_port import key_fits
 from mim.runtime.logs import correlation
 from mim.runtime.media import BLOCK
-from mim.runtime.secrets import API_KEY
 from mim.runtime.store import Secrets
 
 _BY_ID = "/api/v1/instances/{id}"
@@ -136,7 +135,7 @@ class Proxy:
         if not caller.role.may(needed):
             raise MimError(ErrorCode.FORBIDDEN, f"this needs the role {needed}; the token has the role {caller.role}")
         self._access.limited(caller)
-        return await self._secrets.open(record.user_id, record.provider, record.id, API_KEY)
+        return await self._secrets.api_key(record)
 
 
 def _is_file(request: web.Request) -> bool:

@@ -93,10 +93,12 @@ class Hooks:
 
     async def open(self, hook: Hook) -> Sealed:
         """What goes into a request beside its body. Raises: Unavailable, SecretsUnreadable."""
-        secret, headers = await self.signing(hook), None
-        if HEADERS in hook.secrets:
-            headers = await self._secrets.open(hook.user_id, hook.provider, hook.id, HEADERS)
+        secret, headers = await self.signing(hook), await self._headers(hook)
         return Sealed(secret, orjson.loads(headers) if headers else {})
+
+    async def _headers(self, hook: Hook) -> str | None:
+        names = (HEADERS,) if HEADERS in hook.secrets else ()
+        return (await self._secrets.open_all(hook.user_id, hook.provider, hook.id, names)).get(HEADERS)
 
     async def signing(self, hook: Hook) -> str:
         """The secret that signs, made if there is none yet. Raises: Unavailable, SecretsUnreadable."""
@@ -137,10 +139,8 @@ class Hooks:
         await self._bus.publish(command_subject(command), command.model_dump_json().encode(), msg_id=command_id)
 
     async def _sealed_headers(self, hook: Hook) -> dict[str, str]:
-        if HEADERS not in hook.secrets:
-            return {}
         try:
-            plain = await self._secrets.open(hook.user_id, hook.provider, hook.id, HEADERS)
+            plain = await self._headers(hook)
         except SecretsUnreadable:
             raise Unavailable(ErrorCode.INTERNAL, "the headers of the webhook cannot be opened") from None
         return {} if plain is None else {HEADERS: self._secrets.seal(hook.user_id, hook.id, HEADERS, plain)}
