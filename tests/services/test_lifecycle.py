@@ -16,7 +16,7 @@ from nats.js.client import JetStreamContext
 from mim.allocator import app as allocator_app
 from mim.allocator.handlers import Allocator
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode
+from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.messages import (
     ClientReady,
     CloudEvent,
@@ -168,7 +168,7 @@ class System:
         self.background(self.copy.run())
         bus = await self.connect("allocator")
         secrets = Secrets(bus, Vault(bytes(32)))
-        allocator = Allocator(
+        allocator = self.allocator = Allocator(
             bus, secrets, host="host-1", ports=PORTS, probe=lambda port: port not in self.foreign, clock=self.clock
         )
         allocator_app.subscribe(bus, allocator)
@@ -331,7 +331,19 @@ async def test_the_whole_life_stop_start_restart_logout_start_delete(system: Sys
     assert worker.orders[-1].action is OrderAction.PURGE
 
 
-async def test_of_a_deleted_instance_nothing_is_left_but_its_events(system: System, eventually: Any) -> None:
+@pytest.mark.parametrize("first", [None, ErrorCode.STORAGE_FULL, ErrorCode.BUS_UNAVAILABLE])
+async def test_of_a_deleted_instance_nothing_is_left_but_its_events(
+    system: System, eventually: Any, monkeypatch: pytest.MonkeyPatch, first: ErrorCode | None
+) -> None:
+    leases, refusals = system.allocator._leases, [] if first is None else [Unavailable(first, "not now")]
+    remove = leases.remove
+
+    async def refusing(key: str, **more: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        await remove(key, **more)
+
+    monkeypatch.setattr(leases, "remove", refusing)
     await system.lifecycle()
     await system.worker("one")
     await system.create(token=TOKEN)
@@ -351,6 +363,7 @@ async def test_of_a_deleted_instance_nothing_is_left_but_its_events(system: Syst
         return await left() == []
 
     await eventually(nothing)
+    assert not refusals
     await system.create(2)
     assert (await system.until(Status.CLIENT_READY, 2)).ports.api == 3001
 

@@ -354,7 +354,9 @@ class Lifecycle:
     async def _release(self, record: InstanceRecord) -> None:
         if is_isolated(record) and self._containers.possible:
             await self._containers.leave(record)
-        await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
+        reply = await self._ask(subjects.RELEASE, Release(instance_id=record.id, provider=record.provider))
+        if reply.code is not None:  # nobody would come by for its ports again
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, reply.message or "the allocator could not release it")
         await self.orders.forget(record)
         await self._secrets.remove_all(record.provider, record.id, (*record.secrets, API_KEY, LOGIN))
         await self._model.remove(record.id)
