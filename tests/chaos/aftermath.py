@@ -50,7 +50,8 @@ async def settled(bus: Client, written: Written, unheard: Sequence[tuple[float, 
                 if not checker.outcomes(entries, written) and not checker.received(entries, written, unheard):
                     break
                 await sub.next_msg(timeout=QUIET_S)
-    return entries
+    # A cluster lets subscribers hear an event before it is stored.
+    return entries + await _stream(bus, entries[-1].seq if entries else 0)
 
 
 async def _stream(bus: Client, after: int) -> list[Entry]:

@@ -199,9 +199,9 @@ async def test_an_api_key_that_is_not_the_one_of_the_record_is_looked_for_again(
 ) -> None:
     secrets, looked = Secrets(bus, Vault(bytes(32))), asyncio.Event()
     record = at(Status.CLIENT_READY, api_key_sha256=sha256(b"the key").hexdigest())
-    find = secrets.open
+    find = secrets.load
 
-    async def looking(*about: str) -> str | None:
+    async def looking(*about: str) -> tuple[str | None, int]:
         found = await find(*about)
         looked.set()
         return found
@@ -216,7 +216,7 @@ async def test_an_api_key_that_is_not_the_one_of_the_record_is_looked_for_again(
 
     if lagging:
         await put(lagging)
-    monkeypatch.setattr(secrets, "open", looking)
+    monkeypatch.setattr(secrets, "load", looking)
     background(put_late())
     assert await secrets.api_key(record) == "the key"
     assert await secrets.api_key(record.model_copy(update={"api_key_sha256": "another"})) is None

@@ -146,13 +146,20 @@ class Secrets:
         return opened
 
     async def api_key(self, record: InstanceRecord) -> str | None:
-        """The API key of which the record knows the hash; None if it is not to be seen, though it looks again: the
-        server that answered may lag behind. Raises: SecretsUnreadable, Unavailable."""
+        """The API key of which the record knows the hash, as `seen`."""
+        place = (record.user_id, record.provider, record.id, API_KEY)
+        return await self.seen(*place, lambda key, _: sha256(key.encode()).hexdigest() == record.api_key_sha256)
+
+    async def seen(
+        self, user_id: str, provider: str, instance_id: str, name: str, fits: Callable[[str, int], bool]
+    ) -> str | None:
+        """The secret in the clear if it fits, by itself or its revision; None if no such one is to be seen, though it
+        looks again: the server that answered may lag behind. Raises: SecretsUnreadable, Unavailable."""
         for turn in range(SEE_TRIES):
             await asyncio.sleep(turn * SEE_S)
-            key = await self.open(record.user_id, record.provider, record.id, API_KEY)
-            if key is not None and sha256(key.encode()).hexdigest() == record.api_key_sha256:
-                return key
+            found, revision = await self.load(user_id, provider, instance_id, name)
+            if found is not None and fits(found, revision):
+                return found
         return None
 
     async def load(self, user_id: str, provider: str, instance_id: str, name: str) -> tuple[str | None, int]:

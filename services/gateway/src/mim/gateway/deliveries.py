@@ -128,8 +128,10 @@ class Deliveries:
 
     async def _secret(self, call: Call, verb: DeliveryVerb) -> web.StreamResponse:
         record = self.access.find(call)
+        place = (record.user_id, record.provider, record.id, WEBHOOK_SECRET)
+        before = (await self.secrets.load(*place))[1] if verb is DeliveryVerb.ROTATE else 0
         await self._ask(verb, record, instance_seq=record.instance_seq)
-        found = await self.secrets.open(record.user_id, record.provider, record.id, WEBHOOK_SECRET)
+        found = await self.secrets.seen(*place, lambda _, revision: revision > before)
         if found is None:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, AWAY)
         return http.answer(WebhookSecret(secret=found), headers=_NO_STORE)
