@@ -41,7 +41,7 @@ from mim.lifecycle import app as lifecycle_app
 from mim.lifecycle.containers import Containers
 from mim.lifecycle.fold import fold
 from mim.lifecycle.handlers import Lifecycle
-from mim.lifecycle.living import LAPSE_S
+from mim.lifecycle.living import LAPSE_S, Living
 from mim.lifecycle.model import ReadModel
 from mim.lifecycle.moves import AT_ONCE
 from mim.lifecycle.orphans import Orphans
@@ -755,7 +755,9 @@ async def test_a_message_that_expires_while_nobody_holds_its_instance_fails_with
     assert await count(bus, subjects.OUTBOX, subject) == 1
 
 
-async def test_a_lifecycle_that_starts_finds_sessions_and_orders_as_they_are_and_writes_nothing(system: System) -> None:
+async def test_a_lifecycle_that_starts_finds_sessions_and_orders_as_they_are_and_writes_nothing(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kill = await system.lifecycle()
     await system.worker("one")
     for number in range(1, 6):
@@ -769,8 +771,17 @@ async def test_a_lifecycle_that_starts_finds_sessions_and_orders_as_they_are_and
         return [(await system.bus.js.stream_info(stream)).state.last_seq for stream in streams]
 
     before = await written()
+    sweeps: asyncio.Queue[None] = asyncio.Queue()
+    bury = Living.bury
+
+    def told(living: Living) -> None:
+        bury(living)
+        sweeps.put_nowait(None)
+
+    monkeypatch.setattr(Living, "bury", told)
     await system.lifecycle("lifecycle-2")
-    await asyncio.sleep(1.5)  # longer than it takes to look at everything, and a sweep
+    for _ in range(2):  # it has looked at everything by then
+        await asyncio.wait_for(sweeps.get(), 10)
     assert await written() == before
     outcome = await system.create(6)
     assert outcome.ok
