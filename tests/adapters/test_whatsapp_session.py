@@ -22,7 +22,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +37,7 @@ from mim.emulators.whatsapp.messages import Fault
 from mim.emulators.whatsapp.phones import Phone
 from mim.runtime.fetch import Fetched, Limits
 from mim.runtime.media import file_of
+from mim.whatsapp_adapter import session as session_module
 from mim.whatsapp_adapter.login_file import DATABASE
 from mim.whatsapp_adapter.session import WhatsAppSession
 
@@ -585,22 +585,36 @@ async def test_what_comes_in_while_the_session_ends_is_stored_or_comes_again(
         assert stored == wanted
 
 
+@pytest.mark.parametrize("reads", [True, False], ids=["", "while the worker is held"])
 async def test_before_the_disk_is_full_it_leaves_and_what_came_in_meanwhile_waits_for_it(
-    whatsapp: WhatsAppEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whatsapp: WhatsAppEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: bool
 ) -> None:
-    free_bytes = 10**9
-    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free_bytes))
-    kept = Kept()
-    async with running(whatsapp, tmp_path / "a", kept) as (_, recorder, run):
+    monkeypatch.setattr(session_module, "_ROOM_BYTES", shutil.disk_usage(tmp_path).free - 500_000_000)
+    kept, filler = Kept(), tmp_path / "filler"
+    bob, alice = phone(whatsapp, BOB), phone(whatsapp, ALICE)
+    async with running(whatsapp, tmp_path / "a", kept) as (session, recorder, run):
         await link(whatsapp, recorder)
-        free_bytes = 10**7
+        assert session._child is not None
+        if not reads:
+            pipe: asyncio.ReadTransport = session._child._stdout._transport  # type: ignore[attr-defined]
+            pipe.pause_reading()
+            for _ in range(100):  # a pipe holds 64 KB
+                await whatsapp.messages.incoming(bob, alice, {"text": 1000 * "x"})
+        with filler.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 1_000_000_000)
+        if not reads:
+            await until(lambda: not whatsapp._connections)
+            await whatsapp.messages.incoming(bob, alice, {"text": "meanwhile"})
+            pipe.resume_reading()
         assert (await ends_with(run, NotReady)).value.code is ErrorCode.STORAGE_FULL
-    await whatsapp.messages.incoming(phone(whatsapp, BOB), phone(whatsapp, ALICE), {"text": "meanwhile"})
+    if reads:
+        await whatsapp.messages.incoming(bob, alice, {"text": "meanwhile"})
     async with running(whatsapp, tmp_path / "a", kept) as (_, _, run):
         assert "free space" in (await ends_with(run, NotReady)).value.message
-    free_bytes = 10**9
+    filler.unlink()
     async with running(whatsapp, tmp_path / "a", kept) as (_, recorder, _):
-        assert (await recorder.message()).body == "meanwhile"
+        while (await recorder.message()).body != "meanwhile":
+            pass
 
 
 async def test_messages_that_come_twice_or_in_another_order_are_read_once_each(

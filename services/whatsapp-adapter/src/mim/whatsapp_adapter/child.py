@@ -6,7 +6,7 @@ the library prints itself goes to stderr. The process ends when stdin closes, wh
 a session never outlives its worker.
 
     command                    event that answers it (its `answers` is the command's `id`)
-    start {db, proxy?}         -
+    start {db, proxy?, room_bytes}    -
     send {id, to, content}     sent {message_id} | failed {message}
     send {id, to, content, message}    the same with what `upload` gave
     upload {id, path, kind, mime_type, file_name, caption}    uploaded {message} | failed {message}
@@ -32,6 +32,7 @@ a session never outlives its worker.
     incoming {...}                         see `incoming.incoming`
     happened {kind, at, ...}               an edit, a reaction, a receipt, a change of a group: see `incoming`
     error {message}                        it could not connect; the process ends
+    full                                   less than `room_bytes` are free where `db` is; it has disconnected
 """
 
 from __future__ import annotations
@@ -41,10 +42,13 @@ import ctypes
 import json
 import logging
 import os
+import queue
 import signal
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from mim.whatsapp_adapter.lean import leave_out
@@ -56,6 +60,8 @@ Fields = dict[str, Any]
 # six threads, which calls that wait for WhatsApp would soon use up.
 _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/prctl.2.html
 _THREADS = 32
+_MOST_WAITING = 1_000  # events that nobody has read; more slow the library down
+_FASTEST, _LOOK_S, _LOOK_SELDOM_S = 1e9, 0.25, 5.0  # bytes a second that a disk fills with
 _FINISH_WITHIN_S, _CLOSE_WITHIN_S = 0.8, 0.5  # in all less than the parent waits before it sends SIGTERM
 
 
@@ -66,13 +72,27 @@ class Child:
         self._out = out
         self._library = Library(self.say)
         self._life: asyncio.Task[None] | None = None
+        self._minding: asyncio.Task[None] | None = None
         self._answering: set[asyncio.Task[None]] = set()
+        self._said: queue.Queue[bytes] = queue.Queue(_MOST_WAITING)
+        # Beside the work: while the worker is held and reads nothing, the disk has to be minded all the same.
+        threading.Thread(target=self._write, daemon=True).start()
 
     def say(self, event: str, **fields: object) -> None:
-        """Write one event. Blocks while nobody reads, which is how the library is slowed down."""
-        line = memoryview(json.dumps({"event": event, **fields}).encode() + b"\n")
-        while line:
-            line = line[os.write(self._out, line) :]
+        """Tell one event. Blocks while too many wait to be read, which is how the library is slowed down."""
+        self._said.put(json.dumps({"event": event, **fields}).encode() + b"\n")
+
+    def _write(self) -> None:
+        while True:
+            line = memoryview(self._said.get())
+            with suppress(OSError):  # the worker is gone
+                while line:
+                    line = line[os.write(self._out, line) :]
+            self._said.task_done()
+
+    async def told(self) -> None:
+        """Return when all is written that was said; the worker ends who takes too long for it."""
+        await asyncio.to_thread(self._said.join)
 
     async def obey(self) -> None:
         """Follow commands until stdin closes."""
@@ -146,11 +166,24 @@ class Child:
                 raise ValueError(f"there is no command {unknown}")
 
     async def _start(self, command: Fields) -> None:
+        self._minding = asyncio.create_task(self._mind_the_disk(Path(command["db"]).parent, command["room_bytes"]))
         try:
             await self._library.start(command["db"], command.get("proxy"))
         except Exception as error:  # noqa: BLE001 - the parent decides what it means
             self.say("error", message=str(error) or type(error).__name__)
+            await self.told()
             _exit(1)
+
+    async def _mind_the_disk(self, folder: Path, room_bytes: int) -> None:
+        """Disconnect before the disk is full: the library takes messages from WhatsApp also if it has no room for what
+        it needs to decrypt them, and they would be lost."""
+        while (spare := _free_bytes(folder) - room_bytes) >= 0:  # noqa: ASYNC110 - a disk tells nobody
+            await asyncio.sleep(min(max(spare / _FASTEST, _LOOK_S), _LOOK_SELDOM_S))
+        self.say("full")
+        while True:  # also if it connects only now; the worker ends this process
+            with suppress(Exception):
+                await self._library.close()
+            await asyncio.sleep(_LOOK_S)
 
 
 async def _live(out: int) -> None:
@@ -160,6 +193,7 @@ async def _live(out: int) -> None:
         await child.obey()
         await child.close()
     finally:
+        await child.told()
         _exit(0)
 
 
@@ -167,6 +201,11 @@ def _exit(code: int) -> NoReturn:
     """End at once: the library's thread never ends, and a normal exit would wait for it."""
     sys.stderr.flush()
     os._exit(code)
+
+
+def _free_bytes(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 def _die_with(parent: int) -> None:

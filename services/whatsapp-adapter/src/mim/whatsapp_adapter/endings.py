@@ -37,6 +37,8 @@ def ending(event: dict[str, Any]) -> SessionEnded | None:
             return NotReady(ErrorCode.MESSENGER_REFUSED, f"WhatsApp has banned the account for {wait_s:.0f} s", wait_s)
         case "refused":
             return NotReady(ErrorCode.MESSENGER_REFUSED, f"WhatsApp refused the connection: {event['message']}")
+        case "full":
+            return no_room()
         case "pair_failed":
             return NotReady(ErrorCode.MESSENGER_REFUSED, f"linking failed: {event['message']}")
         case _:
@@ -73,6 +75,11 @@ def qr_expired() -> NeedsUser:
         status=Status.LOGGED_OUT,
         user_action=UserAction.SCAN_QR,
     )
+
+
+def no_room() -> NotReady:
+    """The library has no room to decrypt what comes in."""
+    return NotReady(ErrorCode.STORAGE_FULL, "the disk is almost full; free space in the data folder")
 
 
 def unreachable(what: str) -> NotReady:

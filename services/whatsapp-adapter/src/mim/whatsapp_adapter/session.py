@@ -28,7 +28,16 @@ from mim.contracts.values import Account, Restriction
 from mim.runtime.bus import disk_is_full
 from mim.runtime.fetch import sweep
 from mim.runtime.session import SessionContext
-from mim.whatsapp_adapter.endings import FIRST_QR, LOGIN_WINDOW, NEXT_QR, ending, login_ending, qr_expired, unreachable
+from mim.whatsapp_adapter.endings import (
+    FIRST_QR,
+    LOGIN_WINDOW,
+    NEXT_QR,
+    ending,
+    login_ending,
+    no_room,
+    qr_expired,
+    unreachable,
+)
 from mim.whatsapp_adapter.groups import GroupMethods
 from mim.whatsapp_adapter.login_file import LoginFile
 from mim.whatsapp_adapter.messages import (
@@ -48,7 +57,7 @@ _LOGOUT_WITHIN_S = 10.0
 _DOWNLOAD_WITHIN_S = 60.0
 _CODE_WITHIN_S = 20.0
 
-_ROOM_BYTES, _LOOK_S = 64_000_000, 0.25
+_ROOM_BYTES = 64_000_000
 
 _HAPPENINGS: dict[str, type[Receipt | Change | GroupChanged]] = {
     kind.name: kind
@@ -105,16 +114,17 @@ class WhatsAppSession(GroupMethods, SendMethods):
     async def run(self) -> None:
         """Connect, log in, stay connected, report."""
         login = self._login
-        self._check_disk()
+        if disk_is_full(self._context.data_dir, _ROOM_BYTES):
+            raise no_room()
         if not await login.open():
             await self._context.turn_to_link()
         sweep(self._context.data_dir)
         child = self._child = await ChildProcess.spawn(self._context.settings, self._context.log)
-        works = (self._follow(child), self._prove(child), self._keep_login(), self._mind_the_disk())
+        works = (self._follow(child), self._prove(child), self._keep_login())
         tasks = [asyncio.create_task(work) for work in works]
         try:
             self._must_happen(_CONNECT_WITHIN_S, unreachable("WhatsApp did not answer: check network and proxy"))
-            await child.tell("start", db=str(login.database), proxy=self._proxy())
+            await child.tell("start", db=str(login.database), proxy=self._proxy(), room_bytes=_ROOM_BYTES)
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             next(task for task in tasks if task in done).result()
         except ChildEndedError as error:
@@ -248,18 +258,6 @@ class WhatsAppSession(GroupMethods, SendMethods):
                 raise unreachable(f"WhatsApp did not answer within {within_s:.0f} s on an open connection") from None
             if answer["event"] == "done":
                 self._context.proved()
-
-    def _check_disk(self) -> None:
-        if disk_is_full(self._context.data_dir, _ROOM_BYTES):
-            message = f"less than {_ROOM_BYTES // 1_000_000} MB are free on the disk; free space in the data folder"
-            raise NotReady(ErrorCode.STORAGE_FULL, message)
-
-    async def _mind_the_disk(self) -> None:
-        """End before the disk is full: the library takes messages from WhatsApp also if it has no room for what it
-        needs to decrypt them, and they would be lost."""
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            self._check_disk()
 
     async def _keep_login(self) -> None:
         await self._ready.wait()
