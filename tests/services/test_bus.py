@@ -378,3 +378,19 @@ async def test_a_command_on_which_the_service_breaks_is_parked_and_the_next_one_
     await bus.publish(subjects.instance_command(ID, "stop"), b"{}")
     async with asyncio.timeout(5):
         await service.done.get()
+
+
+async def test_a_connection_that_has_just_closed_is_told_as_the_bus_being_away(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_: object) -> None:
+        raise RuntimeError("the handler is closed")  # as uvloop says it
+
+    flusher = bus.nc._flusher_task
+    assert flusher is not None
+    flusher.cancel()  # the client writes by itself then
+    await asyncio.wait([flusher])
+    with monkeypatch.context() as gone:
+        gone.setattr(bus.nc._transport, "writelines", closed)
+        with pytest.raises(Unavailable):
+            await bus.publish(subjects.instance_event("00000000-0000-4000-8000-000000000001", "x"), b"{}")

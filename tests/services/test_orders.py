@@ -9,6 +9,7 @@ import pytest
 from tests.unit.test_machine import ID, at
 
 from mim.contracts import subjects
+from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.records import InstanceRecord, OrderAction, SessionOrder
 from mim.contracts.states import Status
 from mim.lifecycle.machine import order_of
@@ -144,3 +145,20 @@ async def test_an_instance_comes_back_to_a_worker_that_had_it_long_ago(
     back = at(Status.CLIENT_READY, worker="b", boot="boot-b", epoch=4, worker_epoch=4)
     await other.tell(back)
     assert await standing(bus) == {"b": (OrderAction.RUN, 4)}
+
+
+async def test_orders_whose_removal_the_bus_did_not_take_are_removed_at_the_next_try(
+    bus: Bus, pair: tuple[Lifecycle, Lifecycle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = pair
+    await one.tell(BEFORE)
+
+    async def away(_key: str) -> None:
+        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "not now")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(one.orders._store, "remove", away)
+        with pytest.raises(Unavailable):
+            await one.orders.forget(BEFORE)
+    await one.orders.forget(BEFORE)
+    assert await standing(bus) == {}

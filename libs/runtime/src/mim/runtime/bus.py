@@ -293,6 +293,20 @@ class Bus:
         self.dropped_at = time.monotonic()
 
 
+def _tell_closed_as_lost(connection: Client) -> None:
+    """A connection that has closed a moment ago is away, as one that the client has noticed: uvloop has an error of its
+    own for what is written to it then."""
+    flush = connection._flush_pending  # noqa: SLF001 - everything that is written passes here
+
+    async def flush_pending(force_flush: bool = False) -> Any:
+        try:
+            return await flush(force_flush)
+        except RuntimeError as error:
+            raise ConnectionResetError(str(error)) from error
+
+    connection._flush_pending = flush_pending  # type: ignore[method-assign]  # noqa: SLF001
+
+
 def _correlated(headers: dict[str, str] | None = None) -> dict[str, str]:
     found = correlation()
     return {**(headers or {}), CORRELATION: found} if found else dict(headers or {})
@@ -363,6 +377,7 @@ async def connect(
     )
     bus = Bus(broker, source, settings.data_dir)
     bus.nc = await broker.connect()
+    _tell_closed_as_lost(bus.nc)
     bus.js = bus.nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
     try:
         yield bus

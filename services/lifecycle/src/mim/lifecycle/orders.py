@@ -134,6 +134,7 @@ class Orders:
 
     async def forget(self, record: InstanceRecord) -> None:
         """Remove all orders of an instance that is gone. Raises: Unavailable."""
-        for worker in tuple(self._known.pop(record.id, ())):
+        for worker in tuple(self._known.get(record.id, ())):
             await self._store.remove(subjects.order_key(record.provider, worker, record.id))
+        self._known.pop(record.id, None)
         self._done.pop(record.id, None)
