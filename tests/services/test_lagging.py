@@ -218,8 +218,11 @@ async def test_an_api_key_that_is_not_the_one_of_the_record_is_looked_for_again(
         await put(lagging)
     monkeypatch.setattr(secrets, "load", looking)
     background(put_late())
-    assert await secrets.api_key(record) == "the key"
-    assert await secrets.api_key(record.model_copy(update={"api_key_sha256": "another"})) is None
+    assert await secrets.api_key(record, lambda _: None) == "the key"
+    before = record.model_copy(update={"api_key_sha256": "another"})
+    assert await secrets.api_key(before, lambda _: None) is None
+    seen = [record, before]  # the record lags behind as well
+    assert await secrets.api_key(before, lambda _: seen.pop()) == "the key"
 
 
 async def test_who_cannot_write_judges_nobodys_silence(

@@ -271,7 +271,8 @@ class World:
         told = len(self.events)
         self.pass_time(3)
         self.finish()
-        assert self.unrest() is None
+        problem = self.unrest()
+        assert problem is None, f"it was no rest: {problem}"
         later = [(one.data.instance_id[-2:], one.data.name, one.source) for one in self.events[told:]]
         assert not later, f"it was no rest: {later}"
 

@@ -145,10 +145,13 @@ class Secrets:
                 break
         return opened
 
-    async def api_key(self, record: InstanceRecord) -> str | None:
-        """The API key of which the record knows the hash, as `seen`."""
-        place = (record.user_id, record.provider, record.id, API_KEY)
-        return await self.seen(*place, lambda key, _: sha256(key.encode()).hexdigest() == record.api_key_sha256)
+    async def api_key(self, record: InstanceRecord, now: Callable[[str], InstanceRecord | None]) -> str | None:
+        """An instance's API key, as `seen`: the one of which its record, as `now` finds it by then, knows the hash."""
+
+        def fits(key: str, _revision: int) -> bool:
+            return sha256(key.encode()).hexdigest() == (now(record.id) or record).api_key_sha256
+
+        return await self.seen(record.user_id, record.provider, record.id, API_KEY, fits)
 
     async def seen(
         self, user_id: str, provider: str, instance_id: str, name: str, fits: Callable[[str, int], bool]

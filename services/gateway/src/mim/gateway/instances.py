@@ -140,7 +140,7 @@ class Instances:
         )
 
     async def _created(self, record: InstanceRecord) -> web.Response:
-        api_key = await self.secrets.api_key(record)
+        api_key = await self.secrets.api_key(record, self.model.get)
         if api_key is None:
             now = self.model.get(record.id)
             if now is None or now.status is Status.DELETED:

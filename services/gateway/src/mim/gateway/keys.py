@@ -95,13 +95,13 @@ class Keys:
                 await self.bus.request(subjects.session_call(record.worker), asked.model_dump_json().encode(), OBEYED_S)
 
     async def _open(self, record: InstanceRecord) -> str:
-        key = await self.secrets.api_key(record) if record.api_keys else None
+        key = await self.secrets.api_key(record, self.instances.model.get) if record.api_keys else None
         if key is None:
             raise MimError(ErrorCode.NOT_READY, f"the instance is {record.status}: it has no API key yet; try again")
         return key
 
     def _answer(self, record: InstanceRecord, key: str) -> CurrentApiKey:
-        use = record.api_keys[-1]
+        use = (self.instances.model.get(record.id) or record).api_keys[-1]
         data = ApiKeyData(
             api_key=key, generated_at=use.created_at, last_use=use.last_used_at, usage_count=use.usage_count
         )

@@ -135,7 +135,7 @@ class Proxy:
         if not caller.role.may(needed):
             raise MimError(ErrorCode.FORBIDDEN, f"this needs the role {needed}; the token has the role {caller.role}")
         self._access.limited(caller)
-        return await self._secrets.api_key(record)
+        return await self._secrets.api_key(record, self._model.get)
 
 
 def _is_file(request: web.Request) -> bool:

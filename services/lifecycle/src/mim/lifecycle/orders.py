@@ -129,8 +129,10 @@ class Orders:
             if stand.order is not None or stored is not None or revision > self._heard:
                 raise  # what stands there is yet to be heard
             revision = await self._store.save(key, order, revision=revision)  # an order stood there long ago
-        if revision > self._heard:  # else it was heard already, and so may be that the worker has deleted it since
+        if revision > self._heard:
             self._note(worker, order, revision)
+        elif worker not in self._known[order.instance_id]:  # it was heard, and that the worker has deleted it since
+            self._done[order.instance_id] = lean(order)
 
     async def forget(self, record: InstanceRecord) -> None:
         """Remove all orders of an instance that is gone. Raises: Unavailable."""
