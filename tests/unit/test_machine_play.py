@@ -55,7 +55,7 @@ from mim.runtime.secrets import Vault
 from mim.runtime.session import SessionContext
 from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets
-from mim.runtime.worker import Worker
+from mim.runtime.worker import FENCE_S, Worker
 
 HOST = "host-1"
 PORTS = range(3001, 3005)
@@ -621,6 +621,7 @@ class Play(RuleBasedStateMachine):
     def everything_comes_to_rest(self) -> None:
         """Nothing goes wrong for a while: wish and fact meet, and then nothing more happens."""
         self.world.heal()
+        self.world.pass_time(int(FENCE_S) + 1)  # who was away may yet have to close its sessions
         self.world.settle()
         self.world.is_calm = False
 
