@@ -71,17 +71,23 @@ class Cluster:
                         return info.cluster.leader
 
     async def until_whole(self) -> None:
-        """Return when the event stream is on all servers, up to date."""
+        """Return when what the tests read is on all servers, up to date."""
         bus = await self.bus("looking")
         async with asyncio.timeout(90):
-            while True:
-                try:
-                    info = await bus.js.stream_info(subjects.EVENTS)
-                except (nats.errors.Error, APIError, TimeoutError):
-                    continue
-                replicas = (info.cluster and info.cluster.replicas) or []
-                if len(replicas) == 2 and all(peer.current and not peer.offline for peer in replicas):
-                    return
+            while not await _is_whole(bus, subjects.EVENTS, f"KV_{subjects.ORDERS_BUCKET}"):
+                pass
+
+
+async def _is_whole(bus: Bus, *names: str) -> bool:
+    for stream in names:
+        try:
+            info = await bus.js.stream_info(stream)
+        except (nats.errors.Error, APIError, TimeoutError):
+            return False
+        replicas = (info.cluster and info.cluster.replicas) or []
+        if len(replicas) != 2 or not all(peer.current and not peer.offline and not peer.lag for peer in replicas):
+            return False
+    return True
 
 
 async def _provision(bus: Bus, replicas: int) -> None:
