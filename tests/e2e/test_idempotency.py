@@ -276,7 +276,13 @@ async def test_every_post_happens_once_for_a_key_and_answers_the_same(site: Site
     # What is counted over all instances has to happen one after the other.
     shared = {instances, tokens, hooks, received, drains}
     alone = [post for post in POSTS if COUNTED.get(post[2].operation) in shared]
-    await asyncio.gather(*(once(*post) for post in POSTS if post not in alone))
+    few = asyncio.Semaphore(8)  # all at once would be a storm of creations, which may be answered with 202 for once
+
+    async def beside(way: str, provider: Provider | None, route: Route) -> None:
+        async with few:
+            await once(way, provider, route)
+
+    await asyncio.gather(*(beside(*post) for post in POSTS if post not in alone))
     for post in alone:
         await once(*post)
 
