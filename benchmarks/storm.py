@@ -15,6 +15,7 @@ from benchmarks.report import BrokenError, Row, kb, mib, ms, percentile
 from benchmarks.system import Seen, System, running
 
 MOST_RESTART_S = 20.0
+MOST_MOVED_S = 1.0
 WITHIN_S = 180.0
 IN_FLIGHT = 50
 IDLE_TO = "00000000-0000-4000-8000-000000000000"
@@ -47,6 +48,23 @@ async def _restart(smoke: bool) -> AsyncIterator[Row]:
         took_s <= MOST_RESTART_S,
         f"the baseline asks `getMe` only, {IN_FLIGHT} at a time, as many as connect at a time; "
         f"{waits} times a bot told its place in the queue",
+    )
+
+
+async def _moved(smoke: bool) -> AsyncIterator[Row]:
+    number = 20 if smoke else 100
+    async with running() as system, helper("benchmarks.load") as load:
+        bots = await system.ready_bots(load, number)
+        async with system.second_worker(), system.events() as events:
+            began = time.perf_counter()
+            os.kill(system.process("telegram-adapter"), signal.SIGTERM)
+            await _all_ready(events, {instance_id for instance_id, _ in bots})
+            took_s = time.perf_counter() - began
+    yield Row(
+        f"storm: {number} bots, worker ended in order, until all ready elsewhere",
+        f"{took_s:.1f} s",
+        goal=f"<= {MOST_MOVED_S:g} s",
+        reached=took_s <= MOST_MOVED_S,
     )
 
 
@@ -132,7 +150,7 @@ async def _figure(system: System, name: str) -> float:
 
 
 async def measure(smoke: bool) -> AsyncIterator[Row]:
-    """A thousand bots whose worker is killed; ten thousand subscribers who do not read."""
-    for part in (_restart, _subscribers):
+    """A thousand bots whose worker is killed, a hundred whose worker ends in order; ten thousand subscribers who do not read."""
+    for part in (_restart, _moved, _subscribers):
         async for row in part(smoke):
             yield row

@@ -45,9 +45,18 @@ class Seen:
 class System:
     """Made by `running`."""
 
-    def __init__(self, pid: int, port: int, folder: Path, took_s: float, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        pid: int,
+        port: int,
+        instance_ports: range,
+        folder: Path,
+        took_s: float,
+        session: aiohttp.ClientSession,
+    ) -> None:
         self.pid = pid
         self.port = port
+        self.instance_ports = instance_ports
         self.folder = folder
         self.took_s = took_s
         self._session = session
@@ -153,6 +162,36 @@ class System:
                 return pid
         raise BrokenError(f"no process of {service} was found")
 
+    @asynccontextmanager
+    async def second_worker(self) -> AsyncIterator[None]:
+        """Another worker for Telegram, as on a second host, that is ready."""
+        nats = self.folder / "nats"
+        env = {
+            "MIM_NATS_URL": json.loads((nats / "access.json").read_text())["MIM_NATS_URL"],
+            "MIM_NATS_NKEY_FILE": str(nats / "keys" / "telegram-adapter.nk"),
+            "MIM_SECRET_KEY": (self.folder / "secret.key").read_text().splitlines()[0],
+            "MIM_DATA_DIR": str(self.folder.with_name("second")),
+            "MIM_WORKER": "telegram-second",
+            "MIM_INSTANCE_PORTS": f"{self.instance_ports[0]}-{self.instance_ports[-1]}",
+            "MIM_TELEGRAM_API_URL": f"http://127.0.0.1:{self.emulator('telegram')['api']}",
+            "MIM_LOG_FORMAT": "json",
+        }
+        arguments = ("-m", "mim.cli", "run", "telegram-adapter")
+        with (self.folder.parent / "second.log").open("wb") as log:
+            process = await python(*arguments, stderr=log, env=env)
+            try:
+                await self._until_worker("telegram-second")
+                yield
+            finally:
+                await end(process, 15.0)
+
+    async def _until_worker(self, name: str) -> None:
+        until = time.monotonic() + READY_S
+        while all(worker["name"] != name for worker in (await self.call("GET", "/api/v1/workers"))["workers"]):
+            if time.monotonic() > until:
+                raise BrokenError(f"the worker {name} did not become ready")
+            await asyncio.sleep(0.1)
+
     def children_of_whatsapp(self) -> list[int]:
         """The processes of the WhatsApp sessions."""
         return [pid for pid in tree(self.pid) if "mim.whatsapp_adapter.child" in command_of(pid)]
@@ -226,10 +265,11 @@ def flush_note(system: System) -> str:
 async def running(*, sandbox: bool = True, env: Mapping[str, str] | None = None) -> AsyncIterator[System]:
     """Run a system until the end of the block. Raises: BrokenError if it does not become ready."""
     port, first = free_port(), random.choice(PORTS)
+    ports = range(first, first + INSTANCE_PORTS + 1)
     with tempfile.TemporaryDirectory(prefix="mim-bench-") as name:
         folder = Path(name)
         options = [f"--data-dir={folder / 'data'}", f"--port={port}"]
-        options += [f"--instance-ports={first}-{first + INSTANCE_PORTS}", *(["--sandbox"] if sandbox else [])]
+        options += [f"--instance-ports={ports[0]}-{ports[-1]}", *(["--sandbox"] if sandbox else [])]
         with (folder / "up.log").open("wb") as errors:
             began = time.perf_counter()
             process = await python("-m", "mim.cli", "up", *options, stderr=errors, env=env or {})
@@ -237,7 +277,7 @@ async def running(*, sandbox: bool = True, env: Mapping[str, str] | None = None)
             await _until_ready(process, folder)
             took_s = time.perf_counter() - began
             async with aiohttp.ClientSession() as session:
-                yield System(process.pid, port, folder / "data", took_s, session)
+                yield System(process.pid, port, ports, folder / "data", took_s, session)
         finally:
             await end(process, 15.0)
 
