@@ -120,6 +120,32 @@ async def test_when_all_are_taken_it_says_so_and_keeps_nothing_half_given(start:
     assert given(await allocator.allocate(request(3))).ports.api == 3003
 
 
+async def test_what_one_took_in_vain_and_another_took_up_is_not_freed(start: Start, bus: Bus) -> None:
+    """Two are asked for two ports of one instance while only one is free; then a second one becomes free."""
+    one, other = await start(range(3001, 3003)), await start(range(3001, 3003))
+    leases = Store(bus, subjects.PORTS_BUCKET, Lease)
+    stranger = subjects.port_key("host-1", 3002)
+    await leases.create(stranger, Lease(instance_id=instance(2)))
+    asked = request(1, "api", "mcp")
+    answers: list[Reply] = []
+
+    def probe_of_one(port: int) -> bool:
+        return port != 3002
+
+    async def before_it_is_refused(instance_id: str, holds: Any) -> None:
+        await leases.remove(stranger)
+        async with asyncio.timeout(5):
+            while other._taken.get(3001) != instance(1) or 3002 in other._taken:
+                await asyncio.sleep(0)
+        answers.append(await other.allocate(asked))
+        await give_up(instance_id, holds)
+
+    give_up, one._give_up, one._probe = one._give_up, before_it_is_refused, probe_of_one  # type: ignore[method-assign]
+    assert (await one.allocate(asked)).code == ErrorCode.PORTS_EXHAUSTED
+    assert given(answers[0]).ports.numbers() == (3001, 3002)
+    assert sorted(await port_keys(bus)) == ["host-1.3001", "host-1.3002"]
+
+
 async def test_what_is_released_is_free_for_others_at_all_allocators(
     start: Start, bus: Bus, eventually: Eventually
 ) -> None:

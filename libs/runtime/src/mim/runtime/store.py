@@ -49,9 +49,10 @@ class Store(Generic[Value]):
         """
         return await _write(self._bus, self._bucket, key, value.model_dump_json().encode(), revision)
 
-    async def create(self, key: str, value: Value) -> bool:
-        """Store a value if the key holds none. False if it does."""
-        return await _create(self._bus, self._bucket, key, value.model_dump_json().encode()) is None
+    async def create(self, key: str, value: Value) -> int | None:
+        """Store a value if the key holds none; its revision, None if the key holds one. Raises: Unavailable."""
+        there, revision = await _create(self._bus, self._bucket, key, value.model_dump_json().encode())
+        return revision if there is None else None
 
     async def change(self, key: str, decide: Callable[[Value | None], Value | None]) -> Value | None:
         """Replace a value by what `decide` makes of it; None leaves it as it is. Returns what is stored afterwards.
@@ -110,7 +111,7 @@ class Secrets:
     async def put_new(self, provider: str, instance_id: str, name: str, sealed: str) -> str:
         """Store a sealed secret unless there is one; returns the one that is stored."""
         key = subjects.secret_key(provider, instance_id, name)
-        there = await _create(self._bus, subjects.SECRETS_BUCKET, key, sealed.encode())
+        there, _ = await _create(self._bus, subjects.SECRETS_BUCKET, key, sealed.encode())
         return sealed if there is None else there.decode()
 
     async def put_once(self, provider: str, instance_id: str, name: str, sealed: str) -> str | None:
@@ -196,18 +197,17 @@ async def _write(bus: Bus, bucket: str, key: str, data: bytes, revision: int | N
     return await bus.publish(subject, data, expect=None if revision is None else (subject, revision))
 
 
-async def _create(bus: Bus, bucket: str, key: str, data: bytes) -> bytes | None:
-    """Write a key that holds nothing; returns None, or what it holds. Most are new, so looking comes second."""
+async def _create(bus: Bus, bucket: str, key: str, data: bytes) -> tuple[bytes | None, int]:
+    """Write a key that holds nothing; returns what it held (None: it is written) and its revision. Most are new, so
+    looking comes second."""
     revision = 0
     for _ in range(CHANGE_TRIES):
         try:
-            await _write(bus, bucket, key, data, revision)
+            return None, await _write(bus, bucket, key, data, revision)
         except Conflict:
             there, revision = await _read(bus, bucket, key)
             if there is not None:
-                return there
-        else:
-            return None
+                return there, revision
     raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"{bucket} is too busy; try again")
 
 

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import NamedTuple
 
 import structlog
 
@@ -35,6 +36,13 @@ PORT_TRIES = 200
 MOST_RELEASED = 1000
 """How many released instances are remembered: requests for them may be under way for some seconds yet."""
 BEING_TAKEN = "being taken"
+
+
+class _Hold(NamedTuple):
+    """A port as one request has written it."""
+
+    port: int
+    revision: int
 
 
 class Allocator:
@@ -116,17 +124,19 @@ class Allocator:
         if lease is None and revision > 0:
             raise _released(request.instance_id)
         got = pool.kept(lease, request.lost_ports)
-        took: list[int] = []
+        took, confirmed = list[_Hold](), list[_Hold]()
         # An earlier try may have died between the ports and the lease: what it took is taken up again.
         mine = [port for port in self._owned(request.instance_id) if port not in (*got.values(), *request.lost_ports)]
         try:
             for interface in request.type_instance:
                 if interface not in got:
-                    port = await self._confirmed(request.instance_id, mine)
-                    if port is None:
-                        port = await self._take(request.instance_id)
-                        took.append(port)
-                    got[interface] = port
+                    hold = await self._confirmed(request.instance_id, mine)
+                    if hold is not None:
+                        confirmed.append(hold)
+                    else:
+                        hold = await self._take(request.instance_id)
+                        took.append(hold)
+                    got[interface] = hold.port
             ports = Ports(api=got.get(Interface.API), mcp=got.get(Interface.MCP))
             if lease is None or lease.ports != ports:
                 await self._leases.save(key, Lease(instance_id=request.instance_id, ports=ports), revision=revision)
@@ -134,15 +144,16 @@ class Allocator:
             first, newest = await self._leases.load(key)
             if newest <= revision:  # a server that lags behind: which of these ports the other one gave is not known
                 raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the lease is not to be seen yet; try again") from None
-            await self._free(request.instance_id, set(got.values()) - set(first.ports.numbers() if first else ()))
+            leased = first.ports.numbers() if first else ()
+            await self._give_up(request.instance_id, (hold for hold in took + confirmed if hold.port not in leased))
             return await self._ports(request)
         except Rejected:  # not what was there before: another allocator may be about to lease it
-            await self._free(request.instance_id, took)
+            await self._give_up(request.instance_id, took)
             raise
         await self._free(request.instance_id, set(request.lost_ports) - set(ports.numbers()))
         return ports
 
-    async def _confirmed(self, instance_id: str, candidates: list[int]) -> int | None:
+    async def _confirmed(self, instance_id: str, candidates: list[int]) -> _Hold | None:
         """The next of some ports that is the instance's, written anew so that no other allocator frees it meanwhile."""
         while candidates:
             port = candidates.pop()
@@ -152,14 +163,13 @@ class Allocator:
                 raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "a port is not to be seen yet; try again")
             if lease is not None and lease.instance_id == instance_id:
                 with suppress(Conflict):
-                    await self._leases.save(key, lease, revision=revision)
-                    return port
+                    return _Hold(port, await self._leases.save(key, lease, revision=revision))
         return None
 
     def _owned(self, instance_id: str) -> list[int]:
         return [port for port, owner in self._taken.items() if owner == instance_id]
 
-    async def _take(self, instance_id: str) -> int:
+    async def _take(self, instance_id: str) -> _Hold:
         for _ in range(PORT_TRIES):
             port, foreign = pool.choose_port(self._range, self._taken, self._probe)
             self._report(foreign)
@@ -173,13 +183,15 @@ class Allocator:
             # what may turn out to be another allocator's.
             self._taken[port] = BEING_TAKEN
             try:
-                is_ours = await self._leases.create(subjects.port_key(self._host, port), Lease(instance_id=instance_id))
+                revision = await self._leases.create(
+                    subjects.port_key(self._host, port), Lease(instance_id=instance_id)
+                )
             except MimError:
                 self._took(port, None)
                 raise
-            self._took(port, instance_id if is_ours else "another allocator's")
-            if is_ours:
-                return port
+            self._took(port, "another allocator's" if revision is None else instance_id)
+            if revision is not None:
+                return _Hold(port, revision)
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "too many allocators want the same ports; try again")
 
     def _took(self, port: int, owner: str | None) -> None:
@@ -206,6 +218,14 @@ class Allocator:
                     await self._leases.remove(key, revision=revision)
             if self._taken.get(port) == instance_id:
                 del self._taken[port]
+
+    async def _give_up(self, instance_id: str, holds: Iterable[_Hold]) -> None:
+        """Free what a request has written in vain, unless another one has taken it up since: it may lease it."""
+        for port, revision in holds:
+            with suppress(Conflict):
+                await self._leases.remove(subjects.port_key(self._host, port), revision=revision)
+                if self._taken.get(port) == instance_id:
+                    del self._taken[port]
 
     async def watch_ports(self) -> None:
         """Know which ports are taken, by this allocator and by others."""
