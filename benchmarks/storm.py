@@ -150,7 +150,7 @@ async def _figure(system: System, name: str) -> float:
 
 
 async def measure(smoke: bool) -> AsyncIterator[Row]:
-    """A thousand bots whose worker is killed, a hundred whose worker ends in order; ten thousand subscribers who do not read."""
+    """A thousand bots whose worker is killed; a hundred whose worker ends in order; ten thousand deaf subscribers."""
     for part in (_restart, _moved, _subscribers):
         async for row in part(smoke):
             yield row

@@ -26,6 +26,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from aiohttp import web
+from nats.aio.client import Client
 
 from mim.runtime import bus as buses
 from mim.runtime import cancellation, service, streams
@@ -150,6 +151,12 @@ async def connect_bus(settings: Settings) -> AsyncIterator[ConnectBus]:
 async def bus(connect_bus: ConnectBus) -> Bus:
     """A connected bus with all streams and buckets. Not started: `await bus.broker.start()` begins its subscribers."""
     return await connect_bus("test")
+
+
+async def known(client: Client) -> None:
+    """Return when the server knows all subscriptions: the library's ping overtakes those that wait in its buffer."""
+    for _ in range(2):
+        await client.flush()
 
 
 class Files:

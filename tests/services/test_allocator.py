@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conftest import known
 
 from mim.allocator.app import subscribe
 from mim.allocator.handlers import LAPSE_S, Allocator, can_listen
@@ -120,7 +121,9 @@ async def test_when_all_are_taken_it_says_so_and_keeps_nothing_half_given(start:
     assert given(await allocator.allocate(request(3))).ports.api == 3003
 
 
-async def test_what_one_took_in_vain_and_another_took_up_is_not_freed(start: Start, bus: Bus) -> None:
+async def test_what_one_took_in_vain_and_another_took_up_is_not_freed(
+    start: Start, bus: Bus, eventually: Eventually
+) -> None:
     """Two are asked for two ports of one instance while only one is free; then a second one becomes free."""
     one, other = await start(range(3001, 3003)), await start(range(3001, 3003))
     leases = Store(bus, subjects.PORTS_BUCKET, Lease)
@@ -132,11 +135,13 @@ async def test_what_one_took_in_vain_and_another_took_up_is_not_freed(start: Sta
     def probe_of_one(port: int) -> bool:
         return port != 3002
 
+    async def other_has_heard() -> bool:
+        await bus.nc.flush()
+        return other._taken == {3001: instance(1)}
+
     async def before_it_is_refused(instance_id: str, holds: Any) -> None:
         await leases.remove(stranger)
-        async with asyncio.timeout(5):
-            while other._taken.get(3001) != instance(1) or 3002 in other._taken:
-                await asyncio.sleep(0)
+        await eventually(other_has_heard)
         answers.append(await other.allocate(asked))
         await give_up(instance_id, holds)
 
@@ -260,7 +265,7 @@ async def test_over_the_bus_every_request_is_answered_refusals_too(start: Start,
     server, caller = await connect_bus("server"), await connect_bus("caller")
     subscribe(server, await start(range(3001, 3002)))
     await server.broker.start()
-    await server.nc.flush()
+    await known(server.nc)
     ask = [caller.request(subjects.ALLOCATE, request(number).model_dump_json().encode(), 15) for number in (1, 2)]
     replies = [Reply.model_validate_json(data) for data in await asyncio.gather(*ask)]
     assert sorted(str(reply.code) for reply in replies) == ["None", "PORTS_EXHAUSTED"]

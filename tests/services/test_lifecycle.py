@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import nats.errors
 import pytest
 from nats.js.client import JetStreamContext
+from tests.conftest import known
 
 from mim.allocator import app as allocator_app
 from mim.allocator.handlers import Allocator
@@ -175,7 +176,7 @@ class System:
         self.background(allocator.watch_ports())
         self.background(allocator.watch_workers())
         await bus.broker.start()
-        await bus.nc.flush()
+        await known(bus.nc)
 
     async def lifecycle(self, name: str = "lifecycle") -> Callable[[], Awaitable[None]]:
         """As `mim.lifecycle.app`, with the test's clock; returns how to kill it."""

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import text as sql
 from standardwebhooks import Webhook as Verifier
+from tests.conftest import known
 from tests.services.conftest import DEADLINE_S, Story
 from tests.services.databases import ENGINES, fresh
 
@@ -155,8 +156,7 @@ class System:
             serve(bus, self.ledger, hooks, target, self.clock) as lanes,
         ):
             await bus.broker.start()
-            for _ in range(2):  # nats-py's first ping overtakes subscriptions that wait in its buffer
-                await bus.nc.flush()
+            await known(bus.nc)
             yield lanes
             assert not bus.closed.is_set(), "a task crashed"
 
