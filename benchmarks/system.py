@@ -132,10 +132,12 @@ class System:
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[asyncio.Queue[Seen]]:
-        """Subscribe to Server-Sent Events; they come with the time of their arrival."""
+        """Subscribe to Server-Sent Events; they come with the time of their arrival. Raises: BrokenError if refused."""
         queue: asyncio.Queue[Seen] = asyncio.Queue()
         url = f"http://127.0.0.1:{self.port}/api/v1/events"
         async with self._session.get(url, timeout=aiohttp.ClientTimeout()) as response:
+            if response.status != 200:
+                raise BrokenError(f"no events: {response.status} {await response.text()}")
             await response.content.readuntil(b": connected\n\n")
             reader = asyncio.create_task(_read(response.content, queue))
             try:
