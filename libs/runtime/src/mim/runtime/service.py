@@ -46,7 +46,7 @@ RETRY_S = 1.0
 END_S = 3.0
 PROVISIONED_S = 0.05
 START_S = 2.0  # a start under way is finished before the service ends, if it can be
-GC_THRESHOLD = 5_000  # new containers between collections; what nats-py leaves of a subscription is 10 of them, and 3 KB
+GC_THRESHOLD = 5_000  # new containers between collections; nats-py leaves 10 of each subscription, 3 KB
 MOST_FILES = 1 << 20
 VERBS = frozenset({"create", "update", *Verb})
 # A secret in text that is no JSON: the value up to its closing quote or brace, or to its end where it has neither.
