@@ -22,7 +22,7 @@ MINUTES, SMOKE_MINUTES = 10.0, 0.4
 WARM_UP = 0.4
 """Part of the time that does not count: until then what is bounded has filled, such as the last 10,000 events."""
 LOOK_S = 5.0
-BOTS, ACCOUNTS = 5, 2
+BOTS, ACCOUNTS = 3, 2
 """Few, so that what each remembers, the last 1,000 messages each way, is full soon."""
 CUSTOMER = "15552220001"
 PEOPLE = 97

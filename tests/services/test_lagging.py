@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.services.conftest import Background, Story
-from tests.services.test_allocator import Start, given, port_keys, request, start  # noqa: F401 - a fixture
+from tests.services.test_allocator import Start, given, instance, port_keys, request, start  # noqa: F401 - a fixture
 from tests.services.test_lifecycle import System, system  # noqa: F401 - a fixture
 from tests.services.test_outbox import ID as OUTBOX_ID
 from tests.services.test_outbox import publish
@@ -22,6 +22,7 @@ from tests.unit.test_machine import at
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode
 from mim.contracts.messages import SendMessage
+from mim.contracts.records import Release, Reply
 from mim.contracts.states import Provider, Status
 from mim.lifecycle.living import LAPSE_S
 from mim.lifecycle.model import ReadModel
@@ -156,6 +157,34 @@ async def test_ports_stay_given_though_their_lease_is_not_to_be_seen_yet(
         assert (await late.allocate(request(1))).code == ErrorCode.BUS_UNAVAILABLE
     assert await port_keys(bus) == [f"host-1.{port}" for port in ports.numbers()]
     assert given(await late.allocate(request(1))).ports == ports
+
+
+@pytest.mark.parametrize("lagging", ["not yet", "an older revision"])
+async def test_a_port_is_freed_though_the_server_that_is_asked_lags_behind(
+    start: Start,  # noqa: F811
+    bus: Bus,
+    monkeypatch: pytest.MonkeyPatch,
+    lagging: str,
+) -> None:
+    allocator = await start()
+    port = given(await allocator.allocate(request(1))).ports.api
+    assert port is not None
+    key = subjects.port_key("host-1", port)
+    load = allocator._leases.load
+    lease, revision = await load(key)
+    assert lease is not None
+    newest = await allocator._leases.save(key, lease, revision=revision)  # as another allocator that takes it up
+    async with asyncio.timeout(5):
+        while allocator._seen[port] < newest:
+            await bus.nc.flush()
+    told = [(None, 0) if lagging == "not yet" else (lease, revision)]
+
+    async def late(asked: str) -> Any:
+        return told.pop() if told and asked == key else await load(asked)
+
+    monkeypatch.setattr(allocator._leases, "load", late)
+    assert await allocator.release(Release(instance_id=instance(1), provider=Provider.TELEGRAM)) == Reply()
+    assert (told, await port_keys(bus)) == ([], [])
 
 
 async def test_a_port_that_is_only_being_taken_is_nobodys(start: Start) -> None:  # noqa: F811

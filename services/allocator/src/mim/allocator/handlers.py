@@ -26,6 +26,7 @@ from mim.contracts.records import Allocation, AllocationRequest, Lease, Release,
 from mim.contracts.states import Expose, Interface, Isolation
 from mim.contracts.values import Ports
 from mim.runtime.bus import Bus, Conflict
+from mim.runtime.flow import Entry
 from mim.runtime.secrets import API_KEY, SecretsUnreadable, random_api_key
 from mim.runtime.store import Secrets, Store
 
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 
 LAPSE_S = 10.0
 PORT_TRIES = 200
+LOOKS, LOOK_S = 10, 0.05
 MOST_RELEASED = 1000
 """How many released instances are remembered: requests for them may be under way for some seconds yet."""
 BEING_TAKEN = "being taken"
@@ -68,6 +70,7 @@ class Allocator:
         self._leases = Store(bus, subjects.PORTS_BUCKET, Lease)
         self._workers_store = Store(bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
         self._taken: dict[int, str] = {}
+        self._seen: dict[int, int] = {}  # the newest revision of each port that was heard of or written
         self._reported: set[int] = set()
         self._workers: dict[str, tuple[WorkerHeartbeat, float]] = {}
         self._placed: Counter[str] = Counter()
@@ -163,7 +166,8 @@ class Allocator:
                 raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "a port is not to be seen yet; try again")
             if lease is not None and lease.instance_id == instance_id:
                 with suppress(Conflict):
-                    return _Hold(port, await self._leases.save(key, lease, revision=revision))
+                    self._seen[port] = await self._leases.save(key, lease, revision=revision)
+                    return _Hold(port, self._seen[port])
         return None
 
     def _owned(self, instance_id: str) -> list[int]:
@@ -191,6 +195,7 @@ class Allocator:
                 raise
             self._took(port, "another allocator's" if revision is None else instance_id)
             if revision is not None:
+                self._seen[port] = revision
                 return _Hold(port, revision)
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "too many allocators want the same ports; try again")
 
@@ -209,15 +214,24 @@ class Allocator:
         self._reported.update(foreign)
 
     async def _free(self, instance_id: str, ports: Iterable[int]) -> None:
-        """Give up ports, but none that is somebody else's by now."""
+        """Give up ports, but none that is somebody else's by now. Raises: Unavailable if that is not to be seen."""
         for port in ports:
-            key = subjects.port_key(self._host, port)
-            lease, revision = await self._leases.load(key)
-            if lease is not None and lease.instance_id == instance_id:
-                with suppress(Conflict):  # another allocator was first
-                    await self._leases.remove(key, revision=revision)
+            await self._free_one(instance_id, port)
             if self._taken.get(port) == instance_id:
                 del self._taken[port]
+
+    async def _free_one(self, instance_id: str, port: int) -> None:
+        key = subjects.port_key(self._host, port)
+        for _ in range(LOOKS):
+            lease, revision = await self._leases.load(key)
+            if lease is not None and lease.instance_id == instance_id:
+                with suppress(Conflict):  # another allocator was first, or the server that answered lags behind
+                    await self._leases.remove(key, revision=revision)
+                    return
+            elif revision >= self._seen.get(port, 0) or self._taken.get(port) != instance_id:
+                return
+            await asyncio.sleep(LOOK_S)
+        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "whose a port is is not to be seen yet; try again")
 
     async def _give_up(self, instance_id: str, holds: Iterable[_Hold]) -> None:
         """Free what a request has written in vain, unless another one has taken it up since: it may lease it."""
@@ -230,10 +244,12 @@ class Allocator:
     async def watch_ports(self) -> None:
         """Know which ports are taken, by this allocator and by others."""
         prefix = f"{self._host}."
-        async for batch in self._leases.follow():
-            for key, lease in batch:
+        async for batch in self._bus.follow_bucket(subjects.PORTS_BUCKET):
+            for key, lease, revision in map(_read, batch):
                 if key.startswith(prefix):
-                    await self._heard_of_port(int(key.removeprefix(prefix)), lease)
+                    port = int(key.removeprefix(prefix))
+                    self._seen[port] = max(revision, self._seen.get(port, 0))
+                    await self._heard_of_port(port, lease)
                 elif lease is None and key == subjects.lease_key(instance_id := subjects.last_token(key)):
                     await self._heard_of_release(instance_id)
             if not batch and not self.ready.is_set():
@@ -288,6 +304,10 @@ class Allocator:
                     self._workers.pop(name, None)
                 else:
                     self._workers[name] = (beat, self._clock())
+
+
+def _read(entry: Entry) -> tuple[str, Lease | None, int]:
+    return entry.subject, Lease.model_validate_json(entry.data) if entry.data else None, entry.seq
 
 
 def _released(instance_id: str) -> Rejected:
