@@ -166,8 +166,7 @@ class Allocator:
                 raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "a port is not to be seen yet; try again")
             if lease is not None and lease.instance_id == instance_id:
                 with suppress(Conflict):
-                    self._seen[port] = await self._leases.save(key, lease, revision=revision)
-                    return _Hold(port, self._seen[port])
+                    return self._held(port, await self._leases.save(key, lease, revision=revision))
         return None
 
     def _owned(self, instance_id: str) -> list[int]:
@@ -195,9 +194,15 @@ class Allocator:
                 raise
             self._took(port, "another allocator's" if revision is None else instance_id)
             if revision is not None:
-                self._seen[port] = revision
-                return _Hold(port, revision)
+                return self._held(port, revision)
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "too many allocators want the same ports; try again")
+
+    def _held(self, port: int, revision: int) -> _Hold:
+        self._saw(port, revision)
+        return _Hold(port, revision)
+
+    def _saw(self, port: int, revision: int) -> None:
+        self._seen[port] = max(revision, self._seen.get(port, 0))
 
     def _took(self, port: int, owner: str | None) -> None:
         """What came of taking a port, unless the bucket has told more already."""
@@ -248,7 +253,7 @@ class Allocator:
             for key, lease, revision in map(_read, batch):
                 if key.startswith(prefix):
                     port = int(key.removeprefix(prefix))
-                    self._seen[port] = max(revision, self._seen.get(port, 0))
+                    self._saw(port, revision)
                     await self._heard_of_port(port, lease)
                 elif lease is None and key == subjects.lease_key(instance_id := subjects.last_token(key)):
                     await self._heard_of_release(instance_id)
