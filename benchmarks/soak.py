@@ -18,7 +18,7 @@ from benchmarks.report import Row, mib
 from benchmarks.send import CHAT
 from benchmarks.system import System, create_request, next_event, running
 
-MINUTES, SMOKE_MINUTES = 10.0, 0.4
+MINUTES, SMOKE_MINUTES = 20.0, 0.4
 WARM_UP = 0.4
 """Part of the time that does not count: until then what is bounded has filled, such as the last 10,000 events."""
 LOOK_S = 5.0

@@ -279,15 +279,23 @@ async def test_log_lines_are_filtered_followed_and_clean(system: System) -> None
     made = await system.ready_telegram()
     one = f"{INSTANCES}/{made['instance_id']}/logs"
 
+    async def send(text: str) -> tuple[int, Json]:
+        body = {"chatId": "9", "message": text}
+        return await system.port_call(made["port"], "POST", "/api/v1/telegram/send", body, made["api_key"])
+
     async def refuse(text: str) -> None:
         fault = {"method": "sendMessage", "status": 400, "description": f"Bad Request: {text}", "times": 1}
         await system.control("telegram", "fault", **fault)
-        body = {"chatId": "9", "message": "x"}
-        status, _ = await system.port_call(made["port"], "POST", "/api/v1/telegram/send", body, made["api_key"])
-        assert status == 502
+        assert (await send("x"))[0] == 502
 
     await refuse(f"{RED} with 123456789:AAEsecretsecretsecretsecretsecret1234")
-    logged = await _logged(system, one, "message_not_sent")
+    await _logged(system, one, "message_not_sent")
+    status, sent = await send("private words out")
+    assert status == 200
+    logged = await _logged(system, one, "message_sent")
+    (line,) = [line for line in logged["logs"] if "message_sent" in line["message"]]
+    assert sent["messageId"] in line["message"]
+    assert "private words" not in json.dumps(logged)
     levels = {line["level"] for line in logged["logs"]}
     assert levels >= {"info", "warning"}
     assert logged["total_lines"] == len(logged["logs"])

@@ -197,6 +197,9 @@ class Delivery:
             self._link.tried.settle()
         finally:
             self._link.recent.told()
-        if isinstance(outcome, MessageSent) and message.kind.is_message:
-            self._link.recent.sent(outcome.messenger_id, message.id)
         self._sender.resolve(outcome)
+        if isinstance(outcome, MessageSent):
+            if message.kind.is_message:
+                self._link.recent.sent(outcome.messenger_id, message.id)
+            # Not earlier: who waits for the outcome would wait for the line as well.
+            log.info("message_sent", message_id=outcome.id, messenger_id=outcome.messenger_id, type=outcome.type)

@@ -263,7 +263,7 @@ class Outbox:
             await self._handle_one(instance_id, msg, deliver)
 
     async def _handle_one(self, instance_id: str, msg: Msg, deliver: Deliver) -> None:
-        keeper = asyncio.create_task(_keep(msg))
+        keeper = _Keeper(msg)
         tell: Tell | None = None
         try:
             message = await self._read(instance_id, msg)
@@ -304,7 +304,7 @@ class Outbox:
 
     async def _finish(self, instance_id: str, msg: Msg, tell: Tell | None) -> None:
         """Tell what became of a message that was tried, and be done with it, however long the bus is away."""
-        keeper = asyncio.create_task(_keep(msg))
+        keeper = _Keeper(msg)
         try:
             if tell is not None:
                 await tell()
@@ -356,8 +356,25 @@ class Outbox:
         return envelope is not None and isinstance(envelope.data, MessageSent) and envelope.data.id == message_id
 
 
-async def _keep(msg: Msg) -> None:
-    while True:
-        await asyncio.sleep(KEEP_ALIVE_S)
+class _Keeper:
+    """Tells the server again and again that a message is being worked at. A timer: most are done before it is due."""
+
+    def __init__(self, msg: Msg) -> None:
+        self._msg = msg
+        self._telling: asyncio.Task[None] | None = None
+        self._wait()
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE_S, self._due)
+
+    def _due(self) -> None:
+        self._telling = asyncio.create_task(self._tell())
+        self._wait()
+
+    async def _tell(self) -> None:
         with suppress(nats.errors.Error, OSError):
-            await msg.in_progress()
+            await self._msg.in_progress()
+
+    def cancel(self) -> None:
+        """Tell no more."""
+        self._timer.cancel()

@@ -46,7 +46,9 @@ RETRY_S = 1.0
 END_S = 3.0
 PROVISIONED_S = 0.05
 START_S = 2.0  # a start under way is finished before the service ends, if it can be
-GC_THRESHOLD = 5_000  # new containers between collections; nats-py leaves 10 of each subscription, 3 KB
+GC_THRESHOLDS = 5_000, 4, 10
+"""New containers between collections, and how many collections make an older generation due. nats-py leaves a ring of
+10 of each subscription, 3 KB; what of them survives a first collection lies until the next older one."""
 MOST_FILES = 1 << 20
 VERBS = frozenset({"create", "update", *Verb})
 # A secret in text that is no JSON: the value up to its closing quote or brace, or to its end where it has neither.
@@ -134,7 +136,7 @@ def _settle_down() -> None:
     """What is loaded by now stays: the garbage collector need not walk through it again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 async def _provision(bus: Bus, name: str, settings: Settings) -> None:

@@ -7,7 +7,8 @@ later, and not at all while the disk is full.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,15 +39,22 @@ class Tried:
     def holds(self, message_id: str) -> bool:
         """Whether this message may have been sent, by this process or an earlier one, and nobody has told so."""
         try:
-            return self._path.read_bytes() == _mark(message_id)
+            with self._file(os.O_RDONLY) as file:
+                return os.pread(file, len(NOTHING) + 1, 0) == _mark(message_id)
         except OSError:
             return False
 
     def _write(self, flag: int, mark: bytes) -> None:
         # In place, and always of one length: a full disk has room for that.
-        file = os.open(self._path, os.O_WRONLY | flag, 0o600)
-        try:
+        with self._file(os.O_WRONLY | flag) as file:
             os.pwrite(file, mark, 0)
+
+    @contextmanager
+    def _file(self, flags: int) -> Iterator[int]:
+        # Not Python's files, which cost each message 40 µs.
+        file = os.open(self._path, flags, 0o600)
+        try:
+            yield file
         finally:
             os.close(file)
 

@@ -46,13 +46,22 @@ Answer = TypeVar("Answer")
 
 BUSY_S = 10.0
 CONNECT_S = 10.0
-POOL = 5
+POOL, SQLITE_POOL = 5, 3
+"""How many connections. Each of SQLite's is a thread of this process, with memory of its own; one of them writes."""
 TOGETHER = 200
 """So many single statements at most share a transaction."""
 _LOCK = 0x6D696D  # the number of the advisory lock: "mim"
 _MIGRATIONS = Path(__file__).with_name("migrations")
-# FULL: what was committed survives a power cut, for then the message it came from is acknowledged.
-_PRAGMAS = (f"busy_timeout = {BUSY_S * 1000:.0f}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+CACHE_KB = 512
+# FULL: what was committed survives a power cut, for then the message it came from is acknowledged. The cache is filled
+# by whatever reads many rows, and given up as soon as another connection has written; the kernel has the pages anyway.
+_PRAGMAS = (
+    f"busy_timeout = {BUSY_S * 1000:.0f}",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    f"cache_size = -{CACHE_KB}",
+)
 
 
 class DatabaseUnusable(Exception):
@@ -190,13 +199,15 @@ async def open_database(settings: Settings, name: str) -> AsyncIterator[Database
 
 def _engine(settings: Settings, name: str) -> AsyncEngine:
     # Parameters are hidden: an error in the log must not hold a message.
-    common: dict[str, Any] = {"hide_parameters": True, "pool_size": POOL, "max_overflow": 0}
+    common: dict[str, Any] = {"hide_parameters": True, "max_overflow": 0}
     if settings.database_url is not None:
         url = _postgresql(settings.database_url.get_secret_value())
-        return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_S}, **common)
+        common |= {"pool_size": POOL, "pool_pre_ping": True, "connect_args": {"timeout": CONNECT_S}}
+        return create_async_engine(url, **common)
     path = settings.data_dir / f"{name}.db"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the files beside it get the same mode from SQLite
+    common |= {"pool_size": SQLITE_POOL, "pool_use_lifo": True}
     engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), **common)
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)

@@ -122,12 +122,10 @@ class TelegramSession(GroupMethods):
         A group that became a supergroup is followed. A wait that Telegram imposed on a chat is kept without asking.
         """
         try:
-            sent = await self._send(message)
+            return await self._send(message)
         except MimError as error:
             self._context.log.warning("message_not_sent", message_id=message.id, code=error.code, why=error.message)
             raise
-        self._context.log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=message.kind)
-        return sent
 
     async def _send(self, message: SendMessage) -> SentMessage:
         if message.media is None:

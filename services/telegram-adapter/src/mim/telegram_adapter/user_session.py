@@ -226,7 +226,6 @@ class UserSession(GroupMethods):
             self._context.log.warning("message_not_sent", message_id=message.id, code=refusal.code, why=refusal.message)
             raise refusal from None
         self._context.proved()
-        self._context.log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=message.kind)
         return sent
 
     def _connected(self) -> Any:

@@ -48,13 +48,11 @@ class SendMethods(ABC):
         WhatsApp has no captions for audio and stickers: there the text follows as a message of its own.
         """
         try:
-            sent = await self._send(message)
+            return await self._send(message)
         except MimError as error:
             await self._note_limits(error)
             self._context.log.warning("message_not_sent", message_id=message.id, code=error.code, why=error.message)
             raise
-        self._context.log.info("message_sent", message_id=message.id, messenger_id=sent.messenger_id, type=message.kind)
-        return sent
 
     async def _send(self, message: SendMessage) -> SentMessage:
         to = recipient(message.to)
