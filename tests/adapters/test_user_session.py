@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from telethon.crypto import AuthKey
 from tests.contract.messengers import INSTANCE, WITHIN_S, Recorder, until, user_settings
 
 from mim.contracts.content import MessageRef
@@ -156,6 +157,22 @@ async def test_a_scan_of_an_account_with_a_password_asks_for_it(telegram: MTProt
         assert (await recorder.next("login_step")).type == "input_password"
         await session.answer_login({"password": "correct horse"})
         await recorder.next("client_ready")
+
+
+async def test_a_key_that_the_library_proves_wrongly_is_made_again(
+    telegram: MTProtoEmulator, own: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def made_of(key: bytes) -> Any:
+        made.append(AuthKey(key[1:] if len(made) < 2 else key))
+        return made[-1]
+
+    monkeypatch.setattr("telethon.network.authenticator.AuthKey", made_of)
+    async with running(telegram, tmp_path) as (_, recorder, _):
+        await scanned(telegram, recorder, own)
+        await recorder.next("client_ready")
+    assert len(made) == 3
 
 
 async def test_telegram_asking_to_wait_is_told_with_its_time(

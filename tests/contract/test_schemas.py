@@ -279,7 +279,7 @@ SAMPLES: tuple[Model, ...] = (
                 contact=ContactCard(name="Anna", phone_number="+49 170 1234567"),
                 poll=Poll(question="q", options=("a", "b"), multiple=True), reply_to=REF, target=REF, emoji="👍🏽"),
     SessionOrder(instance_id=ID, user_id="u", provider="telegram", login="user", action="hold", boot="b", epoch=3,
-                 ports=PORTS, api_key_sha256="h", secrets=("token",), status="stopped", reason=REASON,
+                 ports=PORTS, api_key_sha256="h", secrets=("token",), resumes=True, status="stopped", reason=REASON,
                  restriction=Restriction(kind="k", scope="s", until=NOW)),
     WorkerHeartbeat(worker="w", boot="b", provider="telegram", host="h", capacity=9, load=3, address="10.0.0.1",
                     port=3000, memory_bytes=5, only=ID, draining=True),
@@ -330,7 +330,7 @@ SAMPLES: tuple[Model, ...] = (
                   figures={"a": 1, "b": [2.5]}),
     InstanceRecord(
         **{key: value for key, value in (COMMON | FIELDS).items() if key in InstanceRecord.model_fields} | {"id": ID},
-        status="qr_ready", logged_in=True, worker_epoch=2, qr=QR,
+        status="qr_ready", logged_in=True, resumes=True, worker_epoch=2, qr=QR,
         message_stats={"sent_count": 1, "received_count": 2, "daily_sent": 3, "daily_received": 4,
                        "daily_reset_at": NOW},
         last_seen=NOW, created_at=NOW, updated_at=NOW, event_seq=9, instance_seq=8,

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 from nats.js import api
+from nats.js.errors import KeyNotFoundError
 from pydantic import SecretStr
 from tests.e2e.conftest import descendants
 
@@ -40,7 +41,13 @@ async def sealed_texts(system: System) -> dict[str, str]:
     """What is sealed in the bucket, by key."""
     client = await system.bus()
     bucket = await client.jetstream().key_value(subjects.SECRETS_BUCKET)
-    found = {key: ((await bucket.get(key)).value or b"").decode() for key in await bucket.keys()}
+    # Not nats-py's `keys`, which ends before the first one now and then.
+    held = (await client.jetstream().stream_info(f"KV_{subjects.SECRETS_BUCKET}", subjects_filter=">")).state.subjects
+    found = {}
+    for subject in held or {}:
+        key = subject.removeprefix(f"$KV.{subjects.SECRETS_BUCKET}.")
+        with suppress(KeyNotFoundError):  # it was removed
+            found[key] = ((await bucket.get(key)).value or b"").decode()
     await client.close()
     return found
 

@@ -27,7 +27,7 @@ REASON = Reason(code="REQUESTED", message="", since=NOW)
 OLD_KEY, NEW_KEY = bytes(32), bytes(range(32))
 
 
-def order(epoch: int = 1, login: LoginKind | None = None) -> SessionOrder:
+def order(epoch: int = 1, login: LoginKind | None = None, *, resumes: bool = False) -> SessionOrder:
     return SessionOrder(
         instance_id=ID,
         user_id="u",
@@ -38,6 +38,7 @@ def order(epoch: int = 1, login: LoginKind | None = None) -> SessionOrder:
         epoch=epoch,
         ports=Ports(),
         api_key_sha256="",
+        resumes=resumes,
         status=Status.STARTING,
         reason=REASON,
     )
@@ -67,6 +68,29 @@ async def test_the_next_run_finds_what_the_one_before_kept(bus: Bus, secrets: Se
     assert (following.login, following.epoch, following.run) == ("two", 1, 5)
     await following.keep(None)
     assert (await run(bus, secrets, 6)).login is None
+
+
+async def test_a_login_that_is_not_to_be_seen_yet_is_looked_for_again(
+    bus: Bus, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await run(bus, secrets, 1)
+    await first.keep("one")
+    load, told = secrets.load, list[tuple[str | None, int]]()
+
+    async def lagging(*about: str) -> tuple[str | None, int]:
+        told.append((None, 0) if len(told) < 2 else await load(*about))
+        return told[-1]
+
+    monkeypatch.setattr(secrets, "load", lagging)
+    kept = KeptLogin(bus, secrets, order(2, resumes=True))
+    await kept.load()
+    assert (kept.login, len(told)) == ("one", 3)
+    await kept.keep(None)
+    await kept.load()  # it was there and is gone: nothing lags behind
+    assert (kept.login, len(told)) == (None, 4)
+    told.clear()
+    assert (await run(bus, secrets, 3)).login is None  # nobody says that there is one
+    assert len(told) == 1
 
 
 async def test_a_run_that_was_overtaken_neither_keeps_nor_forgets(bus: Bus, secrets: Secrets) -> None:

@@ -20,8 +20,8 @@ from tests.services.test_worker import ID, Rig, rig  # noqa: F401 - a fixture
 from tests.unit.test_machine import at
 
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode
-from mim.contracts.messages import SendMessage
+from mim.contracts.errors import ErrorCode, NotReady
+from mim.contracts.messages import Reconnecting, SendMessage
 from mim.contracts.records import Release, Reply
 from mim.contracts.states import Provider, Status
 from mim.lifecycle.living import LAPSE_S
@@ -219,7 +219,31 @@ async def test_a_secret_that_is_not_to_be_seen_yet_is_looked_for_again(
     monkeypatch.setattr(secrets, "open", looking)
     background(put())
     assert await secrets.open_all(*place, ("token",)) == {"token": "t"}
-    assert await secrets.open_all(*place, ("token", "proxy")) == {"token": "t"}
+    with pytest.raises(NotReady, match="proxy is not to be seen yet"):
+        await secrets.open_all(*place, ("token", "proxy"))
+
+
+async def test_no_session_begins_without_a_secret_that_is_not_to_be_seen_yet(
+    rig: Rig,  # noqa: F811
+) -> None:
+    secrets = rig.worker._secrets
+    await secrets.put("telegram", ID, "proxy", secrets.seal("u", ID, "proxy", "p"))
+    await rig.order(secrets=("proxy", "token"))
+    first = await rig.said("reconnecting")
+    assert isinstance(first.data, Reconnecting)
+    assert first.data.reason is not None
+    assert (first.data.reason.code, rig.world.runs) == (ErrorCode.BUS_UNAVAILABLE, 0)
+    assert "as token is not" in first.data.reason.message
+    await secrets.put("telegram", ID, "token", secrets.seal("u", ID, "token", "t"))
+    await rig.said("reconnecting", "client_ready")
+    assert rig.world.runs == 1
+
+
+async def test_a_secret_that_was_taken_away_is_not_waited_for(rig: Rig) -> None:  # noqa: F811
+    await rig.order(secrets=("proxy",))
+    await rig.said("reconnecting")
+    await rig.order()
+    await rig.said("reconnecting", "client_ready")
 
 
 @pytest.mark.parametrize("lagging", [None, "the key before"])

@@ -31,7 +31,7 @@ from mim.runtime.store import Secrets, Store
 from mim.storage.database import Database, open_database
 from mim.webhooks.app import serve
 from mim.webhooks.hooks import Hooks
-from mim.webhooks.lanes import Lanes
+from mim.webhooks.lanes import UNREADABLE, Lanes
 from mim.webhooks.ledger import LEASE_S, Keeping, Ledger, Recorded, Result, delivery_id
 from mim.webhooks.schedule import WAITS_S
 from mim.webhooks.target import ANSWER_S, EXCERPT, PRIVATE, Target
@@ -275,6 +275,24 @@ async def test_what_fails_is_tried_again_by_the_schedule_until_it_succeeds(syste
     assert item.tries == 3
     assert len({headers["webhook-id"] for headers, _ in receiver.requests.items}) == 1
     assert len({headers["webhook-timestamp"] for headers, _ in receiver.requests.items}) == 3
+
+
+async def test_nothing_is_delivered_without_the_headers_it_needs(on_sqlite: System, receiver: Receiver) -> None:
+    system = on_sqlite
+    await system.set_webhook(ONE, Webhook(url=receiver.url), {"X-Shop": "s"})
+    sealed = await system.secrets.load(USER, "telegram", ONE, "webhook_headers")
+    await system.secrets.remove_all("telegram", ONE, ("webhook_headers",))
+    async with system.running():
+        await system.receive("a")
+        (item,) = await system.until(ONE, lambda items: items[0].error is not None)
+        assert (item.status, item.error, receiver.requests.items) == (DeliveryStatus.PENDING, UNREADABLE, [])
+        assert sealed[0] is not None
+        await system.secrets.put(
+            "telegram", ONE, "webhook_headers", system.secrets.seal(USER, ONE, "webhook_headers", sealed[0])
+        )
+        await system.clock.skip()
+        await system.until_status("delivered")
+    assert [headers["x-shop"] for headers, _ in receiver.requests.items] == ["s"]
 
 
 async def test_a_kept_connection_that_breaks_off_is_replaced_at_once(on_sqlite: System, receiver: Receiver) -> None:

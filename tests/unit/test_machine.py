@@ -372,6 +372,14 @@ def test_without_a_session_the_worker_holds_the_port_and_says_why(status: Status
     assert order.boot == "b"
 
 
+def test_the_order_of_the_next_run_says_whether_there_is_a_login_to_resume() -> None:
+    first = after(at(Status.STARTING), event(Status.STARTING, 1, worker="w", boot="b"), event(Status.CLIENT_READY))
+    assert not order_of(first).resumes
+    again = event(Status.STARTING, 2, worker="w", boot="b")
+    assert order_of(after(first, again)).resumes
+    assert not order_of(after(first, event(Status.LOGGED_OUT), again)).resumes
+
+
 def test_a_start_raises_the_epoch_of_the_order() -> None:
     assert order_of(after(at(Status.CLIENT_READY), event(Status.STARTING, 3, worker="w", boot="b"))).epoch == 3
 

@@ -48,6 +48,8 @@ class SessionOrder(Model):
     ports: Ports
     api_key_sha256: str
     secrets: tuple[str, ...] = ()
+    resumes: bool = False
+    """Whether the account was logged in before this run: a login that is not to be seen is looked for then."""
     status: Status
     reason: Reason
     restriction: Restriction | None = None
@@ -162,6 +164,8 @@ class InstanceRecord(Model):
     desired: Desired
     status: Status
     logged_in: bool = False
+    resumes: bool = False
+    """Whether it was logged in when its present run began."""
     epoch: int = 0
     worker: str | None = None
     boot: str | None = None

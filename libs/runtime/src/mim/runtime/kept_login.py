@@ -6,6 +6,7 @@ it. A run that was overtaken by another changes nothing: a write holds only if n
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from mim.contracts.errors import ErrorCode, NotReady
@@ -15,6 +16,7 @@ from mim.runtime.bus import Bus, Conflict
 from mim.runtime.secrets import LOGIN, SecretsUnreadable
 from mim.runtime.store import CHANGE_TRIES, Secrets
 
+SEE_S, SEE_TRIES = 0.4, 25
 OVERTAKEN = "the instance was started elsewhere meanwhile; trying again"
 _FORM = re.compile(r"(?:(\d+):)?(.*)", re.DOTALL)  # without an epoch: kept by an earlier version
 
@@ -38,8 +40,13 @@ class KeptLogin:
         self.epoch = 0
 
     async def load(self) -> None:
-        """Read what is kept, however long the bus is away. Raises: SecretsUnreadable, NotReady if this run is over."""
-        self._take(*await self._bus.surely(self._read))
+        """Read what is kept, however long the bus is away. For one that is not to be seen it looks again: the server
+        that answered may lag behind. Raises: SecretsUnreadable, NotReady if this run is over."""
+        for turn in range(SEE_TRIES if self._order.resumes else 1):
+            await asyncio.sleep(SEE_S if turn else 0)
+            self._take(*await self._bus.surely(self._read))
+            if self._revision:  # what was there once and was removed has one as well
+                break
         if self.epoch > self.run:
             raise NotReady(ErrorCode.SESSION_CRASHED, OVERTAKEN)
 

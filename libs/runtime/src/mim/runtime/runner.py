@@ -270,9 +270,9 @@ class Runner:
         raise NotReady(ErrorCode.SESSION_CRASHED, "the session ended by itself; trying again")
 
     async def _opened(self, order: SessionOrder, kept: KeptLogin) -> dict[str, str]:
-        """The secrets of the instance in the clear. Raises: SecretsUnreadable."""
+        """The secrets of the instance in the clear. Raises: SecretsUnreadable, NotReady if one is not to be seen."""
         place = (order.user_id, order.provider, order.instance_id)
-        opened = await self._bus.surely(lambda: self._secrets.open_all(*place, order.secrets))
+        opened = await self._bus.surely(lambda: self._secrets.open_all(*place, self.order.secrets))
         if is_kept(order):
             await kept.load()
             opened |= {} if kept.login is None else {LOGIN: kept.login}

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from mim.contracts import subjects
-from mim.contracts.errors import ErrorCode, Unavailable
+from mim.contracts.errors import ErrorCode, NotReady, Unavailable
 from mim.contracts.records import InstanceRecord
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.secrets import API_KEY, Vault
@@ -134,17 +134,18 @@ class Secrets:
         return (await self.load(user_id, provider, instance_id, name))[0]
 
     async def open_all(self, user_id: str, provider: str, instance_id: str, names: tuple[str, ...]) -> dict[str, str]:
-        """Those of the named secrets that are there, in the clear. For one that is not to be seen it looks again: the
-        server that answered may lag behind. Raises: SecretsUnreadable, Unavailable."""
+        """The named secrets in the clear. For one that is not to be seen it looks again: the server that answered may
+        lag behind. Raises: NotReady if it stays unseen, SecretsUnreadable, Unavailable."""
         opened: dict[str, str] = {}
         for turn in range(SEE_TRIES):
             await asyncio.sleep(turn * SEE_S)
             for name in set(names) - opened.keys():
                 if (value := await self.open(user_id, provider, instance_id, name)) is not None:
                     opened[name] = value
-            if len(opened) == len(set(names)):
-                break
-        return opened
+            if not (unseen := set(names) - opened.keys()):
+                return opened
+        message = f"what is stored as {', '.join(sorted(unseen))} is not to be seen yet; set it anew if this stays so"
+        raise NotReady(ErrorCode.BUS_UNAVAILABLE, message)
 
     async def api_key(self, record: InstanceRecord, now: Callable[[str], InstanceRecord | None]) -> str | None:
         """An instance's API key, as `seen`: the one of which its record, as `now` finds it by then, knows the hash."""

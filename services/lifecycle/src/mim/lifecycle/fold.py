@@ -99,7 +99,7 @@ def _facts(record: InstanceRecord, event: InstanceEvent, at: datetime) -> dict[s
             return {"ports": event.ports, "api_key_sha256": event.api_key_sha256, "api_keys": keys}
         case InstanceStarting() if event.worker is not None:
             given = {"worker": event.worker, "boot": event.boot, "worker_epoch": event.epoch}
-            return {"desired": event.desired, **given}
+            return {"desired": event.desired, "resumes": record.logged_in, **given}
         case InstanceStarting():
             return {"desired": event.desired}
         case InstanceUpdated():

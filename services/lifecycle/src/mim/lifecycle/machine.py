@@ -313,6 +313,7 @@ def order_of(record: InstanceRecord) -> SessionOrder:
         ports=record.ports,
         api_key_sha256=record.api_key_sha256 or "",
         secrets=record.secrets,
+        resumes=record.resumes,
         status=status,
         reason=reason,
         restriction=record.restriction,

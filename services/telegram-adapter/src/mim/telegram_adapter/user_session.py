@@ -132,7 +132,9 @@ class UserSession(GroupMethods):
             api_hash,
             proxy=_proxy(self._context.secrets.get("proxy")),
             timeout=CONNECT_S,
-            connection_retries=0,
+            # One key in 256 begins with a zero, which Telethon leaves out, and what it proves with the rest is wrong.
+            connection_retries=2,
+            retry_delay=0,
             request_retries=1,
             auto_reconnect=False,
             flood_sleep_threshold=0,

@@ -11,7 +11,7 @@ import orjson
 
 from mim.contracts import subjects
 from mim.contracts.deliveries import WEBHOOK_SECRET
-from mim.contracts.errors import ErrorCode, Unavailable
+from mim.contracts.errors import ErrorCode, NotReady, Unavailable
 from mim.contracts.fields import UUID_PATTERN, Model
 from mim.contracts.messages import UpdateInstance, command_subject
 from mim.contracts.states import Provider, Status
@@ -92,7 +92,7 @@ class Hooks:
     # ---------------------------------------------------------------------------------------------- secrets
 
     async def open(self, hook: Hook) -> Sealed:
-        """What goes into a request beside its body. Raises: Unavailable, SecretsUnreadable."""
+        """What goes into a request beside its body. Raises: NotReady, SecretsUnreadable, Unavailable."""
         secret, headers = await self.signing(hook), await self._headers(hook)
         return Sealed(secret, orjson.loads(headers) if headers else {})
 
@@ -141,6 +141,6 @@ class Hooks:
     async def _sealed_headers(self, hook: Hook) -> dict[str, str]:
         try:
             plain = await self._headers(hook)
-        except SecretsUnreadable:
+        except (SecretsUnreadable, NotReady):
             raise Unavailable(ErrorCode.INTERNAL, "the headers of the webhook cannot be opened") from None
         return {} if plain is None else {HEADERS: self._secrets.seal(hook.user_id, hook.id, HEADERS, plain)}

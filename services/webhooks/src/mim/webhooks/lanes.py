@@ -16,6 +16,7 @@ import structlog
 from yarl import URL
 
 from mim.contracts.deliveries import DeliveryStatus
+from mim.contracts.errors import NotReady
 from mim.contracts.values import Webhook
 from mim.runtime import metrics
 from mim.runtime.secrets import SecretsUnreadable
@@ -32,7 +33,9 @@ MOST_AT_ONCE = 400
 LOOK_AGAIN_S = 60.0
 LAST_S = 0.8
 NO_WEBHOOK = "the instance has no webhook any more"
-UNREADABLE = "the secrets of the webhook do not open with the key of this system: set the webhook again"
+UNREADABLE = (
+    "the secrets of the webhook are not to be seen, or do not open with the key of this system: set the webhook again"
+)
 
 
 class Clock(Protocol):
@@ -180,7 +183,7 @@ class Lane:
     async def _open(self, hook: Hook | None) -> Sealed | None:
         try:
             return None if hook is None or hook.webhook is None else await self._lanes.hooks.open(hook)
-        except SecretsUnreadable:
+        except (SecretsUnreadable, NotReady):
             return None
 
     def _meet(self, webhook: Webhook) -> None:
