@@ -165,14 +165,14 @@ async def test_a_key_that_the_library_proves_wrongly_is_made_again(
     made = []
 
     def made_of(key: bytes) -> Any:
-        made.append(AuthKey(key[1:] if len(made) < 2 else key))
+        made.append(AuthKey(key if made else key[1:]))
         return made[-1]
 
     monkeypatch.setattr("telethon.network.authenticator.AuthKey", made_of)
     async with running(telegram, tmp_path) as (_, recorder, _):
         await scanned(telegram, recorder, own)
         await recorder.next("client_ready")
-    assert len(made) == 3
+    assert len(made) > 1  # one in 256 is wrong by itself
 
 
 async def test_telegram_asking_to_wait_is_told_with_its_time(
