@@ -253,12 +253,11 @@ class Runner:
         kept = self._kept = KeptLogin(self._bus, self._secrets, order)
         try:
             opened = await self._opened(order, kept)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            session = self.session = self._factory(RunnerContext(self, opened, kept))
+            await session.run()
         except SecretsUnreadable as error:
             raise Fatal(ErrorCode.INTERNAL, str(error)) from None
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        session = self.session = self._factory(RunnerContext(self, opened, kept))
-        try:
-            await session.run()
         except SessionEnded:
             raise
         except Exception as error:
