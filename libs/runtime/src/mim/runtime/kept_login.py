@@ -16,7 +16,7 @@ from mim.runtime.bus import Bus, Conflict
 from mim.runtime.secrets import LOGIN, SecretsUnreadable
 from mim.runtime.store import CHANGE_TRIES, Secrets
 
-SEE_S, SEE_TRIES = 0.4, 25
+SEE_S, SEE_TRIES = 0.4, 25  # longer than a cluster takes to elect and to catch up
 OVERTAKEN = "the instance was started elsewhere meanwhile; trying again"
 _FORM = re.compile(r"(?:(\d+):)?(.*)", re.DOTALL)  # without an epoch: kept by an earlier version
 

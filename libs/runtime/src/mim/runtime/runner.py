@@ -271,6 +271,7 @@ class Runner:
     async def _opened(self, order: SessionOrder, kept: KeptLogin) -> dict[str, str]:
         """The secrets of the instance in the clear. Raises: SecretsUnreadable, NotReady if one is not to be seen."""
         place = (order.user_id, order.provider, order.instance_id)
+        # Of the newest order: what was taken away since this run began is not waited for.
         opened = await self._bus.surely(lambda: self._secrets.open_all(*place, self.order.secrets))
         if is_kept(order):
             await kept.load()
