@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from tests.conftest import known
 
 from mim.contracts import subjects
 from mim.contracts.answers import TelegramSent
@@ -137,6 +138,7 @@ class Rig:
             bus, self.settings, Provider.TELEGRAM, lambda context: ScriptedSession(world, context), SENDING
         )
         await self.worker.start()
+        await known(bus.nc)
         return [background(self.worker.beat()), background(self.worker.follow_orders())]
 
     async def order(self, action: OrderAction = OrderAction.RUN, epoch: int = 1, **more: Any) -> None:
