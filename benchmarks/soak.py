@@ -21,7 +21,7 @@ from benchmarks.system import System, create_request, next_event, running
 MINUTES, SMOKE_MINUTES = 60.0, 0.4
 WARM_UP = 0.4
 """Part of the time that does not count: until then what is bounded has filled, such as the last 10,000 events, the
-buffers that nats-server has for each stream (8 MiB at most), and what keeping a WhatsApp login takes, every 15 minutes."""
+buffers that nats-server has for each stream (8 MiB at most), and what it takes to keep a login, every 15 minutes."""
 LOOK_S = 5.0
 BOTS, ACCOUNTS = 3, 2
 """Few, so that what each remembers, the last 1,000 messages each way, is full soon."""
