@@ -71,7 +71,7 @@ def test_every_failure_ends_in_a_later_try_or_with_a_person(steps: list[tuple[st
             assert not life.is_silent(now + HEARD_S)
             assert life.is_silent(now + HEARD_S + 1)
         else:
-            life.heard(now)
+            life.heard(now, None)
             assert not life.is_silent(now + 10 * HEARD_S)
 
 
@@ -91,9 +91,21 @@ def test_one_that_was_well_for_a_while_begins_afresh() -> None:
     life = Life()
     for second in range(5):
         life.failed(second, ENDED, 0.5)
-    life.heard(100.0)
+    life.heard(100.0, "boot")
     life.failed(100.0 + STEADY_S + 1, ENDED, 0.5)
     assert life.next_at - (100.0 + STEADY_S + 1) == AGAIN.first_s
+
+
+def test_why_it_ended_stands_until_another_worker_is_heard() -> None:
+    life = Life()
+    life.heard(1.0, "first")
+    life.failed(2.0, ENDED, 0.5)
+    life.gone = "first"
+    life.heard(2.0, "first")  # the heartbeat that it has left
+    assert (life.reason, life.next_at) == (ENDED, 2.0 + AGAIN.first_s)
+    life.started(3.0)
+    life.heard(4.0, "second")
+    assert (life.reason, life.heard_at) == (None, 4.0)
 
 
 def test_a_taken_port_is_not_tried_again() -> None:

@@ -71,6 +71,8 @@ class Life:
     heard_by: float | None = None
     heard_at: float | None = None
     reason: Reason | None = None
+    gone: str | None = None
+    """The boot of the worker that was in the container that ended last."""
 
     def started(self, now: float) -> None:
         """It runs; its worker must be heard within HEARD_S."""
@@ -80,9 +82,9 @@ class Life:
         """Whether it has run for too long without its worker being heard."""
         return self.heard_by is not None and now > self.heard_by
 
-    def heard(self, now: float) -> None:
-        """Its worker is there."""
-        if self.heard_at is None:
+    def heard(self, now: float, boot: str | None) -> None:
+        """Its worker is there; that of the container that ended is not, even if its heartbeat still is."""
+        if self.heard_at is None and (boot is None or boot != self.gone):
             self.heard_at, self.heard_by, self.next_at, self.reason = now, None, 0.0, None
 
     def failed(self, now: float, reason: Reason, chance: float) -> None:
@@ -160,7 +162,7 @@ class Containers:
 
     def heard(self, record: InstanceRecord) -> None:
         """The instance's worker is there."""
-        self._lives.setdefault(record.id, Life()).heard(self._clock())
+        self._lives.setdefault(record.id, Life()).heard(self._clock(), record.boot)
 
     async def leave(self, record: InstanceRecord) -> None:
         """Remove what the instance does not need: all once it is deleted. Raises: EngineError."""
@@ -252,6 +254,7 @@ class Containers:
             message = f"The instance's container {how}; it is started again"
             reason = self._reason(ErrorCode.CONTAINER_ENDED, message)
         life.failed(self._clock(), reason, self._chance())
+        life.gone = record.boot
         with suppress(MimError):
             await self._beats.remove(worker_of(record.id))
         self.changed(record.id)
