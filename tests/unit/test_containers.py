@@ -99,8 +99,7 @@ def test_one_that_was_well_for_a_while_begins_afresh() -> None:
 def test_why_it_ended_stands_until_another_worker_is_heard() -> None:
     life = Life()
     life.heard(1.0, "first")
-    life.failed(2.0, ENDED, 0.5)
-    life.gone = "first"
+    life.ended(2.0, ENDED, 0.5, "first")
     life.heard(2.0, "first")  # the heartbeat that it has left
     assert (life.reason, life.next_at) == (ENDED, 2.0 + AGAIN.first_s)
     life.started(3.0)

@@ -100,6 +100,11 @@ class Life:
         if wait_s is None or reason.code == ErrorCode.PORT_TAKEN:
             self.attempt, self.reason = 0, reason.model_copy(update={"user_action": UserAction.RESTART})
 
+    def ended(self, now: float, reason: Reason, chance: float, boot: str | None) -> None:
+        """It ended, and with it the worker of that boot."""
+        self.failed(now, reason, chance)
+        self.gone = boot
+
 
 class Containers:
     """Starts and removes them. `changed(id)` is called when something about an instance's container changed;
@@ -253,8 +258,7 @@ class Containers:
             how = "was stopped" if exit_code == 0 else f"ended with code {exit_code}"
             message = f"The instance's container {how}; it is started again"
             reason = self._reason(ErrorCode.CONTAINER_ENDED, message)
-        life.failed(self._clock(), reason, self._chance())
-        life.gone = record.boot
+        life.ended(self._clock(), reason, self._chance(), record.boot)
         with suppress(MimError):
             await self._beats.remove(worker_of(record.id))
         self.changed(record.id)
