@@ -53,6 +53,7 @@ class Browser:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
+        self._pages: list[Page] = []
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -107,7 +108,13 @@ class Browser:
         """A page with Playwright's context options, such as `locale`, `colorScheme`, `viewport`."""
         options.setdefault("locale", "en-US")
         options.setdefault("viewport", {"width": 1280, "height": 900})
-        return Page(self, await self.ask(do="open", options=options))
+        self._pages.append(Page(self, await self.ask(do="open", options=options)))
+        return self._pages[-1]
+
+    async def close_pages(self) -> None:
+        """An open page follows what happens, and draws it, for as long as it is open."""
+        while self._pages:
+            await self._pages.pop().close()
 
 
 class Page:

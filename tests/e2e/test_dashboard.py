@@ -30,10 +30,16 @@ PICTURES = os.environ.get("MIM_PICTURES")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
+async def chromium() -> AsyncIterator[Browser]:
     need_browser()
     async with Browser() as found:
         yield found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    yield chromium
+    await chromium.close_pages()
 
 
 async def keep(page: Page, name: str) -> None:

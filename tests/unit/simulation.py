@@ -51,6 +51,7 @@ class _Loop(asyncio.BaseEventLoop):
         self._clock = clock
         self._selector = SimpleNamespace(select=lambda _timeout: ())
         self._ready: deque[asyncio.Handle]
+        self._scheduled: list[asyncio.TimerHandle]
         self.set_exception_handler(lambda _loop, _context: None)  # what is killed ends in the middle of something
 
     def time(self) -> float:
@@ -74,11 +75,14 @@ class _Loop(asyncio.BaseEventLoop):
     def run_ready(self) -> None:
         """Run until everything waits."""
         for _ in range(MOST_TURNS):
+            if not self._ready and not self._is_due():
+                return
             self.call_soon(self.stop)
             self.run_forever()
-            if not self._ready:
-                return
         raise AssertionError("a process never waits")
+
+    def _is_due(self) -> bool:
+        return bool(self._scheduled) and self._scheduled[0].when() <= self.time()
 
 
 @dataclass
@@ -208,7 +212,9 @@ class Process:
         return found
 
     def has_news(self, feed: Feed) -> bool:
-        return feed.waiting is not None and (not feed.is_told or bool(self._server.news(feed)))
+        if feed.waiting is None or not feed.is_told:
+            return feed.waiting is not None
+        return self._server.last_seq.get(feed.stream, 0) > feed.heard and bool(self._server.news(feed))
 
     def serve_call(self) -> None:
         """Do the oldest call and answer it."""

@@ -82,6 +82,7 @@ class World:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.folder, self.clock = folder, clock
+        self.settings = Settings(data_dir=folder, worker_capacity=CAPACITY, secret_key="00" * 32, host_name=HOST)
         self.server = Server(published=self.published)
         self.events: list[CloudEvent[Event]] = []
         self.truth: dict[str, InstanceRecord] = {}
@@ -112,7 +113,7 @@ class World:
     def _start_lifecycle(self, process: Process) -> None:
         bus = process.bus
         model = ReadModel(bus)
-        containers = Containers(bus, Settings(data_dir=self.folder), model.get)
+        containers = Containers(bus, self.settings, model.get)
         secrets = Secrets(bus, Vault(bytes(32)))
         service = Lifecycle(bus, model, secrets, containers, self.clock.monotonic, lambda: "key")
         model.changed = service.touch
@@ -139,9 +140,7 @@ class World:
 
     def _start_worker(self, process: Process) -> None:
         listening = self.listening[process.name] = {}
-        config = Settings(
-            data_dir=self.folder, worker=process.name, worker_capacity=CAPACITY, secret_key="00" * 32, host_name=HOST
-        )
+        config = self.settings.model_copy(update={"worker": process.name})
         service = Worker(process.bus, config, Provider.TELEGRAM, lambda told: PlaySession(self, process, told), {})
         service._ports = PlayPorts(self.foreign, listening)
         service._outbox = NoOutbox()
@@ -559,6 +558,7 @@ class Play(RuleBasedStateMachine):
     def process_freezes_or_is_cut_off(self, name: str, cut: bool) -> None:
         process = self.world.processes[name]
         process.cut, process.frozen = cut, not cut
+        self.world.run()  # one that was frozen looks at the clock before anything else
 
     @rule(
         who=st.sampled_from(("-a", "-b", *NAMES)),
