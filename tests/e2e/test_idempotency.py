@@ -248,6 +248,7 @@ def body_at(site: Site, route: Route) -> Json | None:
     return body
 
 
+@pytest.mark.timeout(240)
 async def test_every_post_happens_once_for_a_key_and_answers_the_same(site: Site) -> None:
     """Also when five come at once, and on instances' own ports by both ways."""
 

@@ -187,9 +187,10 @@ class System:
         model.changed = service.touch
         bus.on_reconnect(service.bus_returned)
         lifecycle_app.subscribe(bus, service)
-        tasks = [self.background(model.run()), self.background(model.save())]
+        tasks = [self.background(model.run())]
         async with asyncio.timeout(5):
             await model.ready.wait()
+        tasks.append(self.background(model.save()))
         tasks += [self.background(service.living.watch()), self.background(service.orders.watch())]
         tasks += [self.background(service.reconcile()), self.background(service.sweep())]
         tasks.append(self.background(service.moves.run()))
@@ -455,6 +456,18 @@ async def test_a_lifecycle_that_dies_is_replaced_by_one_that_goes_on(system: Sys
     await system.lifecycle("second")
     await system.until(Status.STOPPED)
     assert system.names().count("starting") == 1
+
+
+async def test_what_happens_while_no_lifecycle_is_there_is_counted_by_the_next_one(system: System) -> None:
+    kill = await system.lifecycle("first")
+    await system.worker("one")
+    await system.create()
+    record = await system.until(Status.CLIENT_READY)
+    await kill()
+    failed = {"instance_id": ID, "provider": record.provider, "actor": "one", "id": "m", "to": "42"}
+    await system.bus.emit(MessageFailed(**failed, code=ErrorCode.RECIPIENT_UNKNOWN, message="chat not found"))
+    await system.lifecycle("second")
+    await system.until(Status.CLIENT_READY, also=lambda seen: seen.figures.error_count == 1)
 
 
 async def test_commands_to_one_instance_from_all_sides_end_in_one_clear_state(system: System) -> None:

@@ -174,19 +174,16 @@ class ReadModel:
 
     async def save(self) -> None:
         """Once a second: write the records whose counts moved, and then how far all records go. For ever."""
-        saved = self._seq
         while True:
             await asyncio.sleep(SAVE_S)
             await self._measure_lag()
             seq, dirty, self._dirty = self._seq, self._dirty, set()
-            if seq != saved:
-                for instance_id in dirty:
-                    self._write_soon(instance_id)
-                await asyncio.gather(*self._writers.values(), return_exceptions=True)
+            for instance_id in dirty:
+                self._write_soon(instance_id)
+            await asyncio.gather(*self._writers.values(), return_exceptions=True)
             # Also if nothing moved: it proves that this process is on the side of a split cluster that can write.
             await self._bus.surely(partial(self._position.save, subjects.FOLD_POSITION_KEY, FoldPosition(seq=seq)))
             self._proved_at = time.monotonic()
-            saved = seq
 
     @property
     def is_proved(self) -> bool:
