@@ -85,7 +85,8 @@ def _id_of(stands: Runner | InstanceRecord) -> str:
 
 def not_ready(stands: Runner | InstanceRecord, message: str | None = None) -> HttpError:
     """The 409 of an instance that cannot do it now."""
-    text = message or f"the instance is {stands.status}, not client_ready: {stands.reason.message}"
+    closed = "the instance has no session at the moment; it comes back by itself" if stands.status.is_ready else None
+    text = message or closed or f"the instance is {stands.status}, not client_ready: {stands.reason.message}"
     reason = stands.reason.model_dump(mode="json")
     return HttpError(ErrorCode.NOT_READY, text, instance_id=_id_of(stands), status=stands.status, reason=reason)
 
