@@ -324,4 +324,6 @@ async def test_whatever_falls_silent_every_route_answers_in_time_and_nothing_acc
             await world.fill(f"1555111{number}{turn}77")
             await healed(world, await unheard(world.system, dependency, world))
 
-    await asyncio.gather(play(1, "bus", "allocator", "webhooks"), play(2, "messengers", "lifecycle", "workers"))
+    await asyncio.gather(
+        play(1, "bus", "allocator"), play(2, "messengers", "lifecycle"), play(3, "workers", "webhooks")
+    )
