@@ -27,7 +27,7 @@ BOTS, PHONES = 4, 2
 TWICE = ("telegram-adapter", "whatsapp-adapter", "lifecycle", "allocator", "gateway")
 ONCE = ("message-store", "webhooks")
 PATIENCE_S = 40.0
-PACE_S = 0.2
+PACE_S = 0.1
 SETTLE_S = 10.0
 NEW_BOT = "9{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
 

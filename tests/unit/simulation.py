@@ -147,6 +147,8 @@ class Server:
         return {entry.subject.removeprefix(prefix): entry.data for entry in entries if entry.data is not None}
 
     def news(self, feed: Feed) -> list[Entry]:
+        if self.last_seq.get(feed.stream, 0) == feed.heard:
+            return []
         return [self.streams[feed.stream][seq] for seq in self.find(feed.stream, feed.pattern, feed.heard)]
 
 
@@ -212,9 +214,7 @@ class Process:
         return found
 
     def has_news(self, feed: Feed) -> bool:
-        if feed.waiting is None or not feed.is_told:
-            return feed.waiting is not None
-        return self._server.last_seq.get(feed.stream, 0) > feed.heard and bool(self._server.news(feed))
+        return feed.waiting is not None and (not feed.is_told or bool(self._server.news(feed)))
 
     def serve_call(self) -> None:
         """Do the oldest call and answer it."""

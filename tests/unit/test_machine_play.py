@@ -663,5 +663,5 @@ PLAYS = os.environ.get("MIM_PLAYS")
 
 TestPlay = pytest.mark.timeout(0)(Play.TestCase)  # hypothesis has an end by itself, and says then what it found
 TestPlay.settings = settings(
-    max_examples=int(PLAYS or 60), derandomize=PLAYS is None, stateful_step_count=60, deadline=None
+    max_examples=int(PLAYS or 120), derandomize=PLAYS is None, stateful_step_count=60, deadline=None
 )

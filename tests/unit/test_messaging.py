@@ -10,7 +10,7 @@ from tests.unit.test_machine import at
 from mim.contracts.errors import ErrorCode
 from mim.contracts.states import Status
 from mim.contracts.values import Reason
-from mim.runtime.messaging import may_wait
+from mim.runtime.messaging import may_wait, not_ready
 
 
 def because(code: str) -> dict[str, Any]:
@@ -35,3 +35,8 @@ def test_a_message_waits_for_an_account_that_is_only_between_two_workers(
     status: Status, logged_in: bool, code: str, waits: bool
 ) -> None:
     assert may_wait(at(status, logged_in=logged_in, **because(code))) is waits
+
+
+def test_a_ready_instance_without_a_session_is_not_said_to_be_unready() -> None:
+    assert "no session at the moment" in str(not_ready(at(Status.CLIENT_READY)).message)
+    assert "is stopped, not client_ready" in str(not_ready(at(Status.STOPPED)).message)
