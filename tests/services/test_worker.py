@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,10 @@ from mim.contracts.records import DrainCall, OrderAction, Reply, SessionOrder, W
 from mim.contracts.routes import TELEGRAM_PORT
 from mim.contracts.states import Provider, Status, UserAction
 from mim.contracts.values import Account, Ports, Reason
+from mim.runtime.backoff import Backoff
 from mim.runtime.bus import Bus
-from mim.runtime.instance_port import SendRoute
+from mim.runtime.instance_port import InstancePorts, SendRoute
+from mim.runtime.runner import Runner
 from mim.runtime.session import SentMessage, SessionContext
 from mim.runtime.settings import Settings
 from mim.runtime.store import Store
@@ -555,6 +557,42 @@ async def test_a_port_that_another_program_holds_is_an_error_that_says_restart(r
         assert rig.world.runs == 0
     await rig.order(epoch=2)
     await rig.said("error", "client_ready")
+
+
+async def test_a_port_that_the_worker_before_gives_up_late_is_waited_for(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = socket.create_server(("127.0.0.1", rig.port))
+    tries = port_tries(monkeypatch, lambda tried: holder.close() if tried == 3 else None)
+    await rig.order()
+    await rig.said("client_ready")
+    assert tries.total() == 3
+    assert await health(rig.port) == 200
+
+
+async def test_who_waits_for_a_port_stops_when_told_to(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mim.runtime.worker.PORT_FREED", Backoff(give_up_s=600.0))
+    waits = asyncio.Event()
+    port_tries(monkeypatch, lambda _: waits.set())
+    with socket.create_server(("127.0.0.1", rig.port)):
+        await rig.order()
+        await waits.wait()
+        await rig.order(OrderAction.HOLD, epoch=2)
+        await rig.said("stopped")
+        assert rig.world.runs == 0
+
+
+def port_tries(monkeypatch: pytest.MonkeyPatch, tried: Callable[[int], None]) -> Counter[int]:
+    """How often each port was to be opened; `tried` gets the number before each try."""
+    tries, opened = Counter[int](), InstancePorts.open
+
+    async def open_port(self: InstancePorts, port: int, runner: Runner) -> None:
+        tries[port] += 1
+        tried(tries[port])
+        await opened(self, port, runner)
+
+    monkeypatch.setattr(InstancePorts, "open", open_port)
+    return tries
 
 
 @pytest.mark.parametrize(

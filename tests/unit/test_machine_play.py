@@ -10,6 +10,7 @@ is cut off - in the end wish and fact meet.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import shutil
@@ -427,7 +428,7 @@ class PlayPorts:
 
     async def open(self, port: int, runner: Runner) -> None:
         if port in self._foreign or self._listening.get(port, runner.order.instance_id) != runner.order.instance_id:
-            raise OSError("address in use")
+            raise OSError(errno.EADDRINUSE, "address in use")
         self._listening[port] = runner.order.instance_id
 
     async def close(self, port: int) -> None:

@@ -36,3 +36,4 @@ class Backoff:
 
 RECONNECT = Backoff()
 BUS_RETRY = Backoff(first_s=0.1, most_s=2.0, give_up_s=float("inf"))
+PORT_FREED = Backoff(first_s=0.1, most_s=1.0, give_up_s=10.0)  # a worker on this host that was silent may hold it yet

@@ -8,6 +8,8 @@ worker (FENCE_S here is well below LAPSE_S in lifecycle and allocator), so no ac
 from __future__ import annotations
 
 import asyncio
+import errno
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -29,6 +31,7 @@ from mim.contracts.values import Reason
 from mim.runtime import logs, metrics, tracing
 from mim.runtime.activity import Activity
 from mim.runtime.admission import Doors
+from mim.runtime.backoff import PORT_FREED
 from mim.runtime.bus import Bus, Conflict
 from mim.runtime.commands import Commands
 from mim.runtime.folders import Folders
@@ -340,25 +343,31 @@ class Worker:
     async def _open_ports(self, runner: Runner, order: SessionOrder) -> bool:
         for port in set(runner.order.ports.numbers()) - set(order.ports.numbers()):
             await self._ports.close(port)
-        try:
-            if order.ports.api is not None:
+        clock, attempt = asyncio.get_running_loop().time, 0
+        began = clock()
+        while order.ports.api is not None:
+            try:
                 await self._ports.open(order.ports.api, runner)
-        except OSError as error:
-            if order.action is not OrderAction.RUN:
-                return True  # what ends is not kept waiting by a port
-            await runner.end()
-            message = (
-                f"port {order.ports.api} cannot be opened ({error.strerror}); "
-                "start the instance again to get another port"
-            )
-            reason = Reason(
-                code=ErrorCode.PORT_TAKEN, message=message, user_action=UserAction.RESTART, since=self._bus.now()
-            )
-            await self._bus.emit_surely(
-                InstanceFailed(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, reason=reason)
-            )
-            return False
+                break
+            except OSError as error:
+                if order.action is not OrderAction.RUN:
+                    break  # what ends is not kept waiting by a port
+                attempt += 1
+                wait_s = PORT_FREED.wait_s(attempt, clock() - began, random.random())  # noqa: S311
+                if wait_s is None or error.errno != errno.EADDRINUSE:
+                    await self._fail_without_port(runner, order, error)
+                    return False
+            await asyncio.sleep(wait_s)
+            if order.instance_id in self._wanted:
+                return False  # a newer order has come
         return True
+
+    async def _fail_without_port(self, runner: Runner, order: SessionOrder, error: OSError) -> None:
+        await runner.end()
+        message = f"port {order.ports.api} cannot be opened ({error.strerror}); start the instance again to get another"
+        why = Reason(code=ErrorCode.PORT_TAKEN, message=message, user_action=UserAction.RESTART, since=self._bus.now())
+        failed = InstanceFailed(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, reason=why)
+        await self._bus.emit_surely(failed)
 
 
 def worker_name(settings: Settings, provider: Provider) -> str:
