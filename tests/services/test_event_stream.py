@@ -56,7 +56,7 @@ async def until(source: AsyncGenerator[list[Item]], seq: int) -> list[Item]:
 async def test_who_hears_of_one_instance_sleeps_while_others_are_told_of(
     bus: Bus, stream: EventStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything, one = stream.items(None, ALL), stream.items(None, ONE)
+    everything, one = stream.items(stream.last, ALL), stream.items(stream.last, ONE)
     asked = [asyncio.ensure_future(anext(source)) for source in (everything, one)]
     await asyncio.sleep(0)
     last = await publish(bus, OTHER, 3 * RING)
@@ -78,7 +78,7 @@ async def test_in_silence_it_says_so_and_goes_on_from_the_newest(
     bus: Bus, stream: EventStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "PING_S", 0.05)
-    one, everything, own = stream.items(None, ONE), stream.items(None, ALL), 3 * RING + 2
+    one, everything, own = stream.items(stream.last, ONE), stream.items(stream.last, ALL), 3 * RING + 2
     async with asyncio.timeout(10):
         assert await anext(one) == []
     hearing = asyncio.ensure_future(until(one, own))

@@ -2,8 +2,8 @@
  * Keeps the cached instances as the gateway sees them: an event says which instance changed, and the gateway, which
  * has folded it by then, is asked how that one stands now. Many changes at once are asked for together.
  */
-import type { QueryClient } from "@tanstack/react-query";
-import { Problem } from "./problem";
+import type { QueryClient, QueryFilters } from "@tanstack/react-query";
+import { asProblem } from "./problem";
 import { fetchInstance, type InstancePage } from "./queries";
 import type { ServerEvent } from "./sse";
 import type { Instance } from "./types";
@@ -17,6 +17,7 @@ const DEPENDENT = ["stats", "providers", "ports"];
 export function createFollower(queries: QueryClient) {
   const changed = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let asking = false;
   let listAsked = 0;
 
   async function flush(): Promise<void> {
@@ -24,18 +25,21 @@ export function createFollower(queries: QueryClient) {
     const ids = [...changed];
     if (ids.length > FEW && Date.now() - listAsked < LIST_MS) return plan(LIST_MS);
     changed.clear();
+    asking = true; // one answer after the other, or an older one could come last
     if (ids.length > FEW) {
       listAsked = Date.now();
-      await queries.invalidateQueries({ queryKey: ["instances"] });
-      await queries.invalidateQueries({ queryKey: ["instance"] });
+      await renew(queries, { queryKey: ["instances"] });
+      await renew(queries, { queryKey: ["instance"] });
     } else {
       await Promise.all(ids.map((id) => refresh(queries, id)));
     }
-    for (const key of DEPENDENT) void queries.invalidateQueries({ queryKey: [key] });
+    for (const key of DEPENDENT) void renew(queries, { queryKey: [key] });
+    asking = false;
+    if (changed.size > 0) plan(LIST_MS);
   }
 
   function plan(ms: number): void {
-    timer ??= setTimeout(() => void flush(), ms);
+    if (!asking) timer ??= setTimeout(() => void flush(), ms);
   }
 
   return {
@@ -48,9 +52,15 @@ export function createFollower(queries: QueryClient) {
     },
     /** After a break nobody knows what was missed. */
     catchUp(): void {
-      void queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" });
+      void renew(queries, { predicate: (query) => query.queryKey[0] !== "session" });
     },
   };
+}
+
+/** Ask anew, also for what is being asked just now: its answer may be from before the change. */
+async function renew(queries: QueryClient, which: QueryFilters): Promise<void> {
+  await queries.cancelQueries(which);
+  await queries.invalidateQueries(which);
 }
 
 function subjectOf(event: ServerEvent): string | null {
@@ -63,7 +73,9 @@ async function refresh(queries: QueryClient, id: string): Promise<void> {
   try {
     show(queries, await fetchInstance(id));
   } catch (error) {
-    if (error instanceof Problem && error.status === 404) remove(queries, id);
+    if (asProblem(error).status === 404) return remove(queries, id);
+    // What is on the screen is asked for until it is known, or says that it is not.
+    await Promise.all([["instances"], ["instance", id], ["of", id]].map((queryKey) => renew(queries, { queryKey })));
   }
 }
 
@@ -72,12 +84,12 @@ export function show(queries: QueryClient, instance: Instance): void {
   queries.setQueriesData<InstancePage>({ queryKey: ["instances"] }, (page) => page && withInstance(page, instance));
   queries.setQueryData(["instance", instance.id], instance);
   // What is shown beside it: history, figures, login step. Only what is on the screen is asked for again.
-  void queries.invalidateQueries({ queryKey: ["of", instance.id] });
+  void renew(queries, { queryKey: ["of", instance.id] });
 }
 
 export function remove(queries: QueryClient, id: string): void {
   queries.setQueriesData<InstancePage>({ queryKey: ["instances"] }, (page) => page && withoutInstance(page, id));
-  void queries.invalidateQueries({ queryKey: ["instance", id] });
+  void renew(queries, { queryKey: ["instance", id] });
 }
 
 function withInstance(page: InstancePage, instance: Instance): InstancePage {

@@ -1,18 +1,17 @@
 /** Lets in whoever the gateway lets in, and asks everybody else for a token. The address stays: deep links work. */
-import { Center, Container, Loader } from "@mantine/core";
+import { Container } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useSyncExternalStore, type ReactNode } from "react";
-import { useTranslation } from "react-i18next";
 import { asProblem } from "../api/problem";
 import { sessionQuery } from "../api/queries";
 import { accessToken } from "../api/token";
+import { PageLoader } from "../ui/PageLoader";
 import { ProblemAlert } from "../ui/ProblemAlert";
 import { SessionProvider } from "../ui/session";
 
 const LoginPage = lazy(async () => ({ default: (await import("./LoginPage")).LoginPage }));
 
 export function Gate({ children }: { children: ReactNode }) {
-  const { t } = useTranslation();
   const queries = useQueryClient();
   const token = useSyncExternalStore(accessToken.subscribe, accessToken.get);
   const session = useQuery(sessionQuery());
@@ -48,9 +47,5 @@ export function Gate({ children }: { children: ReactNode }) {
       </Container>
     );
   }
-  return (
-    <Center h="100dvh">
-      <Loader role="status" aria-label={t("action.loading")} />
-    </Center>
-  );
+  return <PageLoader />;
 }

@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { http, HttpResponse } from "msw";
+import { delay, http, HttpResponse } from "msw";
 import { expect, test } from "vitest";
 import { instance } from "../test/data";
 import { answerWith, at, emit, hangUp, listening, problem, server } from "../test/gateway";
@@ -18,6 +18,46 @@ test("a change is shown without anybody asking for it", async () => {
   emit("deleted", instance(1).id);
   server.use(...answerWith([instance(2)]));
   await waitFor(() => expect(screen.queryByRole("link", { name: "Account 1" })).toBeNull());
+});
+
+test("a change is shown although the gateway was busy when it was asked about it", async () => {
+  open("/");
+  await row("Account 2");
+  await waitFor(() => expect(listening()).toBe(1));
+  let refused = false;
+  const busy = http.get(at("/api/v1/instances/:id"), () => {
+    refused = true;
+    return problem(504, "TIMEOUT", "busy");
+  });
+  server.use(busy, ...answerWith([instance(1), instance(2, "client_ready")]));
+  emit("client_ready", instance(2).id);
+  await waitFor(async () => expect(within(await row("Account 2")).getByText("Ready")).toBeTruthy());
+  expect(refused).toBe(true);
+});
+
+test("nothing is asked before the link is open, so that nothing is missed", async () => {
+  let asked = false;
+  let askedBefore: boolean | undefined;
+  const note = http.get(at("/api/v1/instances"), () => void (asked = true));
+  const opens = async (): Promise<void> => {
+    await delay(300);
+    askedBefore = asked;
+  };
+  server.use(note, http.get(at("/api/v1/events"), opens));
+  open("/");
+  await row("Account 1");
+  expect(askedBefore).toBe(false);
+});
+
+test("a link that opens late does not hold up the page, which then catches up", async () => {
+  let letOpen = () => {};
+  const opened = new Promise<void>((resolve) => (letOpen = resolve));
+  server.use(http.get(at("/api/v1/events"), async () => void (await opened)));
+  open("/");
+  await screen.findByRole("link", { name: "Account 1" }, { timeout: 4000 });
+  server.use(...answerWith([instance(1, "error")]));
+  letOpen();
+  await waitFor(async () => expect(within(await row("Account 1")).getByText("Error")).toBeTruthy());
 });
 
 test("what changed while the link was down is caught up", async () => {

@@ -85,6 +85,11 @@ class EventStream:
         self._reading = asyncio.Semaphore(READERS)
         self.ready = asyncio.Event()
 
+    @property
+    def last(self) -> int:
+        """The sequence of the last event that was seen: who subscribes hears of those after it."""
+        return self._last
+
     async def run(self, on_item: Callable[[Item], None]) -> None:
         """Follow the stream from now on, for ever."""
         info = await self._bus.surely(lambda: last_seq(self._bus, subjects.EVENTS))
@@ -115,7 +120,7 @@ class EventStream:
         self._announced = self._last
         self._fresh.clear()
 
-    async def frames(self, after: int | None, only: str, wanted: Wanted) -> AsyncGenerator[bytes]:
+    async def frames(self, after: int, only: str, wanted: Wanted) -> AsyncGenerator[bytes]:
         """What a subscriber is sent as SSE text, for ever."""
         async for items in self.items(after, only):
             if not items:
@@ -123,10 +128,10 @@ class EventStream:
             for frames in gathered(item.frame() for item in items if wanted(item)):
                 yield frames
 
-    async def items(self, after: int | None, only: str) -> AsyncGenerator[list[Item]]:
-        """Batches of events after a sequence (None: from now on), all of the instance `only` among them; an empty one
-        after each PING_S seconds of silence."""
-        at = self._last if after is None else after
+    async def items(self, after: int, only: str) -> AsyncGenerator[list[Item]]:
+        """Batches of events after a sequence, all of the instance `only` among them; an empty one after each PING_S
+        seconds of silence."""
+        at = after
         while True:
             if at < self._last and (not self._ring or at + 1 < self._ring[0].seq):
                 async with self._reading:
@@ -213,14 +218,14 @@ class Subscriptions:
     async def sse(self, call: Call) -> web.StreamResponse:
         """The events as Server-Sent Events."""
         query = http.read_query(call.request, EventsQuery)
-        after, wanted = _resume_after(call.request, query), self._wanted(call.caller, query)
+        after, wanted = self._after(call.request, query), self._wanted(call.caller, query)
         frames = self._events.frames(after, query.instance_id or ALL, wanted)
         return await self._streams.serve(call.request, frames, lambda: self._access.still_admits(call.caller))
 
     async def websocket(self, call: Call) -> web.StreamResponse:
         """The events as messages of a WebSocket; what the client says is not looked at."""
         query = http.read_query(call.request, EventsQuery)
-        items = self._events.items(_resume_after(call.request, query), query.instance_id or ALL)
+        items = self._events.items(self._after(call.request, query), query.instance_id or ALL)
         wanted = self._wanted(call.caller, query)
         socket = web.WebSocketResponse(
             heartbeat=PING_S, protocols=(WEBSOCKET_PROTOCOL,), max_msg_size=4096, compress=False
@@ -257,6 +262,12 @@ class Subscriptions:
         except ConnectionError:
             await socket.close()
 
+    def _after(self, request: web.Request, query: EventsQuery) -> int:
+        """After which event to begin. Known before the answer begins, so that nothing is missed from then on."""
+        given = last_event_id(request)
+        after = query.last_event_id if given is None else given
+        return self._events.last if after is None else after
+
     def _wanted(self, caller: Caller, query: EventsQuery) -> Wanted:
         names = types_wanted(query.types)
         only = query.instance_id
@@ -270,11 +281,6 @@ class Subscriptions:
             return not owners or owners == {self._model.owner_of(item.instance_id)}
 
         return wanted
-
-
-def _resume_after(request: web.Request, query: EventsQuery) -> int | None:
-    given = last_event_id(request)
-    return query.last_event_id if given is None else given
 
 
 def types_wanted(given: str) -> frozenset[str]:

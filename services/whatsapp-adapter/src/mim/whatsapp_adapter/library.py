@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,8 @@ class Library:
                 # Members go by the name that the group has for them, hidden or not.
                 whom = as_in_group(await self._client.get_group_info(where), whom)
             found = await self._client.update_group_participants(where, whom, changes(change))
+            with suppress(Exception):  # what is written next goes to these: the notification may be later than that
+                await self._client.get_group_info(where)
         return await self._named([changed_of(each, change) for each in found])
 
     async def invite(self, group: str, *, renew: bool) -> str:
