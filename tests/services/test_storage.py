@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
-from sqlalchemy import Connection, bindparam, func, insert, select, text
+from sqlalchemy import Connection, bindparam, func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from tests.services.databases import ENGINES, Engine, fresh
 
@@ -36,20 +37,48 @@ async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield settings
 
 
+async def make_old(settings: Settings, revision: str) -> None:
+    """Make the database as the program of that revision left it."""
+    config = Config()
+    config.set_main_option("script_location", str(module._MIGRATIONS))
+
+    def upgrade(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    engine = module._engine(settings, "messages")
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade)
+    await engine.dispose()
+
+
+def constraints(connection: Connection) -> list[Any]:
+    """The primary keys of all tables."""
+    looked = inspect(connection)
+    return [looked.get_pk_constraint(name) for name in looked.get_table_names()]
+
+
 def row(number: int, **more: Any) -> dict[str, Any]:
     times = {"created_at": NOW, "queued_at": NOW, "next_at": NOW}
     names = {"id": f"d{number}", "instance_id": "i", "event_id": f"e{number}", "event": "message.received"}
     return names | times | {"seq": number, "body": "{}", "status": "pending", "tries": 0} | more
 
 
-async def test_the_migrations_come_to_the_tables_that_the_code_knows(stored: Settings) -> None:
+@pytest.mark.parametrize("since", [None, "0001", "0002", REVISION])
+async def test_an_empty_database_and_an_old_one_come_to_the_tables_that_the_code_knows(
+    stored: Settings, since: str | None
+) -> None:
     def differences(connection: Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return list(compare_metadata(context, metadata))
 
+    if since is not None:
+        await make_old(stored, since)
     async with open_database(stored, "messages") as database, database.read() as connection:
         assert await connection.run_sync(differences) == []
         assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all() == [REVISION]
+        names = await connection.run_sync(lambda found: {each["name"] for each in constraints(found)})
+        assert {"pk_deliveries", "alembic_version_pkc"} <= names
 
 
 def test_the_newest_revision_is_the_one_that_the_code_names() -> None:

@@ -2,8 +2,9 @@
 
 Each service alone would spend 0.7 s of processor time and 60 MB on imports. Here the process that the user started
 loads them once and stays behind as the parent of all others: first of the supervisor, which runs the system, then of
-every child that the supervisor asks for over a socket pair. Forking from this process is safe: it has one thread and no
-event loop. Whoever dies, the kernel ends the rest (`PR_SET_PDEATHSIG`).
+every child that the supervisor asks for over a socket pair. What only some of them need is loaded when the first of
+these is asked for, while the lighter ones start already; to start one again then takes no import at all. Forking from
+this process is safe: it has one thread and no event loop. Whoever dies, the kernel ends the rest (`PR_SET_PDEATHSIG`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, NoReturn
 
 from mim.runtime import logs
@@ -65,13 +67,16 @@ class Nursery:
         self._asking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    async def fork(self, module: str, arguments: list[str], env: Mapping[str, str]) -> Forked:
-        """A new process that runs `python -m module arguments` with `env` added to the environment."""
+    async def fork(self, module: str, arguments: list[str], env: Mapping[str, str], needs: str = "") -> Forked:
+        """A new process that runs `python -m module arguments` with `env` added to the environment.
+
+        It finds the module `needs` loaded, and so does whoever is forked after it.
+        """
         async with self._asking:
             if self._writer is None:
                 reader, self._writer = await asyncio.open_unix_connection(sock=self._socket)
                 self._task = asyncio.create_task(self._listen(reader))
-            self._writer.write(json.dumps([module, arguments, dict(env)]).encode() + b"\n")
+            self._writer.write(json.dumps([module, arguments, dict(env), needs]).encode() + b"\n")
             await self._writer.drain()
             return await self._born.get()
 
@@ -91,8 +96,7 @@ class Nursery:
 def raise_children(supervisor: Callable[[Nursery], Coroutine[Any, Any, int]]) -> int:
     """Run `supervisor` in a child of this process and serve it until it ends; returns its exit code."""
     ours, theirs = socket.socketpair()
-    gc.collect()
-    gc.freeze()  # a collection in a child would touch, and so copy, every page
+    _share()
     pid = _fork("supervisor", [ours])
     if pid == 0:
         _exit(lambda: asyncio.run(supervisor(Nursery(theirs))))
@@ -118,7 +122,8 @@ def _serve(ours: socket.socket, supervisor: int) -> int:
             asked += ours.recv(65_536)
         *lines, asked = asked.split(b"\n")
         for line in lines:
-            module, arguments, env = json.loads(line)
+            module, arguments, env, needs = json.loads(line)
+            _load(needs)
             child = _bear(module, arguments, env, [ours, wake, waker])
             _tell(ours, child, None)
         for pid, ended in _reap():
@@ -126,6 +131,19 @@ def _serve(ours: socket.socket, supervisor: int) -> int:
                 code = ended
             _tell(ours, pid, ended)
     return code
+
+
+def _load(module: str) -> None:
+    if not module or module in sys.modules:
+        return
+    with suppress(Exception):  # the child meets the same, and tells of it
+        import_module(module)
+    _share()
+
+
+def _share() -> None:
+    gc.collect()
+    gc.freeze()  # a collection in a child would touch, and so copy, every page
 
 
 def _pass_on(supervisor: int) -> None:

@@ -24,7 +24,7 @@ from mim.allocator.handlers import can_listen
 from mim.cli import stores
 from mim.cli.nursery import Nursery, raise_children
 from mim.cli.processes import CannotStart, Child, NatsServer, Process, Sandbox, Store
-from mim.cli.services import SERVICES, preload
+from mim.cli.services import SERVICES, module_of, preload
 from mim.runtime import http
 from mim.runtime.secrets import Vault
 from mim.runtime.settings import Settings, is_loopback
@@ -124,7 +124,7 @@ async def _run(
         access = nats.env_of(name) if nats else {}
         if name == "lifecycle" and settings.docker_host:
             more |= await _for_containers(nats, sandbox)
-        return await nursery.fork("mim.cli", ["run", name], env | access | more)
+        return await nursery.fork("mim.cli", ["run", name], env | access | more, needs=module_of(name))
 
     services = [Child(name, partial(fork, name)) for name in SERVICES]
     others = [*([nats.child] if nats else []), *(sandbox.children.values() if sandbox else [])]
