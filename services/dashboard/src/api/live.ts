@@ -35,7 +35,7 @@ export function createFollower(queries: QueryClient) {
     }
     for (const key of DEPENDENT) void renew(queries, { queryKey: [key] });
     asking = false;
-    if (changed.size > 0) plan(LIST_MS);
+    if (changed.size > 0) plan(GATHER_MS);
   }
 
   function plan(ms: number): void {
