@@ -16,30 +16,38 @@ const DEPENDENT = ["stats", "providers", "ports"];
 
 export function createFollower(queries: QueryClient) {
   const changed = new Set<string>();
+  /** One answer about an instance after the other, or an older one could come last. */
+  const asking = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let asking = false;
   let listAsked = 0;
 
   async function flush(): Promise<void> {
     timer = undefined;
-    const ids = [...changed];
+    const ids = [...changed].filter((id) => !asking.has(id));
     if (ids.length > FEW && Date.now() - listAsked < LIST_MS) return plan(LIST_MS);
-    changed.clear();
-    asking = true; // one answer after the other, or an older one could come last
+    ids.forEach((id) => changed.delete(id));
     if (ids.length > FEW) {
       listAsked = Date.now();
       await renew(queries, { queryKey: ["instances"] });
       await renew(queries, { queryKey: ["instance"] });
     } else {
-      await Promise.all(ids.map((id) => refresh(queries, id)));
+      await Promise.all(ids.map(ask));
     }
     for (const key of DEPENDENT) void renew(queries, { queryKey: [key] });
-    asking = false;
-    if (changed.size > 0) plan(GATHER_MS);
+  }
+
+  async function ask(id: string): Promise<void> {
+    asking.add(id);
+    try {
+      await refresh(queries, id);
+    } finally {
+      asking.delete(id);
+      if (changed.has(id)) plan(GATHER_MS);
+    }
   }
 
   function plan(ms: number): void {
-    if (!asking) timer ??= setTimeout(() => void flush(), ms);
+    timer ??= setTimeout(() => void flush(), ms);
   }
 
   return {

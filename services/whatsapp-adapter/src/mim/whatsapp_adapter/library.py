@@ -31,6 +31,7 @@ from mim.whatsapp_adapter.outgoing import UPLOADED_AS, Author, attach, bare, com
 
 log = logging.getLogger(__name__)
 
+_MEMBERS_S = 3.0
 _QUIET_S = 0.1
 _MOST_NAMES = 10_000  # remembered; the library's own store knows all
 _CLIENT = "session"  # the library's name for its only client in this process
@@ -153,8 +154,10 @@ class Library:
                 # Members go by the name that the group has for them, hidden or not.
                 whom = as_in_group(await self._client.get_group_info(where), whom)
             found = await self._client.update_group_participants(where, whom, changes(change))
-            with suppress(Exception):  # what is written next goes to these: the notification may be later than that
-                await self._client.get_group_info(where)
+            # What is written next goes to these: the notification may be later than that. The change is made already.
+            with suppress(Exception):
+                async with asyncio.timeout(_MEMBERS_S):
+                    await self._client.get_group_info(where)
         return await self._named([changed_of(each, change) for each in found])
 
     async def invite(self, group: str, *, renew: bool) -> str:
