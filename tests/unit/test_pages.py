@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import json
 import os
 from collections.abc import AsyncIterator
@@ -61,6 +63,13 @@ async def test_every_page_is_the_one_page_and_asked_for_each_time(client: Client
     assert "frame-ancestors 'none'" in policy
     again = await client.get(path, headers=HTML | {"If-None-Match": answer.headers["ETag"]})
     assert again.status == 304
+
+
+async def test_of_the_scripts_in_the_page_only_those_run_that_were_built_into_it(client: Client, folder: Path) -> None:
+    (folder / "index.html").write_text("<!doctype html><script>\n  hello();\n</script><script src='/x.js'></script>")
+    policy = (await client.get("/", headers=HTML)).headers["Content-Security-Policy"]
+    digest = base64.b64encode(hashlib.sha256(b"\n  hello();\n").digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}';" in policy
 
 
 async def test_hashed_files_are_kept_for_ever_and_sent_packed(client: Client) -> None:

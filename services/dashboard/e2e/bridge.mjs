@@ -6,6 +6,7 @@
 //   {"id": 4, "page": 0, "do": "messages"}                           what the console and the page complained about
 //   {"id": 5, "page": 0, "do": "key", "args": ["Tab"]}               a key, wherever the focus is
 //   {"id": 6, "page": 0, "do": "offline", "args": [true]}            take the network away, or give it back
+//   {"id": 7, "page": 0, "do": "refuse", "args": ["**/*.js", 2]}     break off the next requests, as a change of network does
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
@@ -15,6 +16,10 @@ const [executablePath] = process.argv.slice(2);
 const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 const pages = [];
+/** Containers and hosts of other tests come and go, and the browser breaks off what it is loading. The page must bear it. */
+const CHANGED = "net::ERR_NETWORK_CHANGED";
+const NOT_LOADED = /preload CSS|imported module/;
+const GOTO_TRIES = 10;
 
 async function open(options) {
   const context = await browser.newContext(options);
@@ -29,6 +34,11 @@ async function open(options) {
   return pages.length - 1;
 }
 
+function complaints(messages) {
+  if (!messages.some((each) => each.includes(CHANGED))) return messages;
+  return messages.filter((each) => !each.includes(CHANGED) && !NOT_LOADED.test(each));
+}
+
 async function axe(page) {
   // The page allows no script that is not its own; this world is beside the page's.
   const found = await page.evaluate(`${axeSource}; axe.run(document, { resultTypes: ["violations"] })`);
@@ -37,13 +47,31 @@ async function axe(page) {
   );
 }
 
+/** Open an address again, as a browser does by itself with its own page for this error. */
+async function goto(page, args, tries = GOTO_TRIES) {
+  try {
+    await page.goto(...args);
+  } catch (error) {
+    if (tries === 1 || !String(error.message).includes(CHANGED)) throw error;
+    await goto(page, args, tries - 1);
+  }
+}
+
+async function refuse(page, url, times) {
+  let left = times;
+  await page.unrouteAll();
+  await page.route(url, (route) => (left-- > 0 ? route.abort("failed") : route.continue()));
+}
+
 async function run({ page: number, do: what, args = [], options = {} }) {
   if (what === "open") return open(options);
   const { page, messages } = pages[number];
   if (what === "axe") return axe(page);
-  if (what === "messages") return messages.splice(0);
+  if (what === "messages") return complaints(messages.splice(0));
   if (what === "key") return page.keyboard.press(...args);
   if (what === "offline") return page.context().setOffline(...args);
+  if (what === "goto") return goto(page, args);
+  if (what === "refuse") return refuse(page, ...args);
   if (what === "close") return page.context().close();
   const value = await page[what](...args);
   return Buffer.isBuffer(value) ? value.toString("base64") : isPlain(value) ? value : null;

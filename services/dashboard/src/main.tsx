@@ -9,7 +9,10 @@ import { startWords } from "./words";
 const queries = newQueryClient();
 const root = document.getElementById("root");
 
-await startWords();
+await startWords().catch((error: unknown) => {
+  window.pageFailed?.();
+  throw error;
+});
 if (root) {
   createRoot(root).render(
     <StrictMode>

@@ -10,12 +10,14 @@ export function newQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
       queries: {
+        networkMode: "always", // the gateway may be on this machine, which needs no network for it
         staleTime: Infinity, // the live events say when something changed
         gcTime: 5 * 60_000,
         refetchOnWindowFocus: false,
         retry: (failures, error) => failures < 4 && asProblem(error).mayPass,
         retryDelay: (attempt) => Math.min(8000, 500 * 2 ** attempt),
       },
+      mutations: { networkMode: "always" },
     },
   });
 }
@@ -47,17 +49,22 @@ export const statsQuery = () =>
     queryFn: async ({ signal }) => (await ok(messengerAPI.GET("/api/v1/instances/memory/stats", { signal }))).stats,
   });
 
+/** What tells nothing by itself is asked for so often, while somebody looks. */
+const LOOK_MS = 5000;
+
+/** Without it there is no page, and so no live link that would come back. */
 export const sessionQuery = () =>
-  queryOptions({ queryKey: ["session"], queryFn: ({ signal }) => ok(messengerAPI.GET("/api/v1/session", { signal })) });
+  queryOptions({
+    queryKey: ["session"],
+    queryFn: ({ signal }) => ok(messengerAPI.GET("/api/v1/session", { signal })),
+    refetchInterval: ({ state }) => (state.error !== null && asProblem(state.error).mayPass ? LOOK_MS : false),
+  });
 
 export const providersQuery = () =>
   queryOptions({
     queryKey: ["providers"],
     queryFn: async ({ signal }) => (await ok(messengerAPI.GET("/api/v1/providers", { signal }))).providers,
   });
-
-/** Processor and memory tell nothing by themselves: these few figures are asked for while somebody looks. */
-const LOOK_MS = 5000;
 
 export const performanceQuery = () =>
   queryOptions({

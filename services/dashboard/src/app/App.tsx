@@ -1,10 +1,11 @@
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
-import { RouterProvider, type RouterHistory } from "@tanstack/react-router";
+import { CatchBoundary, RouterProvider, type RouterHistory } from "@tanstack/react-router";
 import { useState } from "react";
 import { Toasts } from "../ui/Toasts";
 import { Gate } from "./Gate";
 import { LiveProvider } from "./LiveContext";
+import { PageFailed } from "./NotFound";
 import { createAppRouter } from "./router";
 import { contrasts, theme } from "./theme";
 
@@ -16,11 +17,13 @@ export function App({ queries, history }: Props) {
     <MantineProvider theme={theme} cssVariablesResolver={contrasts} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
         <Toasts />
-        <Gate>
-          <LiveProvider>
-            <RouterProvider router={router} />
-          </LiveProvider>
-        </Gate>
+        <CatchBoundary getResetKey={() => "page"} errorComponent={PageFailed}>
+          <Gate>
+            <LiveProvider>
+              <RouterProvider router={router} />
+            </LiveProvider>
+          </Gate>
+        </CatchBoundary>
       </QueryClientProvider>
     </MantineProvider>
   );

@@ -1,7 +1,8 @@
+import { onlineManager } from "@tanstack/react-query";
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { delay, http, HttpResponse } from "msw";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { instance } from "../test/data";
 import { answerWith, at, emit, hangUp, listening, problem, server } from "../test/gateway";
 import { open } from "../test/render";
@@ -33,6 +34,34 @@ test("a change is shown although the gateway was busy when it was asked about it
   emit("client_ready", instance(2).id);
   await waitFor(async () => expect(within(await row("Account 2")).getByText("Ready")).toBeTruthy());
   expect(refused).toBe(true);
+});
+
+test("a gateway on this machine is asked although the browser has no network", async () => {
+  onlineManager.setOnline(false);
+  try {
+    open("/");
+    await row("Account 1");
+  } finally {
+    onlineManager.setOnline(true);
+  }
+});
+
+test("a gateway that is away when the page is opened is asked until it is back", async () => {
+  let asked = 0;
+  const away = http.get(at("/api/v1/session"), () => ((asked += 1) <= 5 ? problem(503, "UNAVAILABLE", "away") : undefined));
+  server.use(away);
+  const hurry = setInterval(() => vi.advanceTimersByTime(200), 20);
+  vi.useFakeTimers();
+  try {
+    open("/");
+    const patient = { timeout: 60_000 };
+    expect((await screen.findByRole("alert", {}, patient)).textContent).toContain("away");
+    await screen.findByRole("link", { name: "Account 1" }, patient);
+  } finally {
+    vi.useRealTimers();
+    clearInterval(hurry);
+  }
+  expect(asked).toBe(6);
 });
 
 test("nothing is asked before the link is open, so that nothing is missed", async () => {
