@@ -6,11 +6,11 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 from tests.conftest import free_port
+from tests.e2e import warm
 from tests.e2e.conftest import Json, System
 
 READY_S = 120.0  # on a machine that is busy with other tests
@@ -26,7 +26,7 @@ class Beside:
         self._place = place
         self._folder = folder or system.folder
         self._env = env
-        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._processes: dict[str, warm.Process] = {}
         self._drains: set[asyncio.Task[bytes]] = set()
         self.url = f"http://127.0.0.1:{free_port()}"
         """Where its gateway is."""
@@ -36,15 +36,8 @@ class Beside:
         await asyncio.gather(*map(self._start, names))
 
     async def _start(self, name: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "mim.cli", "run", name),
-            env=os.environ | self._environment(name),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        process = await warm.start("run", name, env=os.environ | self._environment(name))
         self._processes[name] = process
-        assert process.stdout is not None
         said = b""
         async with asyncio.timeout(READY_S):
             while b"service_ready" not in said:

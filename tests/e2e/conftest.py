@@ -10,7 +10,7 @@ Every answer, event and message is checked against the documents; see validation
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import fcntl
 import inspect
 import itertools
 import json
@@ -31,7 +31,7 @@ import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
-from tests.e2e import validation
+from tests.e2e import validation, warm
 
 BLOCK_BYTES = 4096  # is written to a pipe as a whole or not at all
 READY_S = 120.0  # on a machine that is busy with other tests
@@ -43,7 +43,9 @@ Json = dict[str, Any]
 class System:
     """One running `mim up`."""
 
-    def __init__(self, folder: Path, sandbox: bool, env: dict[str, str], ports: int = 40) -> None:
+    def __init__(
+        self, folder: Path, sandbox: bool, env: dict[str, str], ports: int = 40, *, as_a_user: bool = False
+    ) -> None:
         self.folder = folder
         self.port, self.first_port = _free_range(ports)
         self.instance_ports = range(self.first_port, self.first_port + ports)
@@ -53,8 +55,9 @@ class System:
         self._clock = self._witness.with_name("clock")
         self._sandbox = sandbox
         self._env = env
+        self._as_a_user = as_a_user
         self._bots = 0
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | warm.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._said = asyncio.Event()
@@ -68,25 +71,27 @@ class System:
     async def start(self, *more: str) -> None:
         """Start it; returns when it says `ready`."""
         self._ready.clear()
-        command = [sys.executable, WITNESS, "up", "--data-dir", str(self.folder), "--port", str(self.port)]
-        command += ["--instance-ports", f"{self.instance_ports[0]}-{self.instance_ports[-1]}", *more]
-        self._process = await asyncio.create_subprocess_exec(
-            *command,
-            *(["--sandbox"] if self._sandbox else []),
-            env=os.environ
-            | {"MIM_LOG_FORMAT": "json", "WITNESS": str(self._witness), "WITNESS_CLOCK": str(self._clock)}
-            | self._env,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            preexec_fn=_die_with_parent,
-        )
+        arguments = ["up", "--data-dir", str(self.folder), "--port", str(self.port)]
+        arguments += ["--instance-ports", f"{self.instance_ports[0]}-{self.instance_ports[-1]}", *more]
+        arguments += ["--sandbox"] if self._sandbox else []
+        witness = {"WITNESS": str(self._witness), "WITNESS_CLOCK": str(self._clock)}
+        env = os.environ | {"MIM_LOG_FORMAT": "json"} | witness | self._env
+        if self._as_a_user:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, WITNESS, *arguments),
+                env=env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                preexec_fn=warm.die_with_parent,
+            )
+        else:
+            self._process = await warm.start(*arguments, env=env, witnessed=True)
         self._reader = asyncio.create_task(self._read(self._process))
-        try:
-            async with asyncio.timeout(READY_S):
-                await self._ready.wait()
-        except TimeoutError:
-            raise AssertionError(f"not ready after {READY_S} s:\n{self.output}") from None
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait((ready, self._reader), timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        assert self._ready.is_set(), f"not ready within {READY_S} s:\n{self.output}"
         if self._http is None:
             self._http = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=30))
         await self._listen()
@@ -110,7 +115,7 @@ class System:
                 await spy.flush(2)
                 await spy.close()
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: asyncio.subprocess.Process | warm.Process) -> None:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             await self._reading.wait()
@@ -303,16 +308,19 @@ class System:
 
     async def cli(self, *arguments: str, code: int = 0) -> str:
         """What a `mim` command prints."""
-        process = await self.cli_process(*arguments)
-        out, _ = await asyncio.wait_for(process.communicate(), 40)
-        assert process.returncode == code, out.decode()
+        process = await warm.start(*arguments, env=self._cli_env())
+        out = await asyncio.wait_for(process.stdout.read(), 40)
+        assert await process.wait() == code, out.decode()
         return out.decode()
+
+    def _cli_env(self) -> dict[str, str]:
+        return os.environ | {"MIM_URL": self.url, "MIM_DATA_DIR": str(self.folder), "COLUMNS": "200"}
 
     async def cli_process(self, *arguments: str) -> asyncio.subprocess.Process:
         """A `mim` command as it runs."""
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "mim.cli", *arguments),
-            env=os.environ | {"MIM_URL": self.url, "MIM_DATA_DIR": str(self.folder), "COLUMNS": "200"},
+            env=self._cli_env(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -381,15 +389,14 @@ def _name(pid: int) -> str:
     return ""
 
 
-# Runs of the tests side by side begin at different places.
-_begin = os.getpid() * 7 % 240
-_ranges = itertools.cycle([20_000 + 50 * (number % 240) for number in range(_begin, _begin + 240)])
+_ranges = itertools.cycle(range(20_000, 32_000, 50))
+_claims: dict[int, int] = {}
 
 
 def _free_range(ports: int) -> tuple[int, int]:
     """A port for the gateway and the first of some for instances, below the system's ephemeral range."""
     for first in _ranges:
-        if first + ports >= 32_000:
+        if first + ports >= 32_000 or not all(map(_claim, range(first, first + ports, 50))):
             continue
         for _ in range(ports // 50):
             next(_ranges)
@@ -401,14 +408,23 @@ def _free_range(ports: int) -> tuple[int, int]:
     raise AssertionError("no free ports")
 
 
+def _claim(first: int) -> bool:
+    """Whether these 50 ports are this run's, and not those of another that runs beside it."""
+    if first not in _claims:
+        path = Path(tempfile.gettempdir()) / f"mim-test-ports-{os.getuid()}-{first}"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        _claims[first] = descriptor
+    return True
+
+
 def _interruptible() -> None:
     # A shell starts what runs in the background with this signal ignored.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _die_with_parent() -> None:
-    with suppress(OSError, AttributeError):  # prctl is Linux only
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -461,7 +477,7 @@ async def _starting(root: Path) -> AsyncIterator[StartSystem]:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """One system for all tests that do it no harm; it ends with the last of them."""
-    made = System(tmp_path_factory.mktemp("system"), sandbox=True, env={}, ports=400)
+    made = System(tmp_path_factory.mktemp("system"), sandbox=True, env={}, ports=400, as_a_user=True)
     await made.start()
     yield made
     await made.heard()

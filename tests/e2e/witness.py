@@ -54,8 +54,13 @@ def shifted_now(_: Bus) -> datetime:
         return datetime.now(UTC)
 
 
-if __name__ == "__main__":
+def patch() -> None:
+    """Have this process, and what it forks, write down."""
     Bus.now = shifted_now  # type: ignore[method-assign]
     Client.request = witnessed_request  # type: ignore[method-assign,assignment]
     Msg.respond = witnessed_respond  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    patch()
     app(prog_name="mim")

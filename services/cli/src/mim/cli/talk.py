@@ -21,7 +21,6 @@ from rich.text import Text
 if TYPE_CHECKING:
     import httpx
 
-URL = os.environ.get("MIM_URL", "http://127.0.0.1:3000")
 console = Console(highlight=False)
 InstanceArg = Annotated[str, typer.Argument(help="The instance's id, or an unambiguous beginning of it.")]
 
@@ -31,16 +30,17 @@ def client(timeout_s: float | None = 30.0) -> Iterator[httpx.Client]:
     """A connection with the caller's access token, or else the admin token; ends the command if nobody answers."""
     import httpx
 
+    url = os.environ.get("MIM_URL", "http://127.0.0.1:3000")
     token = os.environ.get("MIM_TOKEN") or os.environ.get("MIM_ADMIN_TOKEN") or _token_of_container()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with httpx.Client(base_url=URL, headers=headers, timeout=timeout_s, trust_env=False) as made:
+        with httpx.Client(base_url=url, headers=headers, timeout=timeout_s, trust_env=False) as made:
             made.event_hooks["response"] = [_say_sandbox]
             yield made
     except httpx.ConnectError:
-        fail(f"nobody answers at {URL}; start the system with ./mim up, or set MIM_URL")
+        fail(f"nobody answers at {url}; start the system with ./mim up, or set MIM_URL")
     except httpx.TimeoutException:
-        fail(f"no answer from {URL} in time")
+        fail(f"no answer from {url} in time")
 
 
 def _token_of_container() -> str | None:
