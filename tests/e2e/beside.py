@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.conftest import free_port
 from tests.e2e import warm
 from tests.e2e.conftest import Json, System
 
+Process = warm.Process | asyncio.subprocess.Process
 READY_S = 120.0  # on a machine that is busy with other tests
 END_S = 30.0
 
@@ -26,7 +28,7 @@ class Beside:
         self._place = place
         self._folder = folder or system.folder
         self._env = env
-        self._processes: dict[str, warm.Process] = {}
+        self._processes: dict[str, Process] = {}
         self._drains: set[asyncio.Task[bytes]] = set()
         self.url = f"http://127.0.0.1:{free_port()}"
         """Where its gateway is."""
@@ -36,8 +38,9 @@ class Beside:
         await asyncio.gather(*map(self._start, names))
 
     async def _start(self, name: str) -> None:
-        process = await warm.start("run", name, env=os.environ | self._environment(name))
+        process = await self._run(name)
         self._processes[name] = process
+        assert process.stdout is not None
         said = b""
         async with asyncio.timeout(READY_S):
             while b"service_ready" not in said:
@@ -45,6 +48,18 @@ class Beside:
                 assert line, said.decode()
                 said += line
         self._drains.add(asyncio.create_task(process.stdout.read()))
+
+    async def _run(self, name: str) -> Process:
+        env = os.environ | self._environment(name)
+        if "PYTHONPATH" not in self._env:
+            return await warm.start("run", name, env=env)
+        return await asyncio.create_subprocess_exec(  # it is other code
+            *(sys.executable, "-m", "mim.cli", "run", name),
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
 
     def _environment(self, name: str) -> dict[str, str]:
         folder = self._system.folder
