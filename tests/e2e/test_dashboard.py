@@ -399,6 +399,18 @@ async def test_a_page_whose_files_did_not_come_is_loaded_anew(browser: Browser, 
     await page.see("role=heading[name='Providers']")
 
 
+async def test_a_page_is_not_loaded_anew_for_what_nobody_asked_for(browser: Browser, system: System) -> None:
+    page = await browser.open()
+    await page.goto(f"{system.url}/instances/new")
+    await page.fill("role=textbox[name=/^Name/]", "half written")
+    await page.refuse("**/assets/MessengerProviderList-*.js", 1)
+    await asyncio.gather(page.waitForEvent("requestfailed"), page.hover("role=link[name='Providers']"))
+    assert await page.evaluate("sessionStorage.getItem('mim-loads')") is None
+    assert await page.inputValue("role=textbox[name=/^Name/]") == "half written"
+    await page.click("role=link[name='Providers']")
+    await page.see("role=heading[name='Providers']")
+
+
 async def test_a_page_whose_files_do_not_come_says_so(browser: Browser, system: System) -> None:
     page = await browser.open()
     await page.goto(system.url)
