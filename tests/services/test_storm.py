@@ -34,6 +34,7 @@ from tests.services.test_worker import SENDING
 
 BOTS = 300
 AT_A_TIME = 20
+WRITES = 20
 POISONOUS = 3  # of each kind
 
 
@@ -51,7 +52,13 @@ class Rig:
     async def live(self, bus: Bus, ids: list[str], epoch: int, background: Background) -> Worker:
         """A new life of the worker, which finds orders for all of its bots."""
         worker = Worker(bus, self.settings, Provider.TELEGRAM, lambda context: Counted(self, context), SENDING)
-        await asyncio.gather(*(self.order(worker, instance_id, epoch) for instance_id in ids))
+        few = asyncio.Semaphore(WRITES)  # each write has two seconds, of all that are asked for at once
+
+        async def order(instance_id: str) -> None:
+            async with few:
+                await self.order(worker, instance_id, epoch)
+
+        await asyncio.gather(*map(order, ids))
         self.most = 0
         await worker.start()
         background(worker.beat())
