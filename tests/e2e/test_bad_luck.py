@@ -103,6 +103,7 @@ async def test_everything_is_there_again_after_a_restart_and_no_qr_is_asked_for(
     assert await system.stop() == 0
     assert time.monotonic() - began < 5
     assert not [pid for pid in before if _alive(pid)]
+    assert "bus_disconnected" not in system.output
 
     await system.start()
     for made in (whatsapp, telegram):

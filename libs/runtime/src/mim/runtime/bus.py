@@ -269,8 +269,9 @@ class Bus:
         return (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0) == 0
 
     async def lost(self) -> None:
-        """The connection is away; the client tries to get it back by itself."""
-        log.warning("bus_disconnected")
+        """The connection is away; the client tries to get it back by itself, unless we have closed it."""
+        if not self.nc.is_closed:
+            log.warning("bus_disconnected")
 
     async def returned(self) -> None:
         """The connection is back."""
