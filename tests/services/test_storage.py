@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,14 @@ async def test_who_starts_together_agrees(stored: Settings) -> None:
             return (await connection.execute(select(func.count()).select_from(deliveries))).scalar() or 0
 
     assert await asyncio.gather(*(start() for _ in range(STARTERS))) == [0] * STARTERS
+
+
+async def test_a_new_file_that_another_writes_at_this_moment_is_waited_for(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "messages.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.get_running_loop().call_later(0.3, other.execute, "ROLLBACK")
+        async with open_database(Settings(data_dir=tmp_path), "messages") as database, database.read() as connection:
+            assert (await connection.execute(select(func.count()).select_from(deliveries))).scalar() == 0
 
 
 async def test_a_database_of_a_newer_program_is_left_alone(stored: Settings) -> None:

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import os
 import random
+import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -49,6 +50,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from mim.contracts.errors import Unavailable
 from mim.runtime.backoff import BUS_RETRY
@@ -79,6 +81,7 @@ STATEMENTS = 16
 driver's 128 filled for hours, which took 1 MB more for each connection, and was no faster."""
 # FULL: what was committed survives a power cut, for then the message it came from is acknowledged. The cache is filled
 # by whatever reads many rows, and given up as soon as another connection has written; the kernel has the pages anyway.
+_LOCKED_TRIES, _LOCKED_S = 50, 0.1
 _PRAGMAS = (
     f"busy_timeout = {BUSY_S * 1000:.0f}",
     "journal_mode = WAL",
@@ -252,8 +255,21 @@ def _prepare(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
+        _execute(cursor, f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _execute(cursor: Any, statement: str) -> None:
+    """Whoever gives a new file its journal does not wait for another that does the same: it is locked at once."""
+    for tries_left in reversed(range(_LOCKED_TRIES)):
+        try:
+            cursor.execute(statement)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or not tries_left:
+                raise
+            await_only(asyncio.sleep(_LOCKED_S))
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:
