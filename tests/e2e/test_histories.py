@@ -252,7 +252,8 @@ async def test_the_memory_of_an_instance_is_its_share_of_what_its_worker_takes(o
         shares: list[float | None] = [None]
         with suppress(TimeoutError):
             async with asyncio.timeout(25):  # it is measured every ten seconds
-                while not _is_about(shares, _taken_mb(system.processes()[service])):
+                # Two answers may lie on both sides of a measurement.
+                while len(set(shares)) > 1 or not _is_about(shares, _taken_mb(system.processes()[service])):
                     shares = [(await memory(system, each))["memory"]["estimated_mb"] for each in instances]
         assert len(set(shares)) == 1
         assert _is_about(shares, taken_mb := _taken_mb(system.processes()[service])), (service, shares, taken_mb)

@@ -14,6 +14,7 @@ from mim.contracts.answers import WorkerAnswer, WorkerItem, WorkersAnswer
 from mim.contracts.errors import ErrorCode, Invalid, MimError, Rejected, Unavailable
 from mim.contracts.records import DrainCall, InstanceRecord, Reply, WorkerHeartbeat
 from mim.contracts.states import Expose, Provider
+from mim.gateway.model import ReadModel
 from mim.runtime import http
 from mim.runtime.bus import Bus
 from mim.runtime.routing import Call, Handler
@@ -29,8 +30,11 @@ LAPSE_S = 10.0
 class Workers:
     """The workers that beat, and what they measure."""
 
-    def __init__(self, bus: Bus, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, bus: Bus, settings: Settings, model: ReadModel, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._bus = bus
+        self._model = model
         self._host = settings.instance_host
         self._clock = clock
         self._beats: dict[str, WorkerHeartbeat] = {}
@@ -87,7 +91,7 @@ class Workers:
 
     async def list(self, _call: Call) -> web.StreamResponse:
         """All workers that live."""
-        found = [_shown(beat) for _, beat in sorted(self._living().items())]
+        found = [self._shown(beat) for _, beat in sorted(self._living().items())]
         return http.answer(WorkersAnswer(workers=found, total=len(found)))
 
     async def drain(self, call: Call) -> web.StreamResponse:
@@ -99,12 +103,12 @@ class Workers:
         if not beat.draining:
             self._need_room(beat)
         after = await self._tell(beat, draining=True)
-        return _answer(after, f"the instances of {beat.worker} move to other workers; it gets no new ones")
+        return self._answer(after, f"the instances of {beat.worker} move to other workers; it gets no new ones")
 
     async def undrain(self, call: Call) -> web.StreamResponse:
         """Let a worker have instances again."""
         beat = await self._tell(self._find(call), draining=False)
-        return _answer(beat, f"{beat.worker} may have instances again; those that have moved stay where they are")
+        return self._answer(beat, f"{beat.worker} may have instances again; those that have moved stay where they are")
 
     def _find(self, call: Call) -> WorkerHeartbeat:
         beat = self._living().get(call.request.match_info["worker"])
@@ -139,22 +143,26 @@ class Workers:
             raise Unavailable(ErrorCode.TIMEOUT, f"{beat.worker} was told, but is silent; try again") from None
         return now
 
+    def _shown(self, beat: WorkerHeartbeat) -> WorkerItem:
+        return WorkerItem(
+            name=beat.worker,
+            provider=beat.provider,
+            host=beat.host,
+            state=self._state(beat),
+            instances=beat.load,
+            capacity=beat.capacity,
+            memory_mb=round(beat.memory_bytes / MB, 3),
+            only=beat.only,
+        )
 
-def _shown(beat: WorkerHeartbeat) -> WorkerItem:
-    state: Literal["active", "draining", "drained"] = "active"
-    if beat.draining:
-        state = "draining" if beat.load else "drained"
-    return WorkerItem(
-        name=beat.worker,
-        provider=beat.provider,
-        host=beat.host,
-        state=state,
-        instances=beat.load,
-        capacity=beat.capacity,
-        memory_mb=round(beat.memory_bytes / MB, 3),
-        only=beat.only,
-    )
+    def _state(self, beat: WorkerHeartbeat) -> Literal["active", "draining", "drained"]:
+        if not beat.draining:
+            return "active"
+        # A heartbeat may come before the news of who has its last instance now, and `drained` says that all see it.
+        is_left = not beat.load and all(
+            record.worker != beat.worker or not record.status.is_live for record in self._model.records()
+        )
+        return "drained" if is_left else "draining"
 
-
-def _answer(beat: WorkerHeartbeat, message: str) -> web.Response:
-    return http.answer(WorkerAnswer(message=message, worker=_shown(beat)))
+    def _answer(self, beat: WorkerHeartbeat, message: str) -> web.Response:
+        return http.answer(WorkerAnswer(message=message, worker=self._shown(beat)))
