@@ -303,8 +303,8 @@ async def test_rotating_without_a_system_says_what_is_missing(tmp_path: Path) ->
 
 
 @asynccontextmanager
-async def serving(settings: Settings, store: Store) -> AsyncIterator[Client]:
-    """A connection to a server of a store; the server is killed at the end."""
+async def serving(settings: Settings, store: Store, *, killed: bool = True) -> AsyncIterator[Client]:
+    """A connection to a server of a store; the server is killed at the end, or writes down what it has not yet."""
     server = NatsServer(settings, settings.data_dir / "served", store)
     await server.start()
     client = await nats.connect(server.env()["MIM_NATS_URL"], user=server.user, password=server.password)
@@ -314,7 +314,8 @@ async def serving(settings: Settings, store: Store) -> AsyncIterator[Client]:
         await client.close()
         pid = server.child.pid
         assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        if killed:
+            os.kill(pid, signal.SIGKILL)
         await server.child.stop(5)
 
 
@@ -413,7 +414,7 @@ async def test_streams_get_the_new_key_whenever_it_is_killed_and_nothing_of_them
     settings = Settings(data_dir=tmp_path, sync_interval="2m")
     vault = load_vault(settings)
     old = stores.find(settings, vault)
-    async with serving(settings, old) as client:
+    async with serving(settings, old, killed=False) as client:
         await fill(client)
     file = key_file(settings)
     file.replace((os.urandom(32), *file.read()))
