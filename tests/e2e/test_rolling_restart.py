@@ -28,6 +28,8 @@ TWICE = ("telegram-adapter", "whatsapp-adapter", "lifecycle", "allocator", "gate
 ONCE = ("message-store", "webhooks")
 PATIENCE_S = 40.0
 PACE_S = 0.1
+LEAST = 21
+"""So many texts of each sender are accepted meanwhile."""
 SETTLE_S = 10.0
 NEW_BOT = "9{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
 
@@ -172,16 +174,16 @@ async def test_everything_is_restarted_and_callers_see_no_more_than_a_503(
     callers = Callers(system, (system.url, beside.url), accounts)
     try:
         async with callers.calling():
-            for name in (*TWICE, *ONCE):
-                await restart(system, name)
-                if name in TWICE:
-                    await beside.restart(name)
+            while min(map(len, callers.sent.values()), default=0) < LEAST:  # all are soon up again
+                for name in (*TWICE, *ONCE):
+                    await restart(system, name)
+                    if name in TWICE:
+                        await beside.restart(name)
         wrong = callers.failed + await _not_sent_once(system, callers)
     finally:
         await beside.stop()
     print(f"answers {dict(callers.answers)}, the slowest after {callers.slowest_s:.1f} s")
     assert not wrong, "\n".join(wrong[:40])
-    assert all(len(texts) > 20 for texts in callers.sent.values())
 
 
 async def _not_sent_once(system: System, callers: Callers) -> list[str]:
