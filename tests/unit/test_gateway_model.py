@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from mim.contracts.api import FilterQuery
 from mim.contracts.reasons import default_reason
-from mim.contracts.records import InstanceRecord
+from mim.contracts.records import InstanceRecord, WorkerHeartbeat
 from mim.contracts.states import Desired, Interface, Provider, Role, Status
 from mim.gateway.access import Access
 from mim.gateway.model import ReadModel
+from mim.gateway.workers import Workers
 from mim.runtime.routing import Caller
+from mim.runtime.settings import Settings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STATUSES = (Status.PENDING, Status.CLIENT_READY, Status.DELETED)
@@ -99,3 +101,22 @@ def test_the_json_and_the_text_of_a_record_follow_its_changes() -> None:
         assert orjson.loads(model.json(record))["name"] == name
         assert name in model.text(record)
         assert model.join([record, record]) == model.json(record) + b"," + model.json(record)
+
+
+def test_a_worker_is_drained_when_no_record_says_otherwise() -> None:
+    model = ReadModel(cast("Any", None))
+    workers = Workers(cast("Any", None), Settings(), model)
+    beat = WorkerHeartbeat(worker="one", boot="b", provider=Provider.TELEGRAM, host="h", capacity=9, load=0)
+
+    def state(**changed: Any) -> str:
+        return workers._shown(beat.model_copy(update=changed)).state
+
+    assert (state(), state(draining=True), state(draining=True, load=1)) == ("active", "drained", "draining")
+    ready = record_of(0, Status.CLIENT_READY)
+    for worker, status, expected in (
+        ("one", Status.CLIENT_READY, "draining"),  # its heartbeat came before the news
+        ("two", Status.CLIENT_READY, "drained"),
+        ("one", Status.STOPPED, "drained"),
+    ):
+        put(model, ready.model_copy(update={"worker": worker, "status": status}))
+        assert state(draining=True) == expected
