@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 
 PORTS = range(3001, 3101)
+UNTIL_S = 20
+"""A command that was just given to a lifecycle that died is given to another after ten seconds."""
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 
@@ -235,7 +237,7 @@ class System:
             )
 
         try:
-            record = await self.copy.wait(instance(number), there, 10)
+            record = await self.copy.wait(instance(number), there, UNTIL_S)
         except TimeoutError:
             pytest.fail(f"not {status} but {self.copy.get(instance(number))}; {self.names(number)}")
         return record  # type: ignore[return-value]

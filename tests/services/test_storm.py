@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,7 +57,7 @@ class Rig:
 
         async def order(instance_id: str) -> None:
             async with few:
-                await self.order(worker, instance_id, epoch)
+                await self.bus.surely(partial(self.order, worker, instance_id, epoch))
 
         await asyncio.gather(*map(order, ids))
         self.most = 0
