@@ -3,20 +3,21 @@ import { defineConfig, mergeConfig } from "vitest/config";
 import build from "./vite.config";
 
 const page = ["src/**/*.test.tsx", "src/api/*.test.ts"];
-const common = { css: false, testTimeout: 15_000 };
 
 export default mergeConfig(
   build,
   defineConfig({
     test: {
+      css: false,
+      testTimeout: 15_000,
       projects: [
         {
           extends: true,
-          test: { ...common, name: "page", environment: "jsdom", setupFiles: ["src/test/setup.ts"], include: page },
+          test: { name: "page", environment: "jsdom", setupFiles: ["src/test/setup.ts"], include: page },
         },
         {
           extends: true, // pure functions: they need no page, and have nothing that one file could leave to another
-          test: { ...common, name: "rules", isolate: false, include: ["src/**/*.test.ts"], exclude: page },
+          test: { name: "rules", isolate: false, include: ["src/**/*.test.ts"], exclude: page },
         },
       ],
     },

@@ -29,7 +29,7 @@ ONCE = ("message-store", "webhooks")
 PATIENCE_S = 40.0
 PACE_S = 0.1
 LEAST = 21
-"""So many texts of each sender are accepted meanwhile."""
+"""So many texts of each sender are accepted meanwhile, at least."""
 SETTLE_S = 10.0
 NEW_BOT = "9{:08d}:AAEabcdefghijklmnopqrstuvwxyz0123456"
 

@@ -59,8 +59,6 @@ if TYPE_CHECKING:
 
 
 PORTS = range(3001, 3101)
-UNTIL_S = 20
-"""A command that was just given to a lifecycle that died is given to another after ten seconds."""
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 
@@ -203,6 +201,10 @@ class System:
             await bus.nc.close()
             for task in tasks:
                 task.cancel()
+            # Until the server has seen it too, what is said next may be given to the dead, and after 10 s to another.
+            async with asyncio.timeout(10):
+                while (await self.bus.js.consumer_info(subjects.COMMANDS, subjects.LIFECYCLE_DURABLE)).push_bound:
+                    pass
 
         return kill
 
@@ -237,7 +239,7 @@ class System:
             )
 
         try:
-            record = await self.copy.wait(instance(number), there, UNTIL_S)
+            record = await self.copy.wait(instance(number), there, 10)
         except TimeoutError:
             pytest.fail(f"not {status} but {self.copy.get(instance(number))}; {self.names(number)}")
         return record  # type: ignore[return-value]

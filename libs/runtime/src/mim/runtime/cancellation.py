@@ -77,7 +77,7 @@ class _Mended(ModuleType):
 
 
 def mend() -> None:
-    """Use both in this process where its Python needs it.
+    """Let this process use these where its Python needs it.
 
     `wait_for` in nats-py only: Telethon takes a cancellation that is lost no more for the end of a request of its own.
     """

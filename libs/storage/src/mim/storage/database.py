@@ -79,9 +79,9 @@ CACHE_KB = 512
 STATEMENTS = 16
 """How many prepared statements a connection keeps. Several rows at once are a statement for each number of rows: the
 driver's 128 filled for hours, which took 1 MB more for each connection, and was no faster."""
+_LOCKED_TRIES, _LOCKED_S = 50, 0.1
 # FULL: what was committed survives a power cut, for then the message it came from is acknowledged. The cache is filled
 # by whatever reads many rows, and given up as soon as another connection has written; the kernel has the pages anyway.
-_LOCKED_TRIES, _LOCKED_S = 50, 0.1
 _PRAGMAS = (
     f"busy_timeout = {BUSY_S * 1000:.0f}",
     "journal_mode = WAL",
