@@ -539,15 +539,15 @@ async def test_first_load_is_small(browser: Browser, system: System) -> None:
 async def test_nothing_jumps_while_a_page_fills(browser: Browser, system: System) -> None:
     one = await system.ready_telegram(name="Steady")
     at = f"/instances/{one['instance_id']}"
-    for path in ("/", "/instances/new", at, f"{at}?tab=metrics", f"{at}/edit", "/providers", "/system", "/access"):
-        for viewport in (DESKTOP, PHONE):
-            page = await browser.open(viewport=viewport)
+    for viewport in (DESKTOP, PHONE):
+        page = await browser.open(viewport=viewport)
+        await page.uncached()
+        for path in ("/", "/instances/new", at, f"{at}?tab=metrics", f"{at}/edit", "/providers", "/system", "/access"):
             await page.goto(system.url + path)
             await page.see("main h1")
             await page.until("!document.querySelector('main .mantine-Skeleton-root')")
             shifts = await page.shifts()
             assert shifts < MOST_SHIFT, f"{path} moves by {shifts} at {viewport}: {await page.movers()}"
-            await page.close()
 
 
 async def test_a_change_that_comes_by_itself_moves_nothing_in_the_list(browser: Browser, system: System) -> None:

@@ -107,11 +107,16 @@ class Callers:
             body = {"user_id": "u", "provider": "telegram", "type_instance": ["api"]}
             made = await self._ask("POST", "/api/v1/instances", body | {"token": NEW_BOT.format(next(self._bots))})
             if made is not None:
-                await self._ask("POST", f"/api/v1/instances/{made['instance_id']}/restart")
-                await self._ask("DELETE", f"/api/v1/instances/{made['instance_id']}")
+                one = f"/api/v1/instances/{made['instance_id']}"
+                await self._ask("GET", one, announced=True)  # a 202 says that it will be
+                await self._ask("POST", f"{one}/restart")
+                await self._ask("DELETE", one)
 
-    async def _ask(self, method: str, path: str, body: Json | None = None, key: str | None = None) -> Json | None:
-        """The answer, once it is one of success; a 503 is asked again, as it says, under the same key."""
+    async def _ask(
+        self, method: str, path: str, body: Json | None = None, key: str | None = None, announced: bool = False
+    ) -> Json | None:
+        """The answer, once it is one of success; a 503 is asked again, as it says, under the same key, and a 404 where
+        what is asked for was announced only."""
         headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
         headers |= {"Authorization": f"Bearer {key}"} if key else {}
         called, began = f"{method} {path}", time.monotonic()
@@ -129,7 +134,8 @@ class Callers:
                     if response.status < 300:
                         self.slowest_s = max(self.slowest_s, time.monotonic() - began)
                         return answer
-                    if response.status != 503 or "Retry-After" not in response.headers:
+                    comes = response.status == 404 and announced
+                    if not comes and (response.status != 503 or "Retry-After" not in response.headers):
                         self.failed.append(f"{called}: {response.status} {answer}")
                         return None
                     await asyncio.sleep(0.2)

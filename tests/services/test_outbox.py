@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nats.errors
 import pytest
 from nats.aio.msg import Msg
+from nats.js.api import ConsumerInfo
 from tests.services.conftest import Background, Eventually, Story
 
 from mim.contracts import subjects
@@ -251,6 +252,58 @@ async def test_what_was_delivered_and_did_not_arrive_is_not_in_doubt(bus: Bus, m
     await publish(bus, 0)
     await done.until(lambda items: items == [("m0", False)])
     await outbox.close(ID)
+
+
+async def test_who_ends_before_it_knows_that_its_consumer_is_made_leaves_nothing_behind(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+    add = bus.js.add_consumer
+
+    async def slow(*args: Any, **named: Any) -> ConsumerInfo:
+        made = await add(*args, **named)
+        asked.set()
+        await may_answer.wait()
+        return made
+
+    await publish(bus, 0)
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    monkeypatch.setattr(bus.js, "add_consumer", slow)
+    opening = asyncio.create_task(outbox.open(ID, 1, _telling(Story())))
+    await asked.wait()
+    opening.cancel()
+    closing = asyncio.create_task(outbox.close(ID))
+    asyncio.get_running_loop().call_later(0.1, may_answer.set)
+    await closing
+    assert await consumers(bus) == []  # it would be the evidence of a crash
+
+
+async def test_an_end_that_is_cancelled_goes_on_and_who_ends_it_again_waits_for_it(bus: Bus) -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def deliver(given: SendMessage, doubt: bool) -> Tell:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()  # as an attempt has the last word
+        return _nothing
+
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, 1, deliver)
+    await publish(bus, 0)
+    await begun.wait()
+    first = asyncio.create_task(outbox.close(ID))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait({first})
+    second = asyncio.create_task(outbox.close(ID))
+    assert not (await asyncio.wait({second}, timeout=0.1))[0]
+    may_end.set()
+    await second
+    assert await consumers(bus) == []
 
 
 @pytest.mark.parametrize(("epoch", "doubt"), [(1, False), (2, False), (3, True)])

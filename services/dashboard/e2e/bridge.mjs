@@ -7,6 +7,7 @@
 //   {"id": 5, "page": 0, "do": "key", "args": ["Tab"]}               a key, wherever the focus is
 //   {"id": 6, "page": 0, "do": "offline", "args": [true]}            take the network away, or give it back
 //   {"id": 7, "page": 0, "do": "refuse", "args": ["**/*.js", 2]}     break off the next requests, as a change of network does
+//   {"id": 8, "page": 0, "do": "uncached"}                           load all files anew from now on, as at a first visit
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
@@ -57,6 +58,11 @@ async function goto(page, args, tries = GOTO_TRIES) {
   }
 }
 
+async function uncached(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+}
+
 async function refuse(page, url, times) {
   let left = times;
   await page.unrouteAll();
@@ -72,6 +78,7 @@ async function run({ page: number, do: what, args = [], options = {} }) {
   if (what === "offline") return page.context().setOffline(...args);
   if (what === "goto") return goto(page, args);
   if (what === "refuse") return refuse(page, ...args);
+  if (what === "uncached") return uncached(page);
   if (what === "close") return page.context().close();
   const value = await page[what](...args);
   return Buffer.isBuffer(value) ? value.toString("base64") : isPlain(value) ? value : null;

@@ -63,7 +63,9 @@ class Outbox:
         self._deliver: dict[str, Deliver] = {}
         self._consumers: dict[str, float] = {}  # when each was last needed
         self._due: dict[str, ConsumerInfo | None] = {}  # what may wait though nothing brings it, and what was seen
-        self._making: set[asyncio.Task[ConsumerInfo | None]] = set()
+        self._noticing: set[asyncio.Task[ConsumerInfo | None]] = set()
+        self._making: dict[str, asyncio.Task[ConsumerInfo | None]] = {}
+        self._closing: dict[str, asyncio.Task[None]] = {}
         self._epochs: dict[str, int] = {}
         self._held: dict[str, int] = {}  # of those whose consumer delivered here, the epoch then
         self._doubtful: dict[str, int] = {}  # from which delivery on the first message was perhaps tried by others
@@ -80,6 +82,8 @@ class Outbox:
 
     async def open(self, instance_id: str, epoch: int, deliver: Deliver) -> None:
         """Start the flow for an instance. Raises: Unavailable if the bus is away."""
+        if (closing := self._closing.get(instance_id)) is not None:
+            await asyncio.shield(closing)
         self._deliver[instance_id] = deliver
         self._epochs[instance_id] = epoch
         self._due[instance_id] = None
@@ -90,18 +94,26 @@ class Outbox:
         """Stop the flow in order: the message in flight is cancelled (its deliverer knows what that means), the rest
         waits for the next session.
 
-        While the bus does not take what became of it, the consumer stays as the evidence that it was tried.
+        While the bus does not take what became of it, the consumer stays as the evidence that it was tried. It goes on
+        if who called is cancelled: what is half closed looks like a crash; who calls again waits for its end.
         """
-        if self._deliver.pop(instance_id, None) is None:
-            return
-        in_doubt = self._doubtful.pop(instance_id, None) is not None
-        if in_doubt:
-            self._held.pop(instance_id, None)
+        if self._deliver.pop(instance_id, None) is not None:
+            begun = self._closing[instance_id] = asyncio.create_task(self._close(instance_id))
+            begun.add_done_callback(lambda _: self._closing.pop(instance_id, None))
+        if (closing := self._closing.get(instance_id)) is not None:
+            await asyncio.shield(closing)
+
+    async def _close(self, instance_id: str) -> None:
         task = self._running.pop(instance_id, None)
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        if (making := self._making.get(instance_id)) is not None:
+            await asyncio.wait({making}, timeout=TOLD_S)  # or the server may make it when nobody here is left
+        in_doubt = self._doubtful.pop(instance_id, None) is not None
+        if in_doubt:
+            self._held.pop(instance_id, None)
         is_made = self._consumers.pop(instance_id, None) is not None
         finishing = self._finishing.get(instance_id)
         if finishing is not None and not (await asyncio.wait({finishing}, timeout=TOLD_S))[0]:
@@ -188,14 +200,20 @@ class Outbox:
         if instance_id not in self._consumers:
             self._consumers[instance_id] = asyncio.get_running_loop().time()
             task = asyncio.create_task(self._bus.surely(partial(self._consume, instance_id)))
-            self._making.add(task)
-            task.add_done_callback(self._making.discard)
+            self._noticing.add(task)
+            task.add_done_callback(self._noticing.discard)
 
     async def _consume(self, instance_id: str, *, takes_over: bool = True) -> ConsumerInfo | None:
         """See to it that there is a consumer that delivers here; None if it delivers to somebody else, or if the
         instance was given up while this waited for the bus: its next holder has the consumer then."""
         if instance_id not in self._deliver:
             return None
+        if (making := self._making.get(instance_id)) is None:
+            making = self._making[instance_id] = asyncio.create_task(self._make(instance_id, takes_over))
+            making.add_done_callback(lambda _: self._making.pop(instance_id, None))
+        return await asyncio.shield(making)
+
+    async def _make(self, instance_id: str, takes_over: bool) -> ConsumerInfo | None:
         self._consumers[instance_id] = asyncio.get_running_loop().time()
         subject = subjects.message_command(self._provider, instance_id)
         config = outbox_consumer(instance_id, subject, self._inbox)
@@ -245,6 +263,8 @@ class Outbox:
         instance_id = subjects.last_token(msg.subject)
         deliver = self._deliver.get(instance_id)
         if deliver is None or instance_id in self._running or instance_id in self._telling:
+            if msg.metadata.num_delivered < self._doubtful.get(instance_id, 0):
+                del self._doubtful[instance_id]  # it came here first, and was not tried
             return  # not acknowledged: it comes again
         self._due.pop(instance_id, None)
         self._consumers[instance_id] = asyncio.get_running_loop().time()
