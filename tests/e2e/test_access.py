@@ -375,6 +375,30 @@ async def test_a_key_opens_its_own_instance_and_what_the_table_says(guarded: Gua
 # ------------------------------------------------------------------------------------------------- limits
 
 
+async def test_an_instance_is_shown_the_same_by_the_shortcut_and_by_the_route(guarded: Guarded) -> None:
+    made, other = await guarded.instance("anna"), await guarded.instance("boris")
+    tokens = [(await guarded.token(role, user))["token"] for role, user in (("viewer", None), ("admin", "anna"))]
+    key, own = made["api_key"], made["instance_id"]
+    foreign = [{"Host": "elsewhere.example"}, {"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}]
+    # None is wrong: after thirty of those they are answered otherwise.
+    cases: list[tuple[str | None, str, dict[str, str]]] = [(key, own, {}), (key, own.upper(), {})]
+    for one in (own, own.upper(), other["instance_id"], NOBODY):
+        cases += [(bearer, one, {}) for bearer in (None, ADMIN, *tokens)]
+    cases += [(ADMIN, own, headers) for headers in ({"Origin": DESK}, *foreign)]
+    statuses = []
+    for bearer, one, headers in cases:
+        seen = []
+        for query in ("", "?by=route"):  # the shortcut knows the path alone
+            status, told, raw = await guarded.raw(bearer, "GET", f"{INSTANCES}/{one}{query}", **headers)
+            body = json.loads(raw)
+            named = {name.lower(): value for name, value in told.items() if name.lower() != "date"}
+            named |= dict.fromkeys(named.keys() & {"ratelimit", "x-request-id"}, "some")
+            seen.append((status, {**body, "request_id": "request_id" in body}, named))
+        assert seen[0] == seen[1], (bearer, one, headers)
+        statuses.append(seen[0][0])
+    assert set(statuses) == {200, 401, 403, 404}
+
+
 async def test_who_calls_too_often_is_told_when_to_come_again_and_others_are_not_slowed(
     own_system: StartSystem,
 ) -> None:
@@ -382,7 +406,7 @@ async def test_who_calls_too_often_is_told_when_to_come_again_and_others_are_not
     made = await guarded.instance("anna")
     token = (await guarded.token("viewer"))["token"]
     port = f"http://127.0.0.1:{made['port']}/api/v1/status"
-    for bearer, path in ((token, INSTANCES), (made["api_key"], port)):
+    for bearer, path in ((token, f"{INSTANCES}/{made['instance_id']}"), (made["api_key"], port)):
         seen = [await guarded.raw(bearer, "GET", path) for _ in range(75)]
         statuses = [status for status, _, _ in seen]
         assert statuses[:60] == [200] * 60

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -64,6 +65,27 @@ async def end_of(reader: asyncio.StreamReader) -> bytes:
         with suppress(ConnectionError):
             return await reader.read()
     return b""
+
+
+async def test_a_shortcut_answers_what_it_takes_and_all_else_is_searched_for() -> None:
+    async def found(request: web.Request) -> web.Response:
+        return web.Response(text=f"route {request.match_info['name']}")
+
+    def shortcut(request: web.Request) -> web.Response | None:
+        return web.Response(body=b"") if request.raw_path == "/short" else None
+
+    app = web.Application()
+    app.add_routes([web.get("/{name}", found)])
+    listener = Listener(app, shortcut=shortcut)
+    await listener.setup()
+    await listener.open("127.0.0.1", 0)
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{listener.addresses[0][1]}") as client:
+            for path, text in (("/short", ""), ("/short?a=1", "route short"), ("/long", "route long")):
+                async with client.get(path) as response:
+                    assert (response.status, await response.text()) == (200, text)
+    finally:
+        await listener.cleanup()
 
 
 async def test_who_says_nothing_or_trickles_is_cut_off_while_others_are_served(site: Site) -> None:

@@ -90,6 +90,7 @@ def error_answer(error: MimError, request_id: str) -> web.Response:
 
 
 Check = Callable[[web.Request], None]
+Mark = Callable[[web.Request, web.StreamResponse], None]
 
 
 class Ending:
@@ -241,26 +242,33 @@ def guard(hosts: Collection[str], origins: Collection[str], *, any_host: bool = 
     return check
 
 
-def application(*checks: Check, traffic: Traffic) -> web.Application:
-    """An application behind the entrance, which answers what is still open when it ends."""
+def application(*checks: Check, traffic: Traffic, marks: Collection[Mark] = ()) -> web.Application:
+    """An application behind the entrance, which answers what is still open when it ends; `marks` see every answer."""
+
+    async def mark(request: web.Request, response: web.StreamResponse) -> None:
+        for each in marks:
+            each(request, response)
+
     ending = Ending()
     app = web.Application(
         middlewares=[entrance(*checks, traffic=traffic, ending=ending)], client_max_size=MAX_BODY_BYTES
     )
     app.on_shutdown.append(ending.tell)
+    if marks:
+        app.on_response_prepare.append(mark)
     return app
 
 
-def cors(origins: Collection[str]) -> tuple[Check, Callable[[web.Request, web.StreamResponse], Awaitable[None]]]:
+def cors(origins: Collection[str]) -> tuple[Check, Mark]:
     """Let pages of other sites read answers (https://fetch.spec.whatwg.org/#http-cors-protocol): a check that answers
-    preflights, and a signal that marks every response."""
+    preflights, and a mark for every answer."""
     allowed = {origin.lower().rstrip("/") for origin in origins}
 
     def check(request: web.Request) -> None:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             raise web.HTTPNoContent(headers=_PREFLIGHT)
 
-    async def mark(request: web.Request, response: web.StreamResponse) -> None:
+    def mark(request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Vary"] = "Origin"
         origin = request.headers.get("Origin", "")
         if origin.lower().rstrip("/") in allowed:

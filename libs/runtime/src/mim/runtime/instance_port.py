@@ -104,9 +104,7 @@ class InstancePorts:
         guard = http.guard(settings.allowed_hosts, origins, any_host=not is_loopback(self._host))
         preflight, mark = http.cors(origins)
         checks = [guard, preflight] if origins else [guard]
-        app = http.application(*checks, traffic=Traffic())
-        if origins:
-            app.on_response_prepare.append(mark)
+        app = http.application(*checks, traffic=Traffic(), marks=[mark] if origins else [])
         routes = PORT_ROUTES[self._provider]
         handlers = {route.operation: self._handler(route) for route in routes}
         placed = [replace(route, path=prefix + route.path) for route in routes]

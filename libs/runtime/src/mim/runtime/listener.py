@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -20,19 +21,28 @@ HEARD_S = 0.2
 BACKLOG = 1024
 
 
+Shortcut = Callable[[web.Request], web.StreamResponse | None]
+"""Answers a request before the search for a route, or not."""
+
+
 class Listener(web.AppRunner):
     """Runs an application; opens and closes sites of it. `max_line_size` is in bytes, of a request's first line."""
 
-    def __init__(self, app: web.Application, *, first_s: float = FIRST_S, **more: Any) -> None:
+    def __init__(
+        self, app: web.Application, *, first_s: float = FIRST_S, shortcut: Shortcut | None = None, **more: Any
+    ) -> None:
         super().__init__(
             app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=IDLE_S, **more
         )
         self._first_s = first_s
+        self._shortcut = shortcut
         self._sweeping: asyncio.Task[None] | None = None
 
     async def setup(self) -> None:
         """Make ready to listen."""
         await super().setup()
+        if self._shortcut is not None and self.server is not None:
+            self.server.request_handler = _trying(self._shortcut, self.server.request_handler)
         self._sweeping = asyncio.create_task(self._sweep(), name="sweep connections")
 
     async def open(self, host: str, port: int) -> web.TCPSite:
@@ -66,3 +76,13 @@ class Listener(web.AppRunner):
                 if now - since >= self._first_s:
                     connection.force_close()
             await asyncio.sleep(SWEEP_S)
+
+
+def _trying(
+    shortcut: Shortcut, search: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        response = shortcut(cast("web.Request", request))
+        return await search(request) if response is None else response
+
+    return answer

@@ -14,7 +14,7 @@ from mim.contracts.states import Role
 from mim.runtime import metrics
 from mim.runtime.http import TooManyRequests, bearer
 from mim.runtime.idempotency import Idempotency, Seed
-from mim.runtime.ratelimit import RateLimit
+from mim.runtime.ratelimit import Allowance, RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,15 @@ Admit = Callable[[web.Request, Route], Caller]
 Audit = Callable[[Call, MimError | None], Awaitable[None]]
 
 
+def count_call(limit: RateLimit, caller: Caller) -> Allowance | None:
+    """Count a call; what the caller has left, or None if there is no limit. Raises: TooManyRequests."""
+    allowance = limit.take(caller.limit) if caller.limit else None
+    if allowance is not None and allowance.retry_after_s:
+        metrics.rate_limited()
+        raise TooManyRequests(allowance)
+    return allowance
+
+
 class Binder:
     """Adds the routes of a table to a server. `admit` raises MimError for whoever may not."""
 
@@ -82,10 +91,7 @@ class Binder:
 
         async def serve(request: web.Request) -> web.StreamResponse:
             caller = self._known(request, route)
-            allowance = self._limit.take(caller.limit) if caller.limit else None
-            if allowance is not None and allowance.retry_after_s:
-                metrics.rate_limited()
-                raise TooManyRequests(allowance)
+            allowance = count_call(self._limit, caller)
             if is_post:
                 response = await self._idempotency.once(
                     request, caller.name, lambda seed: act(Call(request, route, caller, seed))

@@ -28,7 +28,7 @@ from mim.runtime.bus import Bus
 from mim.runtime.http import TooManyRequests
 from mim.runtime.instance_port import key_fits
 from mim.runtime.ratelimit import RateLimit
-from mim.runtime.routing import WRONG_PER_MINUTE, Call, Caller
+from mim.runtime.routing import WRONG_PER_MINUTE, Call, Caller, count_call
 from mim.runtime.settings import Settings
 from mim.runtime.store import Store
 
@@ -155,15 +155,22 @@ class Access:
     def _caller(self, request: web.Request, route: Route) -> Caller:
         if route.scope is Scope.OPEN:
             return ANYBODY
-        given = http.bearer(request) or _websocket_bearer(request)
+        if (found := self.at_once(request)) is not None:
+            return found
+        given = _credential(request)
         if given is None:
-            if self._admin is None:
-                return LOCAL
             raise MimError(ErrorCode.UNAUTHORIZED, "send an access token as 'Authorization: Bearer <token>'")
-        found = self.by_token(given) or (self._by_key(request, given) if route.key_opens else None)
+        found = self._by_key(request, given) if route.key_opens else None
         if found is None:
             raise MimError(ErrorCode.UNAUTHORIZED, WRONG)
         return found
+
+    def at_once(self, request: web.Request) -> Caller | None:
+        """Who calls with an access token, or without one where none is needed; None for everybody else."""
+        given = _credential(request)
+        if given is None:
+            return LOCAL if self._admin is None else None
+        return self.by_token(given)
 
     def by_token(self, given: str) -> Caller | None:
         """Whose token this is; None if it is none."""
@@ -197,9 +204,7 @@ class Access:
 
     def limited(self, caller: Caller) -> None:
         """Count a call. Raises: TooManyRequests."""
-        allowance = self._limit.take(caller.limit) if caller.limit else None
-        if allowance is not None and allowance.retry_after_s:
-            raise TooManyRequests(allowance)
+        count_call(self._limit, caller)
 
     # --------------------------------------------------------------------------------------------- visible
 
@@ -233,6 +238,10 @@ def sees(caller: Caller, record: InstanceRecord) -> bool:
     if caller.instance_id is not None:
         return record.id == caller.instance_id
     return caller.user_id is None or record.user_id == caller.user_id
+
+
+def _credential(request: web.Request) -> str | None:
+    return http.bearer(request) or _websocket_bearer(request)
 
 
 def _websocket_bearer(request: web.Request) -> str | None:

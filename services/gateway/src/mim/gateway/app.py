@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
@@ -23,7 +23,8 @@ from mim.gateway.login import Login
 from mim.gateway.model import ReadModel
 from mim.gateway.pages import BUILT, Pages
 from mim.gateway.providers import MultiProvider
-from mim.gateway.proxy import Proxy, proxy
+from mim.gateway.proxy import proxy
+from mim.gateway.shortcut import Shortcut
 from mim.gateway.sse import Streams
 from mim.gateway.system import Reports, System
 from mim.gateway.workers import Workers
@@ -77,7 +78,13 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
     }
     binder = Binder(access.admit, limit, Idempotency(bus, vault), keys.record)
     async with proxy(model, access, workers, secrets) as ports, Tasks(bus) as tasks:
-        listener = _listener(settings, traffic, lambda app: binder.bind(app.router, routes.GATEWAY, handlers), ports)
+        checks, marks = _entrance(settings)
+        app = http.application(*checks, traffic=traffic, marks=marks)
+        binder.bind(app.router, routes.GATEWAY, handlers)
+        ports.bind(app.router)
+        Pages(settings.dashboard_dir or BUILT).bind(app.router, routes.GATEWAY)
+        shortcut = Shortcut(checks, marks, model, access, limit, traffic)
+        listener = Listener(app, max_line_size=LONGEST_LINE, shortcut=shortcut)
         for work, name in (
             (model.run(), "read model"),
             (tokens.run(), "tokens"),
@@ -97,24 +104,20 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
             await activity.close()
 
 
-def _listener(settings: Settings, traffic: Traffic, bind: Callable[[web.Application], None], ports: Proxy) -> Listener:
+def _entrance(settings: Settings) -> tuple[list[http.Check], list[http.Mark]]:
+    """What every request has to pass, and what every answer is marked with."""
     checks = [http.guard(settings.allowed_hosts, settings.allowed_origins, any_host=not is_loopback(settings.host))]
-    marks = []
+    marks: list[http.Mark] = []
     if settings.allowed_origins:
         check, mark = http.cors(settings.allowed_origins)
         checks.append(check)
         marks.append(mark)
     if settings.sandbox:
         marks.append(_say_sandbox)
-    app = http.application(*checks, traffic=traffic)
-    app.on_response_prepare.extend(marks)
-    bind(app)
-    ports.bind(app.router)
-    Pages(settings.dashboard_dir or BUILT).bind(app.router, routes.GATEWAY)
-    return Listener(app, max_line_size=LONGEST_LINE)
+    return checks, marks
 
 
-async def _say_sandbox(_request: web.Request, response: web.StreamResponse) -> None:
+def _say_sandbox(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Mim-Sandbox"] = "emulated messengers, no real accounts"
 
 

@@ -172,9 +172,7 @@ class Instances:
 
     async def get(self, call: Call) -> web.StreamResponse:
         """One instance."""
-        record = self.access.find(call)
-        body = b'{"success":true,"instance":' + self.model.json(record) + b"}"
-        return web.Response(body=body, content_type="application/json")
+        return shown(self.model, self.access.find(call))
 
     async def batch_status(self, call: Call) -> web.StreamResponse:
         """Where many instances stand; those of others are not found."""
@@ -313,6 +311,12 @@ def _creation_failed(record: InstanceRecord | None) -> MimError:
     if code is ErrorCode.NO_ENGINE:  # waiting does not help
         return MimError(code, record.reason.message)
     return Unavailable(code, record.reason.message, retry_after_s=30)
+
+
+def shown(model: ReadModel, record: InstanceRecord) -> web.Response:
+    """The answer that shows an instance."""
+    body = b'{"success":true,"instance":' + model.json(record) + b"}"
+    return web.Response(body=body, content_type="application/json")
 
 
 def _has_effect(record: InstanceRecord, verb: Verb) -> bool:
