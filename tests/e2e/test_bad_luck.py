@@ -242,7 +242,7 @@ def _up(folder: Path, *more: str) -> tuple[int, str]:
         [sys.executable, "-m", "mim.cli", "up", "--data-dir", str(folder), *more],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         env=os.environ | {"MIM_LOG_FORMAT": "json"},
         check=False,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import nats.errors
 import pytest
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerInfo
+from nats.js.api import ConsumerConfig, ConsumerInfo
 from tests.services.conftest import Background, Eventually, Story
 
 from mim.contracts import subjects
@@ -247,6 +247,16 @@ async def test_what_was_delivered_and_did_not_arrive_is_not_in_doubt(bus: Bus, m
             await arrive(msg)
 
     monkeypatch.setattr(outbox, "_arrive", arrive_but_once)
+    add = bus.js.add_consumer
+
+    async def late(stream: str, config: ConsumerConfig) -> ConsumerInfo:
+        """The answer of a server that delivers first."""
+        made = await add(stream, config)
+        while not (info := await bus.js.consumer_info(stream, made.name)).num_ack_pending:
+            pass
+        return info
+
+    monkeypatch.setattr(bus.js, "add_consumer", late)
     await outbox.listen()
     await outbox.open(ID, 1, deliver)
     await publish(bus, 0)

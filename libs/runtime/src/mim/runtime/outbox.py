@@ -220,7 +220,9 @@ class Outbox:
         try:
             epoch = self._epochs[instance_id]
             # Each epoch has one holder: who has two in a row has held the instance throughout.
-            if instance_id not in self._held or epoch > self._held[instance_id] + 1:
+            foreign = instance_id not in self._held or epoch > self._held[instance_id] + 1
+            # Asked before: of one that is there the answer does not tell whether it was just made.
+            if foreign and not await self._is_gone(instance_id):
                 self._doubtful[instance_id] = 2  # what the last holder left may be here before the answer is
             made = await self._made(config)
             if made is not None and not made.num_ack_pending:
@@ -263,8 +265,6 @@ class Outbox:
         instance_id = subjects.last_token(msg.subject)
         deliver = self._deliver.get(instance_id)
         if deliver is None or instance_id in self._running or instance_id in self._telling:
-            if msg.metadata.num_delivered < self._doubtful.get(instance_id, 0):
-                del self._doubtful[instance_id]  # it came here first, and was not tried
             return  # not acknowledged: it comes again
         self._due.pop(instance_id, None)
         self._consumers[instance_id] = asyncio.get_running_loop().time()
