@@ -378,10 +378,10 @@ async def test_a_key_opens_its_own_instance_and_what_the_table_says(guarded: Gua
 async def test_an_instance_is_shown_the_same_by_the_shortcut_and_by_the_route(guarded: Guarded) -> None:
     made, other = await guarded.instance("anna"), await guarded.instance("boris")
     tokens = [(await guarded.token(role, user))["token"] for role, user in (("viewer", None), ("admin", "anna"))]
-    key, own = made["api_key"], made["instance_id"]
+    own = made["instance_id"]
     foreign = [{"Host": "elsewhere.example"}, {"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}]
-    # None is wrong: after thirty of those they are answered otherwise.
-    cases: list[tuple[str | None, str, dict[str, str]]] = [(key, own, {}), (key, own.upper(), {})]
+    cases: list[tuple[str | None, str, dict[str, str]]] = []
+    # No credential that is wrong: after thirty of those in a minute the answer is another one.
     for one in (own, own.upper(), other["instance_id"], NOBODY):
         cases += [(bearer, one, {}) for bearer in (None, ADMIN, *tokens)]
     cases += [(ADMIN, own, headers) for headers in ({"Origin": DESK}, *foreign)]
