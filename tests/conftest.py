@@ -72,19 +72,9 @@ class NatsServer:
     async def start(self) -> None:
         """Start it; returns when JetStream is ready."""
         binary = Path(sys.executable).with_name("nats-server")
+        command = [*DIES_WITH_PARENT, binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self._folder]
         self._process = process = await asyncio.create_subprocess_exec(
-            *(
-                *DIES_WITH_PARENT,
-                binary,
-                "-a",
-                "127.0.0.1",
-                "-p",
-                str(self.port),
-                "-js",
-                "-sd",
-                self._folder,
-                *self._more,
-            ),
+            *(*command, *self._more),
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env=self._env,

@@ -108,7 +108,8 @@ class Callers:
             made = await self._ask("POST", "/api/v1/instances", body | {"token": NEW_BOT.format(next(self._bots))})
             if made is not None:
                 one = f"/api/v1/instances/{made['instance_id']}"
-                await self._ask("GET", one, announced=True)  # a 202 says that it will be
+                if "api_key" not in made:  # a 202: it will be there
+                    await self._ask("GET", one, announced=True)
                 await self._ask("POST", f"{one}/restart")
                 await self._ask("DELETE", one)
 
