@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import aiohttp
 import pytest
+import uvloop
 from aiohttp import web
 
 from mim.runtime import listener
@@ -86,6 +87,34 @@ async def test_a_shortcut_answers_what_it_takes_and_all_else_is_searched_for() -
                     assert (response.status, await response.text()) == (200, text)
     finally:
         await listener.cleanup()
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_at_the_end_who_has_connected_is_answered_also_if_nobody_has_accepted_it_yet(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def answered() -> list[bytes]:
+        site = Site()
+        site.answers.set()
+        await site.listener.setup()
+        await site.listener.open("127.0.0.1", 0)
+        address = site.listener.addresses[0][:2]
+        connected = [socket.create_connection(address, DEADLINE_S) for _ in range(3)]  # the loop does not turn
+        for one in connected:
+            one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        await site.listener.cleanup()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, DEADLINE_S)
+        answers = []
+        for one in connected:
+            with one, one.makefile("rb") as reader:
+                answers.append(reader.read())
+        return answers
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        answers = runner.run(answered())
+    assert len(answers) == 3
+    assert all(answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"here") for answer in answers)
 
 
 async def test_who_says_nothing_or_trickles_is_cut_off_while_others_are_served(site: Site) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 from aiohttp import web
@@ -58,10 +60,17 @@ class Listener(web.AppRunner):
         """Close everything: who has connected by now is still heard and answered, others cannot connect any more."""
         if self._sweeping is not None:
             self._sweeping.cancel()
+        listening = [one for site in self.sites for one in getattr(site._server, "sockets", ())]  # noqa: SLF001
+        # Kept open beyond the loop's own: what waits in them would be reset.
+        kept = [socket.socket(fileno=os.dup(one.fileno())) for one in listening]
         for site in list(self.sites):
             await site.stop()
-        if self.server is not None and self.server.connections:
-            await asyncio.sleep(HEARD_S)
+        waiting = [connection for one in kept for connection in _last(one)]
+        if self.server is not None:
+            for connection in waiting:
+                await asyncio.get_running_loop().connect_accepted_socket(self.server, connection)
+            if self.server.connections:
+                await asyncio.sleep(HEARD_S)
         await super().cleanup()
 
     async def _sweep(self) -> None:
@@ -76,6 +85,16 @@ class Listener(web.AppRunner):
                 if now - since >= self._first_s:
                     connection.force_close()
             await asyncio.sleep(SWEEP_S)
+
+
+def _last(listening: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait in a socket, which is closed as soon as there are none."""
+    listening.setblocking(False)
+    with listening, suppress(OSError):
+        for _ in range(BACKLOG):
+            connection, _address = listening.accept()
+            connection.setblocking(False)
+            yield connection
 
 
 def _trying(
