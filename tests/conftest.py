@@ -14,6 +14,7 @@ A server is up in some 10 ms, so every test that asks for one gets a fresh one. 
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import shutil
 import signal
@@ -37,6 +38,7 @@ from mim.runtime.settings import Settings
 hypothesis.settings.register_profile("mim", deadline=None)
 hypothesis.settings.load_profile("mim")
 cancellation.mend()  # as every service does
+GC_THRESHOLDS = 20_000, 10, 20
 
 ConnectBus = Callable[..., Awaitable[Bus]]
 
@@ -46,6 +48,13 @@ DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv")
 # Below Linux's ephemeral range: during an outage nobody's outgoing connection may take the port. Whole systems have the
 # ports from 20,000 on.
 PORTS = range(10_000, 20_000)
+
+
+def pytest_collection_finish() -> None:
+    """The tests that were found stay: the garbage collector need not walk through them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class NatsServer:

@@ -23,17 +23,25 @@ from mim.cli.services import SERVICES, module_of
 
 for name in ("COLUMNS", "LINES"):
     os.unsetenv(name)  # readline has set them past os.environ, and the console of `mim` would keep them
+_NETWORK = 0x40000000  # CLONE_NEWNET of linux/sched.h
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__, "mim.cli.up", *map(module_of, SERVICES)])
+_FORKS.set_forkserver_preload([__name__, "mim.cli.up", *map(module_of, SERVICES), "tests.e2e.frozen"])
 
 
 class Process:
     """Like `asyncio.subprocess.Process`, with what it prints in `stdout`."""
 
-    def __init__(self, arguments: tuple[str, ...], env: Mapping[str, str], witnessed: bool) -> None:
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        env: Mapping[str, str],
+        *,
+        witnessed: bool = False,
+        namespace: str | None = None,
+    ) -> None:
         self.stdout = asyncio.StreamReader()
         self._output, self._theirs = _FORKS.Pipe(duplex=False)
-        self._process = _FORKS.Process(target=_become, args=(arguments, dict(env), witnessed, self._theirs))
+        self._process = _FORKS.Process(target=_become, args=(arguments, dict(env), witnessed, namespace, self._theirs))
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
@@ -76,9 +84,11 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
 
-async def start(*arguments: str, env: Mapping[str, str], witnessed: bool = False) -> Process:
-    """`mim` with these arguments and nothing but this environment."""
-    process = Process(arguments, env, witnessed)
+async def start(
+    *arguments: str, env: Mapping[str, str], witnessed: bool = False, namespace: str | None = None
+) -> Process:
+    """`mim` with these arguments and nothing but this environment; in a network namespace if one is named."""
+    process = Process(arguments, env, witnessed=witnessed, namespace=namespace)
     await process.start()
     return process
 
@@ -89,8 +99,12 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _become(arguments: tuple[str, ...], env: dict[str, str], witnessed: bool, output: Connection) -> None:
+def _become(
+    arguments: tuple[str, ...], env: dict[str, str], witnessed: bool, namespace: str | None, output: Connection
+) -> None:
     die_with_parent()
+    if namespace is not None:
+        _enter(namespace)
     for number in (1, 2):
         os.dup2(output.fileno(), number)
     output.close()
@@ -101,3 +115,11 @@ def _become(arguments: tuple[str, ...], env: dict[str, str], witnessed: bool, ou
     if witnessed:
         witness.patch()
     app(prog_name="mim")
+
+
+def _enter(namespace: str) -> None:
+    # As `ip netns exec` does, see ip-netns(8); os.setns comes with Python 3.12.
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(f"/run/netns/{namespace}") as file:  # noqa: PTH123 - nothing else runs here yet
+        if libc.setns(file.fileno(), _NETWORK) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot enter the network namespace {namespace}")

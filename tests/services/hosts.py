@@ -7,7 +7,6 @@ The test itself, with the emulated messengers, is a fourth party that all hosts 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import os
 import secrets
@@ -20,6 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.e2e import warm
 
 NAMES = ("h1", "h2", "h3")
 SERVICES = ("lifecycle", "allocator", "gateway", "telegram-adapter", "whatsapp-adapter")
@@ -125,24 +125,11 @@ class Network:
 class Process:
     """A process on a host, and what it has said."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | warm.Process) -> None:
         self._process = process
         self.lines: list[str] = []
         self._said = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
-
-    @classmethod
-    async def start(cls, namespace: str, *command: str | Path, env: Mapping[str, str]) -> Process:
-        process = await asyncio.create_subprocess_exec(
-            *("ip", "netns", "exec", namespace, *command),
-            env={**os.environ, **env},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=1 << 20,
-            preexec_fn=_die_with_parent,
-        )
-        return cls(process)
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
@@ -193,28 +180,35 @@ class Host:
         who = {"name": self.name, "user": USER, "password": PASSWORD, "folder": self._folder / "nats"}
         conf = self._folder / "nats.conf"
         conf.write_text(_NATS.format(**where, **who))
-        server = await self._start("nats", Path(sys.executable).with_name("nats-server"), "-c", conf)
-        await server.says("Server is ready", LISTEN_S)
+        program = Path(sys.executable).with_name("nats-server")
+        process = await asyncio.create_subprocess_exec(
+            *("ip", "netns", "exec", self._network.namespace(self.name), program, "-c", conf),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 20,
+            preexec_fn=warm.die_with_parent,
+        )
+        self.processes["nats"] = Process(process)
+        await self.processes["nats"].says("Server is ready", LISTEN_S)
 
     async def start_services(self) -> None:
         """Start the services; returns when all are ready."""
         for service in self._services:
-            await self._start(service, sys.executable, "-m", "mim.cli", "run", service)
+            env = {**os.environ, **self._env, **self._own(service)}
+            process = await warm.start("run", service, env=env, namespace=self._network.namespace(self.name))
+            self.processes[service] = Process(process)
         await asyncio.gather(*(self.processes[service].says('"service_ready"') for service in self._services))
 
-    async def _start(self, name: str, *command: str | Path) -> Process:
+    def _own(self, service: str) -> dict[str, str]:
         others = [f"nats://{self._network.address(other)}:{NATS_PORT}" for other in NAMES if other != self.name]
-        kind = name.partition("-")[0]
-        own = {
+        return {
             "MIM_NATS_URL": ",".join((self.nats_url, *others)),
-            "MIM_DATA_DIR": str(self._folder / name),
+            "MIM_DATA_DIR": str(self._folder / service),
             "MIM_HOST": self.address,
             "MIM_INSTANCE_HOST": self.address,
-            "MIM_WORKER": f"{kind}-{self.name}",
+            "MIM_WORKER": f"{service.partition('-')[0]}-{self.name}",
         }
-        process = await Process.start(self._network.namespace(self.name), *command, env={**self._env, **own})
-        self.processes[name] = process
-        return process
 
     async def lose(self) -> None:
         """All of it is gone at once."""
@@ -279,8 +273,3 @@ async def _pipe(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
         while data := await source.read(65_536):
             target.write(data)
             await target.drain()
-
-
-def _die_with_parent() -> None:
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -76,6 +76,31 @@ async def test_after_a_fence_an_order_that_was_taken_back_is_not_run(
     assert (rig.world.runs, rig.world.open) == (1, 0)
 
 
+@pytest.mark.parametrize("lag", ["nothing", "an earlier life"])
+async def test_after_a_fence_what_a_server_does_not_know_yet_is_not_given_up(
+    rig: Rig,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    lag: str,
+) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    load, asked = rig.worker._orders.load, 0
+    now, revision = await load(subjects.order_key("telegram", rig.worker.name, ID))
+    assert now is not None
+    behind = (None, 0) if lag == "nothing" else (now.model_copy(update={"boot": "earlier"}), revision - 1)
+
+    async def lagging(key: str) -> Any:
+        nonlocal asked
+        asked += 1
+        return behind if asked <= 2 else await load(key)
+
+    monkeypatch.setattr(rig.worker._orders, "load", lagging)
+    await rig.worker._fence()
+    assert rig.world.open == 0
+    await rig.world.until(lambda: rig.world.open == 1)
+    assert (rig.world.runs, asked > 2) == (2, True)
+
+
 async def test_a_heartbeat_of_an_earlier_life_that_is_told_late_is_no_other_worker(
     rig: Rig,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,

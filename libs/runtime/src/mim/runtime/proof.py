@@ -1,4 +1,4 @@
-"""Whether an order still stands, asked of a cluster of which one server may lag behind.
+"""Which order stands, asked of a cluster of which one server may lag behind.
 
 A read is answered by any server that has a copy; one that was cut off may for a moment tell what was taken back since.
 A write is taken by the majority only, and by compare-and-set only if it is about the newest.
@@ -37,3 +37,16 @@ async def still_stands(
             return False
     log.warning("order_not_proved", instance_id=order.instance_id, epoch=order.epoch)
     return False
+
+
+async def newest(orders: Store[SessionOrder], key: str, known: SessionOrder | None) -> SessionOrder | None:
+    """The order under a key, None if there is none; what is not as it was `known` is proved by writing it back.
+
+    Raises: Conflict if the server that answers lags behind, Unavailable.
+    """
+    stored, revision = await orders.load(key)
+    if stored is None:
+        await orders.remove(key, revision=revision)
+    elif stored != known:
+        await orders.save(key, stored, revision=revision)
+    return stored

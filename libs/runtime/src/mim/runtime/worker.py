@@ -40,7 +40,7 @@ from mim.runtime.instance_port import InstancePorts, Means, SendRoute
 from mim.runtime.lean import lean
 from mim.runtime.media import MediaStore
 from mim.runtime.outbox import Outbox
-from mim.runtime.proof import still_stands
+from mim.runtime.proof import newest, still_stands
 from mim.runtime.questions import Questions
 from mim.runtime.ratelimit import RateLimit
 from mim.runtime.runner import Runner
@@ -205,11 +205,12 @@ class Worker:
     async def _resume(self) -> None:
         try:
             # What this worker was last told may be out of date: somebody else may hold its instances by now.
+            known = {key: runner.order for key, runner in self._runners.items()}
             current = {
-                key: (await self._orders.load(subjects.order_key(self._provider, self.name, key)))[0]
-                for key in {*self._runners, *self._wanted, *self._interrupted}
+                key: await newest(self._orders, subjects.order_key(self._provider, self.name, key), known.get(key))
+                for key in {*known, *self._wanted, *self._interrupted}
             }
-        except Unavailable:
+        except (Unavailable, Conflict):
             return
         self._fenced = False
         self._interrupted.clear()
@@ -271,6 +272,7 @@ class Worker:
             await self._obey_newest(instance_id)
 
     async def _obey_newest(self, instance_id: str) -> None:
+        key = subjects.order_key(self._provider, self.name, instance_id)
         while instance_id in self._wanted:
             order = self._wanted.pop(instance_id)
             if order is None:
@@ -278,9 +280,7 @@ class Worker:
             elif order.action is OrderAction.PURGE:
                 await self._runner(order).obey(order)
                 await self._let_go(instance_id)
-                await self._bus.surely(
-                    lambda: self._orders.remove(subjects.order_key(self._provider, self.name, instance_id))
-                )
+                await self._bus.surely(lambda: self._orders.remove(key))
             elif order.action is OrderAction.YIELD:
                 await self._let_go(instance_id)
                 await self._hand_over(order)
