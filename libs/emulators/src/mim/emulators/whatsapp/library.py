@@ -8,7 +8,6 @@ is on Linux.
 from __future__ import annotations
 
 import importlib.util
-import mmap
 import platform
 import struct
 from collections.abc import Mapping
@@ -69,8 +68,7 @@ class Elf:
     """One 64-bit ELF file: translates between file offsets and addresses, and knows its relative relocations."""
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.data = path.read_bytes()
         if self.data[:6] != b"\x7fELF\x02\x01":
             raise UnsupportedLibraryError(f"{path} is not a 64-bit little-endian ELF file: reinstall neonize")
         (self._machine,) = struct.unpack_from("<H", self.data, 0x12)
@@ -82,7 +80,7 @@ class Elf:
         self._sections = {self._text(headers[names].offset + header.name_at): header for header in headers}
 
     def _text(self, at: int) -> str:
-        return self.data[at : self.data.find(b"\0", at)].decode()
+        return self.data[at : self.data.index(b"\0", at)].decode()
 
     def offset(self, address: int) -> int:
         """Where in the file the byte at `address` lies. Raises: LookupError if it is not in the file."""
