@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 from cryptography import x509
 from typer.testing import CliRunner
 
@@ -29,6 +32,29 @@ def test_every_service_has_a_container() -> None:
     assert set(CONTAINERS) == {*SERVICES, "nats", "secrets"}
     for name in SERVICES:
         assert CONTAINERS[name]["command"] == ["run", name]
+
+
+async def test_a_container_is_healthy_if_its_address_answers_with_200_and_only_then() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=int(request.match_info["status"]))
+
+    async def code(url: str) -> int:
+        script = ROOT / "deploy" / "health.py"
+        null = asyncio.subprocess.DEVNULL
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-IS", script), env={"HEALTH_URL": url}, stderr=null
+        )
+        return await asyncio.wait_for(process.wait(), 20)
+
+    site = web.Application()
+    site.add_routes([web.get("/{status}", answer)])
+    runner = web.AppRunner(site)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    assert [await code(f"{url}/{status}") for status in ("200?some=thing", "404", "503")] == [0, 1, 1]
+    await runner.cleanup()
+    assert await code(f"{url}/200") != 0
 
 
 @pytest.mark.parametrize("name", SERVICES)
