@@ -9,11 +9,12 @@ export default mergeConfig(
   defineConfig({
     test: {
       css: false,
-      testTimeout: 15_000,
+      testTimeout: 60_000, // on a busy machine a test may take any time
       projects: [
         {
           extends: true,
-          test: { name: "page", environment: "jsdom", setupFiles: ["src/test/setup.ts"], include: page },
+          // Making a page for each file anew takes longer than any test of it; the setup leaves nothing to the next one.
+          test: { name: "page", environment: "jsdom", isolate: false, setupFiles: ["src/test/setup.ts"], include: page },
         },
         {
           extends: true, // pure functions: they need no page, and have nothing that one file could leave to another

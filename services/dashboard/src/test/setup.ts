@@ -23,11 +23,11 @@ const media = (query: string): MediaQueryList => ({
 
 Object.assign(window, { ResizeObserver: Observer, matchMedia: media, scrollTo: () => undefined });
 Object.assign(window.HTMLElement.prototype, { scrollIntoView: () => undefined, scrollTo: () => undefined });
-Object.defineProperty(document, "fonts", { value: new EventTarget() });
-configure({ asyncUtilTimeout: 6000 }); // pages are loaded when they are first opened
+Object.defineProperty(document, "fonts", { value: new EventTarget(), configurable: true });
+configure({ asyncUtilTimeout: 20_000 }); // a busy machine loads a page slowly when it is first opened
 for (const kind of ["offset", "client"]) {
-  Object.defineProperty(window.HTMLElement.prototype, `${kind}Height`, { value: 600 });
-  Object.defineProperty(window.HTMLElement.prototype, `${kind}Width`, { value: 1200 });
+  Object.defineProperty(window.HTMLElement.prototype, `${kind}Height`, { value: 600, configurable: true });
+  Object.defineProperty(window.HTMLElement.prototype, `${kind}Width`, { value: 1200, configurable: true });
 }
 
 beforeAll(async () => {
