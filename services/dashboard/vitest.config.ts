@@ -13,7 +13,7 @@ export default mergeConfig(
       projects: [
         {
           extends: true,
-          // Making a page for each file anew takes longer than any test of it; the setup leaves nothing to the next one.
+          // A page for each file would take half as long again; the setup leaves nothing to the next one.
           test: { name: "page", environment: "jsdom", isolate: false, setupFiles: ["src/test/setup.ts"], include: page },
         },
         {

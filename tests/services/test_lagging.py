@@ -11,7 +11,9 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from tests.services.conftest import Background, Story
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from tests.services.conftest import Background, Eventually, Story
 from tests.services.test_allocator import Start, given, instance, port_keys, request, start  # noqa: F401 - a fixture
 from tests.services.test_lifecycle import System, system  # noqa: F401 - a fixture
 from tests.services.test_outbox import ID as OUTBOX_ID
@@ -22,12 +24,13 @@ from tests.unit.test_machine import at
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, NotReady
 from mim.contracts.messages import Reconnecting, SendMessage
-from mim.contracts.records import Release, Reply
+from mim.contracts.records import OrderAction, Release, Reply
 from mim.contracts.states import Provider, Status
 from mim.lifecycle.living import LAPSE_S
 from mim.lifecycle.model import ReadModel
 from mim.runtime import runner
 from mim.runtime.bus import Bus
+from mim.runtime.idempotency import Idempotency, Seed
 from mim.runtime.outbox import Outbox
 from mim.runtime.secrets import API_KEY, Vault
 from mim.runtime.store import Secrets
@@ -99,6 +102,29 @@ async def test_after_a_fence_what_a_server_does_not_know_yet_is_not_given_up(
     assert rig.world.open == 0
     await rig.world.until(lambda: rig.world.open == 1)
     assert (rig.world.runs, asked > 2) == (2, True)
+
+
+async def test_an_order_to_give_an_instance_up_is_removed_though_a_server_does_not_know_it_yet(
+    rig: Rig,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Eventually,
+) -> None:
+    await rig.order()
+    await rig.said("client_ready")
+    load, asked = rig.worker._orders.load, 0
+
+    async def lagging(key: str) -> Any:
+        nonlocal asked
+        asked += 1
+        return (None, 0) if asked == 1 else await load(key)
+
+    async def removed() -> bool:
+        return (await rig.orders.load(subjects.order_key("telegram", rig.worker.name, ID)))[0] is None
+
+    monkeypatch.setattr(rig.worker._orders, "load", lagging)
+    await rig.order(OrderAction.YIELD)
+    await eventually(removed)
+    assert (asked, rig.world.open) == (2, 0)
 
 
 async def test_a_heartbeat_of_an_earlier_life_that_is_told_late_is_no_other_worker(
@@ -334,3 +360,29 @@ async def test_who_cannot_write_judges_nobodys_silence(
     system.clock.now += LAPSE_S + 1
     await other.beat()
     await system.until(Status.CLIENT_READY, also=lambda record: record.worker == "two")
+
+
+async def test_a_repeat_is_not_done_twice_though_a_server_does_not_know_the_first_yet(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = Idempotency(bus, Vault(bytes(32)))
+    load, asked, seeds = once._store.load, 0, []
+
+    async def lagging(key: str) -> Any:
+        nonlocal asked
+        asked += 1
+        return (None, 0) if asked == 1 else await load(key)
+
+    async def act(seed: Seed) -> web.Response:
+        seeds.append(seed.id("purpose"))
+        return web.Response(body=b"done")
+
+    async def ask() -> web.StreamResponse:
+        request = make_mocked_request("POST", "/", headers={"Idempotency-Key": "one"})
+        request._read_bytes = b"{}"
+        return await once.once(request, "somebody", act)
+
+    await ask()
+    monkeypatch.setattr(once._store, "load", lagging)
+    assert (await ask()).headers["Idempotent-Replayed"] == "true"
+    assert (len(seeds), asked > 1) == (1, True)

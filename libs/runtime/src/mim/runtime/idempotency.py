@@ -83,17 +83,20 @@ class Idempotency:
     async def _other(self, place: str, fingerprint: str, mine: Remembered) -> tuple[Remembered, web.Response | None]:
         for _ in range(int(WAIT_S / POLL_S)):
             entry, _ = await self._store.load(place)
-            if entry is None:
+            if entry is not None:
+                if entry.fingerprint != fingerprint:
+                    raise MimError(ErrorCode.IDEMPOTENCY_CONFLICT, "this Idempotency-Key was used with another body")
+                if entry.answer is not None:
+                    return entry, self._answer(place, entry)
+                if entry.status is not None:
+                    return entry, None
+            elif await self._store.create(place, mine):  # it was forgotten just now; a server that lags cannot tell
                 return mine, None
-            if entry.fingerprint != fingerprint:
-                raise MimError(ErrorCode.IDEMPOTENCY_CONFLICT, "this Idempotency-Key was used with another body")
-            if entry.answer is not None:
-                return entry, self._answer(place, entry)
-            if entry.status is not None:
-                return entry, None
             await asyncio.sleep(POLL_S)
+        if entry is None:
+            raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the server that answers lags behind; try again in a moment")
         # Whoever began it is gone; the seed makes it safe to do it again.
-        return entry or mine, None
+        return entry, None
 
     def _answer(self, place: str, entry: Remembered) -> web.Response:
         body = base64.b64decode(self._vault.open(entry.answer or "", "idempotency", place))

@@ -68,7 +68,8 @@ class Listener(web.AppRunner):
         waiting = [connection for one in kept for connection in _last(one)]
         if self.server is not None:
             for connection in waiting:
-                await asyncio.get_running_loop().connect_accepted_socket(self.server, connection)
+                with suppress(OSError):  # it is gone already
+                    await asyncio.get_running_loop().connect_accepted_socket(self.server, connection)
             if self.server.connections:
                 await asyncio.sleep(HEARD_S)
         await super().cleanup()

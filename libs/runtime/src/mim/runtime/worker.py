@@ -293,10 +293,8 @@ class Worker:
         while order.instance_id not in self._wanted:
             with suppress(Unavailable, Conflict):
                 stored, revision = await self._orders.load(key)
-                if stored is None:
-                    return
-                if stored == order:  # else the server that answers lags behind, or the newer one is on its way
-                    await self._orders.remove(key, revision=revision)
+                if stored is None or stored == order:  # else the server lags behind, or the newer one is on its way
+                    await self._orders.remove(key, revision=revision)  # which proves that it is so
                     return
             await asyncio.sleep(AGAIN_S)
 
