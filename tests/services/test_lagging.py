@@ -33,7 +33,21 @@ from mim.runtime.bus import Bus
 from mim.runtime.idempotency import Idempotency, Seed
 from mim.runtime.outbox import Outbox
 from mim.runtime.secrets import API_KEY, Vault
-from mim.runtime.store import Secrets
+from mim.runtime.store import Secrets, Store
+
+
+def lag(
+    monkeypatch: pytest.MonkeyPatch, store: Store[Any], behind: tuple[Any, int] = (None, 0), times: int = 1
+) -> list[str]:
+    """Let the first reads of a store be answered by a server that lags `behind`; all keys that are read from now on."""
+    load, asked = store.load, list[str]()
+
+    async def lagging(key: str) -> Any:
+        asked.append(key)
+        return behind if len(asked) <= times else await load(key)
+
+    monkeypatch.setattr(store, "load", lagging)
+    return asked
 
 
 async def test_an_order_that_came_while_fenced_is_obeyed_afterwards(rig: Rig) -> None:  # noqa: F811
@@ -79,29 +93,22 @@ async def test_after_a_fence_an_order_that_was_taken_back_is_not_run(
     assert (rig.world.runs, rig.world.open) == (1, 0)
 
 
-@pytest.mark.parametrize("lag", ["nothing", "an earlier life"])
+@pytest.mark.parametrize("known", ["nothing", "an earlier life"])
 async def test_after_a_fence_what_a_server_does_not_know_yet_is_not_given_up(
     rig: Rig,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
-    lag: str,
+    known: str,
 ) -> None:
     await rig.order()
     await rig.said("client_ready")
-    load, asked = rig.worker._orders.load, 0
-    now, revision = await load(subjects.order_key("telegram", rig.worker.name, ID))
+    now, revision = await rig.orders.load(subjects.order_key("telegram", rig.worker.name, ID))
     assert now is not None
-    behind = (None, 0) if lag == "nothing" else (now.model_copy(update={"boot": "earlier"}), revision - 1)
-
-    async def lagging(key: str) -> Any:
-        nonlocal asked
-        asked += 1
-        return behind if asked <= 2 else await load(key)
-
-    monkeypatch.setattr(rig.worker._orders, "load", lagging)
+    behind = (None, 0) if known == "nothing" else (now.model_copy(update={"boot": "earlier"}), revision - 1)
+    asked = lag(monkeypatch, rig.worker._orders, behind, times=2)
     await rig.worker._fence()
     assert rig.world.open == 0
     await rig.world.until(lambda: rig.world.open == 1)
-    assert (rig.world.runs, asked > 2) == (2, True)
+    assert (rig.world.runs, len(asked) > 2) == (2, True)
 
 
 async def test_an_order_to_give_an_instance_up_is_removed_though_a_server_does_not_know_it_yet(
@@ -111,20 +118,14 @@ async def test_an_order_to_give_an_instance_up_is_removed_though_a_server_does_n
 ) -> None:
     await rig.order()
     await rig.said("client_ready")
-    load, asked = rig.worker._orders.load, 0
-
-    async def lagging(key: str) -> Any:
-        nonlocal asked
-        asked += 1
-        return (None, 0) if asked == 1 else await load(key)
+    asked = lag(monkeypatch, rig.worker._orders)
 
     async def removed() -> bool:
         return (await rig.orders.load(subjects.order_key("telegram", rig.worker.name, ID)))[0] is None
 
-    monkeypatch.setattr(rig.worker._orders, "load", lagging)
     await rig.order(OrderAction.YIELD)
     await eventually(removed)
-    assert (asked, rig.world.open) == (2, 0)
+    assert (len(asked), rig.world.open) == (2, 0)
 
 
 async def test_a_heartbeat_of_an_earlier_life_that_is_told_late_is_no_other_worker(
@@ -366,12 +367,7 @@ async def test_a_repeat_is_not_done_twice_though_a_server_does_not_know_the_firs
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = Idempotency(bus, Vault(bytes(32)))
-    load, asked, seeds = once._store.load, 0, []
-
-    async def lagging(key: str) -> Any:
-        nonlocal asked
-        asked += 1
-        return (None, 0) if asked == 1 else await load(key)
+    seeds = []
 
     async def act(seed: Seed) -> web.Response:
         seeds.append(seed.id("purpose"))
@@ -383,6 +379,6 @@ async def test_a_repeat_is_not_done_twice_though_a_server_does_not_know_the_firs
         return await once.once(request, "somebody", act)
 
     await ask()
-    monkeypatch.setattr(once._store, "load", lagging)
+    asked = lag(monkeypatch, once._store)
     assert (await ask()).headers["Idempotent-Replayed"] == "true"
-    assert (len(seeds), asked > 1) == (1, True)
+    assert (len(seeds), len(asked) > 1) == (1, True)
