@@ -137,12 +137,7 @@ async def test_a_heartbeat_of_an_earlier_life_that_is_told_late_is_no_other_work
     now, _ = await worker._beats.load(worker.name)
     assert now is not None
     earlier = now.model_copy(update={"boot": "earlier"})
-    load, told = worker._beats.load, [(earlier, revision - 1)]
-
-    async def lagging(key: str) -> Any:
-        return told.pop() if told else await load(key)
-
-    monkeypatch.setattr(worker._beats, "load", lagging)
+    lag(monkeypatch, worker._beats, (earlier, revision - 1))
     with pytest.raises(Exception, match="lags behind"):
         await worker._beat(revision - 1)
     assert await worker._beat(revision - 1) > revision
