@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterable
 
@@ -53,9 +54,20 @@ def _tree() -> list[psutil.Process]:
     # Made anew each time: this object may have been made before a fork.
     own = psutil.Process()
     try:
-        return [own, *own.children(recursive=True)]
+        return [own, *own.children(recursive=True)] if _has_children() else [own]
     except psutil.Error:
         return [own]
+
+
+def _has_children() -> bool:
+    # Most services have none, and to look for them is to read the state of every process of the machine.
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    except AttributeError:  # macOS has it from Python 3.13 on
+        return True
+    return True
 
 
 def _memory_bytes(process: psutil.Process) -> int:

@@ -23,6 +23,7 @@ SERVICES: dict[str, str] = {
 def preload() -> None:
     """Import what all services have in common."""
     import_module("mim.runtime.worker")
+    import_module("anyio._backends._asyncio")  # FastStream has it loaded when it starts
 
 
 def module_of(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -25,11 +26,12 @@ from mim.storage.tables import bulk_items as items
 from mim.storage.tables import bulks
 
 log = structlog.get_logger()
-IDLE_S = 0.5
+LOOK_S = 5.0
+"""So often it is looked for bulk messages that another process was asked for and left."""
 LIFE_S = 3600.0
 """How long a message may wait in the outbox once it is there."""
 AT_ONCE = 20
-"""So many messages are put into the outbox together: a pace of more than two a second needs no more wakes."""
+"""So many bulk messages are looked at together, those that are due first."""
 WAITING, QUEUED = BulkItemStatus.WAITING.value, BulkItemStatus.QUEUED.value
 
 
@@ -137,21 +139,25 @@ class Bulks:
     async def run(self) -> None:
         """Put into the outbox what is due, for ever."""
         while True:
-            due = await surely(self._due)
+            self._wake.clear()
+            running = await surely(self._running)
+            due = [row for row in running if row["next_at"] <= self._bus.now()]
             for row in due:
                 await surely(lambda row=row: self._send(row))  # type: ignore[misc]
             if not due:
-                self._wake.clear()
-                try:
-                    async with asyncio.timeout(IDLE_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    continue
+                await self._rest(running)
 
-    async def _due(self) -> Sequence[Any]:
-        running = select(bulks).where(bulks.c.status == BulkStatus.RUNNING.value, bulks.c.next_at <= self._bus.now())
+    async def _running(self) -> Sequence[Any]:
+        running = select(bulks).where(bulks.c.status == BulkStatus.RUNNING.value)
         async with self._database.read() as connection:
             return (await connection.execute(running.order_by(bulks.c.next_at).limit(AT_ONCE))).mappings().all()
+
+    async def _rest(self, running: Sequence[Any]) -> None:
+        """Wait until the next one is due, or there is a new one."""
+        ahead_s = (running[0]["next_at"] - self._bus.now()).total_seconds() if running else LOOK_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(max(ahead_s, 0.0), LOOK_S)):
+                await self._wake.wait()
 
     async def _send(self, row: Any) -> None:
         """Put the next message of a bulk message into the outbox, and say when the one after it is due."""

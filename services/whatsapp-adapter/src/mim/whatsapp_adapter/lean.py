@@ -8,6 +8,7 @@ and used in annotations, and calling one says what is missing.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -15,7 +16,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import NoReturn
 
-_LEFT_OUT = ("PIL", "bs4", "httpx", "linkpreview", "magic", "phonenumbers", "requests", "segno", "tqdm")
+_LEFT_OUT = {"PIL", "bs4", "httpx", "linkpreview", "magic", "phonenumbers", "requests", "segno", "tqdm"} | {
+    f"neonize.{name}" for name in ("aioze.preview", "ext", "utils.iofile", "utils.sticker", "utils.thumbnail")
+}
 
 
 def leave_out() -> None:
@@ -49,7 +52,8 @@ class _Finder(MetaPathFinder, Loader):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         del path, target
-        return ModuleSpec(fullname, self, is_package=True) if fullname.partition(".")[0] in _LEFT_OUT else None
+        names = itertools.accumulate(fullname.split("."), "{}.{}".format)
+        return None if _LEFT_OUT.isdisjoint(names) else ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _Package(spec.name)

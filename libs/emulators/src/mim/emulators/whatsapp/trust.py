@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 import runpy
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from mim.emulators.whatsapp.library import UnsupportedLibraryError, installed, library_path
+from mim.emulators.whatsapp.library import UnsupportedLibraryError, library_path
 
 # `WACertPubKey` of whatsmeow's handshake.go.
 _BUILT_IN = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
@@ -23,25 +24,30 @@ def trust(root_key: bytes) -> None:
 
     Raises: UnsupportedLibraryError if the key is not found exactly once.
     """
+    libc = ctypes.CDLL(None)
+    libc.memmem.restype = ctypes.c_void_p
     ctypes.CDLL(str(library_path()))  # the client's Python package finds it loaded already
-    elf = installed()
-    at = elf.data.find(_BUILT_IN)
-    if at < 0 or elf.data.find(_BUILT_IN, at + 1) >= 0:
+    found = [address for first, last in _mappings() for address in _occurrences(libc, first, last)]
+    if len(found) != 1:
         raise UnsupportedLibraryError("no single root key in this version of neonize: install the version pinned")
-    address = _load_base() + elf.address(at)
-    if ctypes.string_at(address, len(_BUILT_IN)) != _BUILT_IN:
-        raise UnsupportedLibraryError("the root key is not where the library file says: is it loaded twice?")
-    ctypes.memmove(address, root_key, len(_BUILT_IN))
-    installed.cache_clear()  # 19 MB that the process has no further use for
+    ctypes.memmove(found[0], root_key, len(_BUILT_IN))
 
 
-def _load_base() -> int:
+def _mappings() -> Iterator[tuple[int, int]]:
+    """From where to where the library's variables lie in memory, see proc(5)."""
     path = str(library_path().resolve())
     for line in Path("/proc/self/maps").read_text().splitlines():
-        fields = line.split()
-        if fields[-1] == path and fields[2] == "00000000":
-            return int(fields[0].split("-")[0], 16)
-    raise UnsupportedLibraryError("neonize did not load its library")
+        addresses, rights, *_, file = line.split()
+        if file == path and rights.startswith("rw"):
+            first, last = addresses.split("-")
+            yield int(first, 16), int(last, 16)
+
+
+def _occurrences(libc: ctypes.CDLL, first: int, last: int) -> Iterator[int]:
+    wanted = ctypes.c_size_t(len(_BUILT_IN))
+    while at := libc.memmem(ctypes.c_void_p(first), ctypes.c_size_t(last - first), _BUILT_IN, wanted):
+        yield at
+        first = at + 1
 
 
 if __name__ == "__main__":
