@@ -50,7 +50,7 @@ class System:
         self.port, self.first_port = _free_range(ports)
         self.instance_ports = range(self.first_port, self.first_port + ports)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.output = ""
+        self._lines: list[str] = []
         self._witness = Path(tempfile.mkdtemp()) / "witness"  # not on the system's disk, which may be full
         self._clock = self._witness.with_name("clock")
         self._sandbox = sandbox
@@ -121,17 +121,24 @@ class System:
             await self._reading.wait()
             if line.isspace():
                 continue  # what `hold_output` filled the pipe with
-            self.output += line.decode(errors="replace")
+            self._lines.append(line.decode(errors="replace"))
             self._said.set()
             if line.startswith(b"ready "):
                 self._ready.set()
 
     async def says(self, *words: str, timeout_s: float = 20.0) -> None:
         """Return when a line of its output has all these words: lines are a moment behind what they tell of."""
+        read = 0
         async with asyncio.timeout(timeout_s):
-            while not any(all(word in line for word in words) for line in self.output.splitlines()):
+            while not any(all(word in line for word in words) for line in self._lines[read:]):
+                read = len(self._lines)
                 self._said.clear()
                 await self._said.wait()
+
+    @property
+    def output(self) -> str:
+        """All that it has printed."""
+        return "".join(self._lines)
 
     async def hold_output(self, lasts_s: float) -> None:
         """Read nothing of what it prints for a while, with the pipe full."""

@@ -2,13 +2,22 @@
 would touch, and so copy, all of it."""
 
 import gc
+from importlib import import_module
 
-from mim.cli.services import preload
-from mim.emulators.whatsapp.tokens import tokens
-from mim.telegram_adapter import lazy_aiogram
+from mim.cli.loading import loading
 
-preload()
-lazy_aiogram.build()
-tokens()
+with loading():
+    from mim.cli import services
+    from mim.emulators.whatsapp.tokens import tokens
+    from mim.telegram_adapter import lazy_aiogram
+
+    import_module("mim.cli.up")
+    for service in services.SERVICES:
+        import_module(services.module_of(service))
+    for messenger in ("telegram", "mtproto", "whatsapp"):
+        import_module(f"mim.emulators.{messenger}.__main__")
+    services.preload()
+    lazy_aiogram.build()
+    tokens()
 gc.collect()
 gc.freeze()

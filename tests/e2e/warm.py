@@ -19,14 +19,12 @@ from multiprocessing.connection import Connection
 from tests.e2e import witness
 
 from mim.cli.main import app
-from mim.cli.services import SERVICES, module_of
 
 for name in ("COLUMNS", "LINES"):
     os.unsetenv(name)  # readline has set them past os.environ, and the console of `mim` would keep them
 _NETWORK = 0x40000000  # CLONE_NEWNET of linux/sched.h
 _FORKS = multiprocessing.get_context("forkserver")
-_EMULATORS = [f"mim.emulators.{messenger}.__main__" for messenger in ("telegram", "mtproto", "whatsapp")]
-_FORKS.set_forkserver_preload([__name__, "mim.cli.up", *map(module_of, SERVICES), *_EMULATORS, "tests.e2e.frozen"])
+_FORKS.set_forkserver_preload([__name__, "tests.e2e.frozen"])
 
 
 class Process:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -152,6 +153,7 @@ class Server:
         return [self.streams[feed.stream][seq] for seq in self.find(feed.stream, feed.pattern, feed.heard)]
 
 
+@lru_cache(maxsize=10_000)
 def _fits(subject: str, pattern: str) -> bool:
     if subject == pattern:
         return True

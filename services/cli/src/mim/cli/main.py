@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from mim.cli import bus, instances, login, sandbox, secrets, story, tokens, webhooks, workers
+from mim.cli.loading import loading
 from mim.cli.options import settings_of
 
 app = typer.Typer(
@@ -30,11 +31,12 @@ def up(
     nats: Annotated[str | None, typer.Option(help="Use this NATS server instead of an embedded one.")] = None,
 ) -> None:
     """Run the whole system on this machine."""
-    from rich.console import Console
+    with loading():
+        from rich.console import Console
 
-    from mim.cli.processes import CannotStart
-    from mim.cli.up import up as run_up
-    from mim.runtime import logs
+        from mim.cli.processes import CannotStart
+        from mim.cli.up import up as run_up
+        from mim.runtime import logs
 
     given = {"data_dir": data_dir, "host": host, "port": port, "instance_ports": instance_ports, "nats_url": nats}
     chosen = {name: str(value) for name, value in given.items() if value is not None}
@@ -60,7 +62,8 @@ def up(
 @app.command()
 def run(service: Annotated[str, typer.Argument(help="allocator, lifecycle, gateway or an adapter.")]) -> None:
     """Run one service against MIM_NATS_URL."""
-    from mim.cli import services
+    with loading():
+        from mim.cli import services
 
     if service not in services.SERVICES:
         typer.secho(

@@ -25,6 +25,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
+from mim.cli.loading import loading
 from mim.runtime import logs
 
 PR_SET_PDEATHSIG = 1
@@ -136,7 +137,7 @@ def _serve(ours: socket.socket, supervisor: int) -> int:
 def _load(module: str) -> None:
     if not module or module in sys.modules:
         return
-    with suppress(Exception):  # the child meets the same, and tells of it
+    with suppress(Exception), loading():  # the child meets the same, and tells of it
         import_module(module)
     _share()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
+from mim.cli.loading import loading
 from mim.runtime import service
 from mim.runtime.settings import Settings
 
@@ -22,8 +23,9 @@ SERVICES: dict[str, str] = {
 
 def preload() -> None:
     """Import what all services have in common."""
-    import_module("mim.runtime.worker")
-    import_module("anyio._backends._asyncio")  # FastStream has it loaded when it starts
+    with loading():
+        import_module("mim.runtime.worker")
+        import_module("anyio._backends._asyncio")  # FastStream has it loaded when it starts
 
 
 def module_of(name: str) -> str:
@@ -34,4 +36,6 @@ def module_of(name: str) -> str:
 def run(name: str, settings: Settings) -> int:
     """Run one service until it is told to stop; returns its exit code."""
     module, _, function = SERVICES[name].partition(":")
-    return service.run(name, cast(service.Build, getattr(import_module(module), function)), settings)
+    with loading():
+        build = getattr(import_module(module), function)
+    return service.run(name, cast(service.Build, build), settings)
