@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -33,7 +34,13 @@ def response(operation: Json, status: int) -> Json:
 
 
 def validator(schema: Json) -> Draft202012Validator:
-    return Draft202012Validator(schema | {"components": DOCUMENT["components"]}, validate_formats=True)
+    return _validator(json.dumps(schema))
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    whole = json.loads(schema) | {"components": DOCUMENT["components"]}
+    return Draft202012Validator(whole, validate_formats=True)
 
 
 def parameters(operation_id: str) -> dict[str, Json]:
