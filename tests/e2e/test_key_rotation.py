@@ -363,6 +363,7 @@ copy = stores._copy
 async def told(source, target, name):
     await copy(source, target, name)
     print("copied", flush=True)
+    sys.stdin.readline()  # held here until it is told to go on, or killed
 stores._copy = told
 settings = Settings(data_dir=pathlib.Path(sys.argv[1]), sync_interval="2m")
 vault = load_vault(settings)
@@ -389,8 +390,12 @@ async def ended(pid: int) -> None:
 async def renew(folder: Path, kill_after: int | None = None) -> list[str]:
     """Renew the store in a process of its own, which may be killed after some copies; what it said."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", RENEWER, str(folder)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        *(sys.executable, "-c", RENEWER, str(folder)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     said: list[str] = []
     async with asyncio.timeout(60):
@@ -401,6 +406,8 @@ async def renew(folder: Path, kill_after: int | None = None) -> list[str]:
                 assert len(servers) == 2
                 process.kill()
                 await asyncio.gather(*map(ended, servers))
+                break
+            process.stdin.write(b"go on\n")
         await process.wait()
     return said
 
