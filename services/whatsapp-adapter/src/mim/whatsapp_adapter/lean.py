@@ -2,8 +2,9 @@
 
 Link previews, stickers, thumbnails, QR drawings and vCards bring nine packages along. Measured with neonize 0.5.2, a
 session's process has 17 MiB less of its own memory without them (42 to 25 MiB after the import), and starts 0.4 s of
-processor time sooner. The packages are replaced by placeholders, in this process only: names in them can be imported
-and used in annotations, and calling one says what is missing.
+processor time sooner; without the parts of the library itself that belong to them, another MiB and 0.02 s. They are
+replaced by placeholders, in this process only: names in them can be imported and used in annotations, and calling one
+says what is missing.
 """
 
 from __future__ import annotations

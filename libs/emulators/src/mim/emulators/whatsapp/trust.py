@@ -37,7 +37,7 @@ def _mappings() -> Iterator[tuple[int, int]]:
     """From where to where the library's variables lie in memory, see proc(5)."""
     path = str(library_path().resolve())
     for line in Path("/proc/self/maps").read_text().splitlines():
-        addresses, rights, *_, file = line.split()
+        addresses, rights, *_, file = line.split(maxsplit=5)
         if file == path and rights.startswith("rw"):
             first, last = addresses.split("-")
             yield int(first, 16), int(last, 16)
