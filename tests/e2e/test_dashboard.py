@@ -455,12 +455,14 @@ async def test_every_page_is_whole_and_accessible_and_stays_put_while_it_fills(
 ) -> None:
     hook = {"url": "https://example.com/hook", "headers": {"Authorization": "secret"}}
     one = (await system.create("whatsappweb", name="Gallery", api_webhook_schema=hook))["instance"]
+    ready = (await system.ready_telegram(name="Steady"))["instance_id"]
     at = f"/instances/{one['id']}"
     paths = ["/", "/instances/new", f"{at}?tab=login", f"{at}?tab=metrics"]
     if every:
         paths += ["/providers", "/system", "/access", f"{at}/edit", "/nowhere"]
         tabs = ["overview", "messages", "webhook", "logs", "history", "errors", "credentials", "danger"]
         paths += [f"{at}?tab={tab}" for tab in tabs]
+        paths += [f"/instances/{ready}", f"/instances/{ready}?tab=metrics"]
     kind = f"{'phone' if viewport is PHONE else 'desktop'}-{language[:2]}-{scheme}"
 
     async def visit(some: list[str]) -> None:
@@ -475,7 +477,7 @@ async def test_every_page_is_whole_and_accessible_and_stays_put_while_it_fills(
             assert await page.complaints() == [], path
             width = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert width <= 0, f"{path} is {width} px too wide"
-            await keep(page, f"{kind}{re.sub('[^a-z]+', '-', path.replace(one['id'], ''))}")
+            await keep(page, f"{kind}{re.sub('[^a-z]+', '-', path.replace(one['id'], '').replace(ready, 'ready'))}")
         assert await page.evaluate("document.documentElement.lang") == language[:2]
         await page.close()
 
