@@ -401,6 +401,8 @@ async def renew(folder: Path, kill_after: int | None = None) -> list[str]:
     async with asyncio.timeout(60):
         while line := (await process.stdout.readline()).decode().strip():
             said.append(line)
+            if line != "copied":
+                continue  # what it logs waits for no answer: one would let it go on after the next copy
             if said.count("copied") == kill_after:
                 servers = descendants(process.pid)
                 assert len(servers) == 2
