@@ -133,7 +133,6 @@ async def test_many_bots_are_ready_again_some_at_a_time_and_poisonous_ones_starv
     events: Story[CloudEvent[Event]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(admission, "CONNECT_HOLD_S", 5.0)
     monkeypatch.setattr(admission, "TOLD_AFTER_S", 0.2)
     more = {"telegram_api_url": emulator.url, "telegram_connecting_most": AT_A_TIME}
     rig = Rig(bus, settings.model_copy(update=more))
