@@ -659,10 +659,9 @@ def quiet() -> Iterator[None]:
     structlog.configure(**before)
 
 
-PLAYS = os.environ.get("MIM_PLAYS")
-"""How many plays to search, each time others; without it, a few that are always the same."""
+USUAL = 120
+PLAYS = int(os.environ.get("MIM_PLAYS", USUAL))
+"""How many plays to search: up to as many as usual they are always the same, more are others each time."""
 
 TestPlay = pytest.mark.timeout(0)(Play.TestCase)  # hypothesis has an end by itself, and says then what it found
-TestPlay.settings = settings(
-    max_examples=int(PLAYS or 120), derandomize=PLAYS is None, stateful_step_count=60, deadline=None
-)
+TestPlay.settings = settings(max_examples=PLAYS, derandomize=PLAYS <= USUAL, stateful_step_count=60, deadline=None)
