@@ -416,6 +416,7 @@ async def test_a_page_is_not_loaded_anew_for_what_nobody_asked_for(browser: Brow
 async def test_a_page_whose_files_do_not_come_says_so(browser: Browser, system: System) -> None:
     page = await browser.open()
     await page.goto(system.url)
+    await page.see("role=link[name='New instance']")  # it is not loading itself anew
     await page.evaluate("sessionStorage.setItem('mim-loads', JSON.stringify({ tries: 7, at: Date.now() }))")
     await page.refuse("**/assets/*.js", 10_000)
     await page.reload()
