@@ -255,18 +255,20 @@ class System:
         assert status == 200, answer
         return dict(answer["instance"])
 
-    async def until(self, instance_id: str, *statuses: str, timeout_s: float = 30.0) -> Json:
-        """The instance as soon as it has one of the statuses; follows the events, and only so."""
+    async def until(self, instance_id: str, *statuses: str, epoch: int = 1, timeout_s: float = 30.0) -> Json:
+        """The instance as soon as it has one of the statuses, in this epoch or a later one; follows the events, and
+        only so."""
         try:
             async with asyncio.timeout(timeout_s):
                 async with self.events(f"?instance_id={instance_id}&last_event_id=0") as events:
                     now = await self.get(instance_id)
-                    while now["status"] not in statuses:
+                    while now["status"] not in statuses or now["epoch"] < epoch:
                         await anext(events)
                         now = await self.get(instance_id)
                     return now
         except TimeoutError:
-            raise AssertionError(f"not {statuses} after {timeout_s} s: {await self.get(instance_id)}") from None
+            problem = f"not {statuses} in epoch {epoch} after {timeout_s} s: {await self.get(instance_id)}"
+            raise AssertionError(problem) from None
 
     def events(self, query: str = "") -> EventStream:
         """The live events."""
