@@ -22,6 +22,7 @@ from faststream import AckPolicy
 from faststream.nats import JStream
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.conftest import DEADLINE_S
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Rejected, Unavailable
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
 ID = "5f0c1d3e-0000-4000-8000-000000000042"
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-DEADLINE_S = 20.0
 
 
 def free_port() -> int:
