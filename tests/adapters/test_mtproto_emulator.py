@@ -45,7 +45,7 @@ from mim.emulators.mtproto.session import BadMessage, Session
 from mim.emulators.mtproto.state import dump, load
 from mim.emulators.mtproto.transport import Abridged, Full, Intermediate
 
-WITHIN_S = 60
+WITHIN_S = 5
 ANNA, BORIS = "15550001111", "15550002222"
 SERVER_KEY = ServerKey()
 trust(SERVER_KEY.public_pem)

@@ -17,7 +17,6 @@ import pytest
 import structlog
 from aiogram import Bot
 from aiogram.exceptions import TelegramNetworkError
-from tests.conftest import DEADLINE_S
 
 from mim.contracts.content import Media, MediaKind
 from mim.contracts.errors import ErrorCode, Fatal, MimError, NeedsUser, NotReady, Refused, Rejected, Unavailable
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
 BOT = 42
 TOKEN = f"{BOT}:{'s3cret-' * 5}"
+DEADLINE_S = 8.0
 
 
 class Context:

@@ -17,7 +17,7 @@ import pytest
 
 from mim.emulators.whatsapp import WhatsAppEmulator, serve
 
-WITHIN_S = 60
+WITHIN_S = 15
 
 
 @contextlib.asynccontextmanager

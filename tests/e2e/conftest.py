@@ -255,7 +255,7 @@ class System:
         assert status == 200, answer
         return dict(answer["instance"])
 
-    async def until(self, instance_id: str, *statuses: str, epoch: int = 0, timeout_s: float = 60.0) -> Json:
+    async def until(self, instance_id: str, *statuses: str, epoch: int = 0, timeout_s: float = 30.0) -> Json:
         """The instance as soon as it has one of the statuses, in this epoch or a later one; follows the events, and
         only so."""
         try:

@@ -31,7 +31,7 @@ async def outcome_of(client: Client, subject: str, body: dict[str, Any]) -> dict
     replies = await client.subscribe(inbox, max_msgs=1)
     await client.flush()
     await client.jetstream().publish(subject, json.dumps(body).encode(), headers={"Mim-Reply-To": inbox})
-    outcome = (await replies.next_msg(timeout=20)).data
+    outcome = (await replies.next_msg(timeout=10)).data
     assert not validation.BUS.problems("mim.reply.outcome", {}, outcome)
     return dict(json.loads(outcome))
 
@@ -87,7 +87,7 @@ async def test_a_service_commands_and_a_subscriber_sees_every_status_once_and_in
         config=api.ConsumerConfig(deliver_policy=api.DeliverPolicy.ALL),
     )
     while not replayed or replayed[-1] != "deleted":
-        replayed.append((await late.next_msg(timeout=20)).subject.rpartition(".")[2])
+        replayed.append((await late.next_msg(timeout=5)).subject.rpartition(".")[2])
     assert replayed == [*names, "updated", "stopped", "deleted"]
     await client.close()
 
@@ -111,12 +111,12 @@ async def test_a_message_is_sent_by_command_once(system: System) -> None:
         await client.jetstream().publish(
             subject, json.dumps(body).encode(), headers={"Nats-Msg-Id": f"{made['instance_id']}/order-4711"}
         )
-    event = json.loads((await sent.next_msg(timeout=20)).data)
+    event = json.loads((await sent.next_msg(timeout=10)).data)
     assert event["type"] == "mim.message.sent.v1"
     assert event["data"]["id"] == "order-4711"
     second = body | {"id": "order-4712", "text": "second"}
     await client.jetstream().publish(subject, json.dumps(second).encode())
-    assert json.loads((await sent.next_msg(timeout=20)).data)["data"]["id"] == "order-4712"
+    assert json.loads((await sent.next_msg(timeout=10)).data)["data"]["id"] == "order-4712"
     inbox = (await system.control("telegram", "inbox", chat=chat))["messages"]
     assert [item["text"] for item in inbox] == ["your order is on its way", "second"]
     await client.close()
@@ -143,7 +143,7 @@ async def test_an_instance_is_updated_by_command(system: System) -> None:
     assert (await outcome_of(client, update, {"rotate_api_key": True}))["ok"]
     _, shown = await system.call("GET", f"/api/v1/instances/{instance_id}/credentials")
     for key, expected in ((made["api_key"], 401), (shown["api_key"], 200)):
-        async with asyncio.timeout(20):  # its worker hears of it in a moment
+        async with asyncio.timeout(5):  # its worker hears of it in a moment
             while (await system.port_call(made["port"], "GET", "/api/v1/status", key=key))[0] != expected:
                 pass
     assert (await outcome_of(client, update, {"clear_errors": True}))["ok"]
@@ -184,12 +184,12 @@ async def test_log_lines_activity_and_audit_are_there_to_be_read(system: System)
     await outcome_of(client, f"mim.cmd.instance.{instance_id}.stop", {"actor": "night shift"})
 
     activity = await replay(client, f"mim.evt.activity.{instance_id}.reported", "EVENTS")
-    report = json.loads((await activity.next_msg(timeout=20)).data)["data"]
+    report = json.loads((await activity.next_msg(timeout=10)).data)["data"]
     assert (report["api_calls"], report["instance_id"]) == (1, instance_id)
     assert report["api_key_sha256"] == hashlib.sha256(made["api_key"].encode()).hexdigest()
 
     audit = await replay(client, f"mim.evt.audit.{instance_id}.*", "EVENTS")
-    told = [json.loads((await audit.next_msg(timeout=20)).data)["data"] for _ in range(2)]
+    told = [json.loads((await audit.next_msg(timeout=10)).data)["data"] for _ in range(2)]
     assert [(item["action"], item["actor"], item["ok"]) for item in told] == [
         ("create", "local", True),
         ("stop", "night shift", True),
@@ -308,7 +308,7 @@ async def test_a_message_that_cannot_be_read_is_a_dead_letter_and_holds_up_no_ot
         assert letter["code"] == "INVALID_MESSAGE"
     good = {"id": "after-all", "instance_id": made["instance_id"], "provider": "telegram", "to": "4", "text": "hi"}
     await client.jetstream().publish(subject, json.dumps(good | {"expires_at": "2099-01-01T00:00:00Z"}).encode())
-    assert json.loads((await sent.next_msg(timeout=20)).data)["data"]["id"] == "after-all"
+    assert json.loads((await sent.next_msg(timeout=10)).data)["data"]["id"] == "after-all"
     await client.close()
 
 
@@ -319,7 +319,7 @@ async def test_a_refused_command_is_told_in_outcome_and_audit_and_is_no_dead_let
     outcome = await outcome_of(client, f"mim.cmd.instance.{nobody}.start", {"actor": "billing"})
     assert (outcome["ok"], outcome["code"]) == (False, "NOT_FOUND")
     audit = await replay(client, f"mim.evt.audit.{nobody}.start", "EVENTS")
-    told = json.loads((await audit.next_msg(timeout=20)).data)["data"]
+    told = json.loads((await audit.next_msg(timeout=10)).data)["data"]
     assert (told["actor"], told["ok"], told["code"]) == ("billing", False, "NOT_FOUND")
     assert len(await letters_about(client, nobody)) == mark == 0
     await client.close()

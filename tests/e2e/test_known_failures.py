@@ -188,7 +188,7 @@ async def test_performance_all_zero(system: System) -> None:
     made = await asyncio.gather(*(system.create("whatsappweb", start=False) for _ in range(4)))
     await asyncio.gather(*(system.call("GET", INSTANCES) for _ in range(10)))
     assigned: Json = {}
-    async with asyncio.timeout(20):  # the allocator is asked once a second
+    async with asyncio.timeout(5):  # the allocator is asked once a second
         while assigned.get("successfulRequests", 0) < before["portAssignment"]["successfulRequests"] + 4:
             _, now = await system.call("GET", "/api/v1/resources/performance")
             assigned = now["portAssignment"]

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 import pytest
-from tests.conftest import DEADLINE_S
 
 from mim.contracts import subjects
 from mim.contracts.messages import CloudEvent, Event, unwrap
@@ -16,6 +15,7 @@ from mim.runtime.flow import Entry
 
 Item = TypeVar("Item")
 Background = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+DEADLINE_S = 15.0
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conftest import DEADLINE_S, known
+from tests.conftest import known
 
 from mim.allocator.app import subscribe
 from mim.allocator.handlers import LAPSE_S, Allocator, can_listen
@@ -56,7 +56,7 @@ def start(connect_bus: ConnectBus, background: Background) -> Start:
         allocator = Allocator(bus, Secrets(bus, Vault(bytes(32))), host="host-1", ports=ports, probe=probe, **more)
         background(allocator.watch_ports())
         background(allocator.watch_workers())
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(5):
             await allocator.ready.wait()
         return allocator
 

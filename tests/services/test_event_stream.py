@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import DEADLINE_S
 
 from mim.contracts import subjects
 from mim.gateway import events
@@ -48,7 +47,7 @@ async def publish(bus: Bus, instance_id: str, count: int) -> int:
 async def until(source: AsyncGenerator[list[Item]], seq: int) -> list[Item]:
     """All items up to one."""
     got: list[Item] = []
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(10):
         while not got or got[-1].seq < seq:
             got += await anext(source)
     return got
@@ -61,7 +60,7 @@ async def test_who_hears_of_one_instance_sleeps_while_others_are_told_of(
     asked = [asyncio.ensure_future(anext(source)) for source in (everything, one)]
     await asyncio.sleep(0)
     last = await publish(bus, OTHER, 3 * RING)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(10):
         first = await asked[0]
         assert len(first + ([] if first[-1].seq == last else await until(everything, last))) == 3 * RING
     assert not asked[1].done()
@@ -71,7 +70,7 @@ async def test_who_hears_of_one_instance_sleeps_while_others_are_told_of(
 
     monkeypatch.setattr(stream, "_older", too_far)
     own = await publish(bus, ONE, 1)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(10):
         assert [item.seq for item in await asked[1] if item.instance_id == ONE] == [own]
 
 
@@ -80,7 +79,7 @@ async def test_in_silence_it_says_so_and_goes_on_from_the_newest(
 ) -> None:
     monkeypatch.setattr(events, "PING_S", 0.05)
     one, everything, own = stream.items(stream.last, ONE), stream.items(stream.last, ALL), 3 * RING + 2
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(10):
         assert await anext(one) == []
     hearing = asyncio.ensure_future(until(one, own))
     await asyncio.sleep(0)

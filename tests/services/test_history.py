@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import DEADLINE_S
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Unavailable
@@ -150,7 +149,7 @@ async def test_a_bus_that_is_away_or_silent_is_said_in_time_and_it_works_again_a
     back = asyncio.Event()
     bus.on_reconnect(back.set)
     await nats_server.start()
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(15):
         await back.wait()
     entries, total = await newest(bus, subjects.EVENTS, SENT, 10)
     assert (numbers(entries), total) == ([0, 1, 2], 3)

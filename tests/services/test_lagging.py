@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from tests.conftest import DEADLINE_S
 from tests.services.conftest import Background, Eventually, Story
 from tests.services.test_allocator import Start, given, instance, port_keys, request, start  # noqa: F401 - a fixture
 from tests.services.test_lifecycle import System, system  # noqa: F401 - a fixture
@@ -74,7 +73,7 @@ async def test_after_a_fence_an_order_that_was_taken_back_is_not_run(
     await rig.worker._fence()
     await rig.orders.remove(key)
 
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(15):
         while ID not in rig.worker._wanted:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0)
     asked = asyncio.Event()
@@ -86,9 +85,9 @@ async def test_after_a_fence_an_order_that_was_taken_back_is_not_run(
     monkeypatch.setattr(rig.worker._orders, "load", lagging)
     rig.worker._fenced = False
     rig.worker._want(ID, old)
-    await asyncio.wait_for(asked.wait(), DEADLINE_S)
+    await asyncio.wait_for(asked.wait(), 5)
     rig.worker._want(ID, None)  # the server has caught up
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(15):
         while ID in rig.worker._obeying:
             await asyncio.wait([rig.worker._obeying[ID]])
     assert (rig.world.runs, rig.world.open) == (1, 0)
@@ -193,7 +192,7 @@ async def test_ports_stay_given_though_their_lease_is_not_to_be_seen_yet(
 ) -> None:
     first, late = await start(), await start()
     ports = given(await first.allocate(request(1))).ports
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(5):
         while not late._taken:
             await bus.nc.flush()
 
@@ -222,7 +221,7 @@ async def test_a_port_is_freed_though_the_server_that_is_asked_lags_behind(
     lease, revision = await load(key)
     assert lease is not None
     newest = await allocator._leases.save(key, lease, revision=revision)  # as another allocator that takes it up
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(5):
         while allocator._seen[port] < newest:
             await bus.nc.flush()
     told = [(None, 0) if lagging == "not yet" else (lease, revision)]
@@ -239,7 +238,7 @@ async def test_a_port_that_is_only_being_taken_is_nobodys(start: Start) -> None:
     """Two requests for one instance, while another allocator has the port that the first one wants."""
     one, other = await start(), await start()
     theirs = given(await other.allocate(request(2))).ports
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(5):
         while not one._taken:
             await one._workers_store.load("none")
     one._taken.clear()  # as if it had not heard yet
@@ -281,7 +280,7 @@ async def test_no_session_begins_without_a_secret_that_is_not_to_be_seen_yet(
     assert isinstance(first.data, Reconnecting)
     assert first.data.reason is not None
     assert (first.data.reason.code, rig.world.runs) == (ErrorCode.BUS_UNAVAILABLE, 0)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(15):
         # Others go on meanwhile.
         while rig.worker._doors.connecting._free < rig.settings.telegram_connecting_most:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -349,9 +348,9 @@ async def test_who_cannot_write_judges_nobodys_silence(
     with monkeypatch.context() as split:
         split.setattr(ReadModel, "is_proved", property(cut_off))
         system.clock.now += LAPSE_S + 1
-        await asyncio.wait_for(swept.wait(), DEADLINE_S)
+        await asyncio.wait_for(swept.wait(), 5)
         swept.clear()
-        await asyncio.wait_for(swept.wait(), DEADLINE_S)
+        await asyncio.wait_for(swept.wait(), 5)
         record = await system.until(Status.CLIENT_READY)
         assert (record.worker, record.epoch) == ("one", 1)
     system.clock.now += LAPSE_S + 1

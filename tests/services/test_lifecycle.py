@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import nats.errors
 import pytest
 from nats.js.client import JetStreamContext
-from tests.conftest import DEADLINE_S, known
+from tests.conftest import known
 
 from mim.allocator import app as allocator_app
 from mim.allocator.handlers import Allocator
@@ -142,7 +142,7 @@ class FakeWorker:
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Return once it has heard so much."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(10):
             while not done():
                 self._heard.clear()
                 await self._heard.wait()
@@ -188,7 +188,7 @@ class System:
         bus.on_reconnect(service.bus_returned)
         lifecycle_app.subscribe(bus, service)
         tasks = [self.background(model.run())]
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(5):
             await model.ready.wait()
         tasks.append(self.background(model.save()))
         tasks += [self.background(service.living.watch()), self.background(service.orders.watch())]
@@ -202,7 +202,7 @@ class System:
             for task in tasks:
                 task.cancel()
             # Until the server has seen it too, what is said next may be given to the dead, and after 10 s to another.
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(10):
                 while (await self.bus.js.consumer_info(subjects.COMMANDS, subjects.LIFECYCLE_DURABLE)).push_bound:
                     pass
 
@@ -799,7 +799,7 @@ async def test_a_lifecycle_that_starts_finds_sessions_and_orders_as_they_are_and
     monkeypatch.setattr(Living, "bury", told)
     await system.lifecycle("lifecycle-2")
     for _ in range(2):  # it has looked at everything by then
-        await asyncio.wait_for(sweeps.get(), DEADLINE_S)
+        await asyncio.wait_for(sweeps.get(), 10)
     assert await written() == before
     outcome = await system.create(6)
     assert outcome.ok

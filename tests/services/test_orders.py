@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import DEADLINE_S
 from tests.unit.test_machine import ID, at
 
 from mim.contracts import subjects
@@ -39,7 +38,7 @@ class Lifecycle:
 
     async def heard(self, action: OrderAction | None, record: InstanceRecord) -> None:
         """Return once it knows that this stands at the record's worker."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(15):
             while self.orders.at_worker(record) != action:
                 self._moved.clear()
                 await self._moved.wait()

@@ -12,7 +12,7 @@ from pathlib import Path
 import nats
 import pytest
 from nats.aio.client import Client as Connection
-from tests.conftest import DEADLINE_S, NatsServer
+from tests.conftest import NatsServer
 
 from mim.cli import credentials, nats_conf
 from mim.contracts import subjects
@@ -100,7 +100,7 @@ class World:
     async def is_denied(self, act: Awaitable[object], what: str = "") -> None:
         """What is done is refused by the server, which says so."""
         running = asyncio.ensure_future(act)
-        told = await asyncio.wait_for(self.denied.get(), DEADLINE_S)
+        told = await asyncio.wait_for(self.denied.get(), 5)
         assert "violation" in told
         assert what.lower() in told
         running.cancel()

@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from sqlalchemy import text as sql
 from standardwebhooks import Webhook as Verifier
-from tests.conftest import DEADLINE_S, known
-from tests.services.conftest import Story
+from tests.conftest import known
+from tests.services.conftest import DEADLINE_S, Story
 from tests.services.databases import ENGINES, fresh
 
 from mim.contracts import subjects

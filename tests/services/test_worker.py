@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from tests.conftest import DEADLINE_S, known
+from tests.conftest import known
 
 from mim.contracts import subjects
 from mim.contracts.answers import TelegramSent
@@ -459,7 +459,7 @@ async def test_a_session_that_breaks_while_it_is_closed_keeps_nobody_waiting_and
         await asyncio.sleep(0)  # until what is being sent has heard of it
     world.breaks = NotReady(ErrorCode.NOT_READY, "not connected any more")
     world.hold.set()
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(5):
         await closing
     world.breaks = None
     await rig.order(epoch=2)
@@ -663,4 +663,4 @@ async def test_of_two_workers_with_one_name_the_older_ends_and_says_how_to_name_
     await eventually(older_beats)
     background(named(await connect_bus("newer")).beat())
     with pytest.raises(RuntimeError, match="MIM_WORKER"):
-        await asyncio.wait_for(beating, DEADLINE_S)
+        await asyncio.wait_for(beating, 10)

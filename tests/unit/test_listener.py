@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 import uvloop
 from aiohttp import web
-from tests.conftest import DEADLINE_S
 
 from mim.runtime import listener
 from mim.runtime.listener import Listener
 
+DEADLINE_S = 10.0
 FIRST_S = 0.3
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
