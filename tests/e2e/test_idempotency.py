@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Count = Callable[["Site", Json], Awaitable[int]]
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010806000000") + bytes(40)
+SEEN_S = 15.0
 _phones = count(15_551_112_000)
 
 
@@ -265,11 +266,14 @@ async def test_every_post_happens_once_for_a_key_and_answers_the_same(site: Site
         answers = await asyncio.gather(*(site.post(base + path, body, key, bearer=bearer) for _ in range(5)))
         answers.append(await site.post(base + path, body, key, bearer=bearer))
         status, headers, answer = answers[-1]
-        assert status in route.answers, (route.operation, answer)
+        assert status in {200, 201, 202} & route.answers.keys(), (route.operation, status, answer)
         assert headers["Idempotent-Replayed"] == "true"
         for each in answers:
             assert (each[0], each[2]) == (status, answer), route.operation
         if times:
+            async with asyncio.timeout(SEEN_S):
+                while await times(site, made) == before:
+                    pass  # each look asks the service; what happened may be seen after its answer, a log line above all
             assert await times(site, made) == before + 1, route.operation
         status, _, conflict = await site.post(base + path, None, key, bearer=bearer, raw=b'{"other": 1}')
         assert (status, conflict["code"]) == (409, "IDEMPOTENCY_CONFLICT"), route.operation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 import time
 from collections import Counter, deque
@@ -19,6 +20,7 @@ from mim.contracts import subjects
 from mim.contracts.answers import TelegramSent
 from mim.contracts.api import TelegramSendBody
 from mim.contracts.errors import ErrorCode, Fatal, NeedsUser, NotReady, Refused, SessionEnded
+from mim.contracts.login import LoginKind
 from mim.contracts.messages import CloudEvent, Event, MessageFailed, MessageSent, SendMessage
 from mim.contracts.records import DrainCall, OrderAction, Reply, SessionOrder, WorkerHeartbeat
 from mim.contracts.routes import TELEGRAM_PORT
@@ -544,6 +546,39 @@ async def test_the_instance_answers_on_its_port_and_moves_with_its_order(rig: Ri
     assert await health(other) == 200
     with pytest.raises(aiohttp.ClientConnectionError):
         await health(rig.port)
+
+
+async def test_a_send_waits_while_the_login_is_read_unless_the_account_has_none(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, told = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_about: str) -> tuple[str | None, int]:
+        asked.set()
+        await told.wait()
+        return "1:a login", 1
+
+    monkeypatch.setattr("mim.runtime.store.Secrets.load", slow)
+    order = {"login": LoginKind.USER, "api_key_sha256": hashlib.sha256(b"key").hexdigest()}
+
+    async def send() -> int:
+        url, body = f"http://127.0.0.1:{rig.port}/api/v1/telegram/send", {"chatId": "1", "message": "hi"}
+        headers = {"Authorization": "Bearer key"}
+        async with aiohttp.ClientSession() as http, http.post(url, json=body, headers=headers) as answer:
+            return answer.status
+
+    queued = await rig.bus.nc.subscribe(subjects.message_command("telegram", ID))
+    await known(rig.bus.nc)
+    for epoch, resumes in ((1, False), (2, True)):
+        asked.clear()
+        await rig.order(epoch=epoch, resumes=resumes, **order)
+        await asked.wait()
+        sending = asyncio.create_task(send())
+        if resumes:
+            await queued.next_msg(timeout=5)
+            told.set()
+        assert await sending == (200 if resumes else 409)
+    assert len(rig.world.sent) == 1
 
 
 async def test_a_port_that_another_program_holds_is_an_error_that_says_restart(rig: Rig) -> None:

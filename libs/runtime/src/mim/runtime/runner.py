@@ -152,7 +152,7 @@ class Runner:
 
     def _start(self) -> None:
         self._ran_epoch = self.order.epoch
-        self.status, self.reason = Status.STARTING, self.order.reason
+        self.status, self.reason, self._kept = Status.STARTING, self.order.reason, None
         self._task = asyncio.create_task(self._live(self.order), name=f"session {self.order.instance_id}")
 
     async def end(self) -> None:
@@ -183,7 +183,7 @@ class Runner:
     @property
     def logged_in(self) -> bool:
         """Whether the account needs nobody to log it in, as far as is known yet."""
-        return not is_kept(self.order) or self._kept is None or self._kept.login is not None
+        return not is_kept(self.order) or (self._kept.login is not None if self._kept else self.order.resumes)
 
     def has_begun(self, epoch: int) -> bool:
         """Whether the run with this epoch has begun here."""
@@ -250,9 +250,10 @@ class Runner:
 
     async def _run_once(self, order: SessionOrder) -> None:
         await self._outliving.done()
-        kept = self._kept = KeptLogin(self._bus, self._secrets, order)
+        kept = KeptLogin(self._bus, self._secrets, order)
         try:
             opened = await self._opened(order, kept)
+            self._kept = kept
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             session = self.session = self._factory(RunnerContext(self, opened, kept))
             await session.run()
