@@ -65,7 +65,7 @@ class NatsServer:
     """One nats-server process on a port that stays the same over `stop` and `start`."""
 
     def __init__(self, folder: Path, *more: str, env: Mapping[str, str] | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._more = more
         self._env = env
         self._process: asyncio.subprocess.Process | None = None
@@ -85,7 +85,7 @@ class NatsServer:
     async def start(self) -> None:
         """Start it; returns when JetStream is ready."""
         binary = Path(sys.executable).with_name("nats-server")
-        command = [*DIES_WITH_PARENT, binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self._folder]
+        command = [*DIES_WITH_PARENT, binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self.folder]
         self._process = process = await asyncio.create_subprocess_exec(
             *(*command, *self._more),
             stdin=asyncio.subprocess.DEVNULL,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import nats.errors
 import pytest
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig, ConsumerInfo
+from nats.js.api import ConsumerConfig, ConsumerInfo, RawStreamMsg
+from nats.js.errors import NotFoundError
 from tests.services.conftest import Background, Eventually, Story
 
 from mim.contracts import subjects
@@ -18,8 +19,11 @@ from mim.contracts.messages import MessageSent, SendMessage
 from mim.contracts.states import Provider
 from mim.runtime.history import count
 from mim.runtime.outbox import Deliver, Outbox, Tell
+from mim.runtime.streams import keep_filled
 
 if TYPE_CHECKING:
+    from tests.conftest import NatsServer
+
     from mim.runtime.bus import Bus
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -71,6 +75,32 @@ async def test_a_consumer_is_made_for_the_first_message_and_put_down_after_idle_
         pass  # each look asks the server; pytest's own deadline ends it
     await publish(bus, 3)
     await done.until(lambda items: items[3:] == ["m3"])
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_the_file_of_an_outbox_that_is_kept_filled_stays(
+    bus: Bus, nats_server: NatsServer, background: Background, eventually: Eventually, is_kept: bool
+) -> None:
+    """The other way round it is shown that the server is as `keep_filled` says: it may go once this fails."""
+    done: Story[str] = Story()
+
+    async def holds(number: int) -> bool:
+        return (await bus.js.stream_info(subjects.OUTBOX)).state.messages == number
+
+    if is_kept:
+        background(keep_filled(bus))
+        await eventually(lambda: holds(1))
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, 1, _telling(done))
+    for number in range(3):
+        await publish(bus, number)
+        await done.until(lambda items, count=number + 1: len(items) == count)  # type: ignore[misc]
+        await eventually(lambda: holds(int(is_kept)))
+    assert [file.name for file in nats_server.folder.glob("jetstream/*/streams/OUTBOX/msgs/*.blk")] == (
+        ["1.blk"] if is_kept else ["4.blk"]
+    )
+    await outbox.close(ID)
 
 
 async def test_what_waited_before_the_session_is_delivered_when_it_opens(bus: Bus) -> None:
@@ -215,8 +245,18 @@ async def test_messages_whose_acknowledgements_the_server_forgot_are_not_tried_a
     await outbox.close(ID)
 
 
-async def test_what_the_last_holder_told_is_not_sent_again_though_its_consumer_is_gone(bus: Bus) -> None:
+async def test_what_the_last_holder_told_is_not_sent_again_though_its_consumer_is_gone_and_a_server_lags_behind(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: Story[str] = Story()
+    get = bus.js.get_last_msg
+
+    async def lagging(stream: str, subject: str, direct: bool | None = False) -> RawStreamMsg:
+        if direct and stream == subjects.EVENTS:
+            raise NotFoundError
+        return await get(stream, subject, direct=direct)
+
+    monkeypatch.setattr(bus.js, "get_last_msg", lagging)
     await publish(bus, 0)
     await publish(bus, 1)
     told = MessageSent(instance_id=ID, provider=Provider.TELEGRAM, epoch=1, id="m0", to="1", messenger_id="7")

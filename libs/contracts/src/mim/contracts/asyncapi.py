@@ -127,6 +127,8 @@ def _commands() -> Iterator[Channel]:
     )
     send = common | {"tag": "messages", "stream": subjects.OUTBOX, "answer": None, "model": messages.SendMessage}
     yield Channel("send", address(subjects.message_command), summary="Send a text or a file", **send)
+    kept = "Says nothing: the stream is quicker while it is not empty"
+    yield Channel("kept", subjects.OUTBOX_KEPT, "messages", kept, None, stream=subjects.OUTBOX, internal=True)
 
 
 def _events() -> Iterator[Channel]:

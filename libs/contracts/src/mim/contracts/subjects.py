@@ -30,6 +30,7 @@ MEDIA_STORE = "media"  # an object store of files on their way
 CREATE_COMMAND = "mim.cmd.instance.create"
 INSTANCE_COMMANDS = "mim.cmd.instance.>"
 MESSAGE_COMMANDS = "mim.cmd.message.>"
+OUTBOX_KEPT = "mim.kept.outbox"
 ALL_EVENTS = "mim.evt.>"
 ALL_MESSAGE_EVENTS = "mim.evt.message.*.*"
 ALL_INSTANCE_EVENTS = "mim.evt.instance.*.*"

@@ -171,13 +171,15 @@ class Bus:
                     log.warning("bus_unavailable", code=error.code, message=error.message)
                 await asyncio.sleep(BUS_RETRY.wait_s(attempt, 0, random.random()) or 2)  # noqa: S311
 
-    async def last(self, stream: str, subject: str) -> tuple[bytes | None, int]:
+    async def last(self, stream: str, subject: str, *, of_leader: bool = False) -> tuple[bytes | None, int]:
         """The newest message of a subject and its sequence; (None, sequence or 0) if there is none or it was deleted.
+
+        Any server of a cluster answers, and may lag behind; only the one that leads the stream does if `of_leader`.
 
         Raises: Unavailable if the bus does not answer.
         """
         try:
-            msg = await self.js.get_last_msg(stream, subject, direct=True)
+            msg = await self.js.get_last_msg(stream, subject, direct=not of_leader)
         except NotFoundError:
             return None, 0
         except (nats.errors.Error, APIError, TimeoutError, OSError) as error:

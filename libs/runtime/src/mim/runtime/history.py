@@ -36,9 +36,9 @@ async def count(bus: Bus, stream: str, subject: str) -> int:
     return sum(((await _state(bus, stream, subject)).subjects or {}).values())
 
 
-async def subjects_in(bus: Bus, stream: str) -> set[str]:
+async def subjects_in(bus: Bus, stream: str, among: str = ">") -> set[str]:
     """The subjects of which a stream holds messages. Raises: Unavailable if the bus does not answer."""
-    return set((await _state(bus, stream, ">")).subjects or {})
+    return set((await _state(bus, stream, among)).subjects or {})
 
 
 async def _state(bus: Bus, stream: str, subject: str | None = None) -> StreamState:

@@ -371,7 +371,7 @@ class Outbox:
 
     async def _was_sent(self, instance_id: str, message_id: str) -> bool:
         subject = subjects.message_event(instance_id, MessageSent.name)
-        data, _ = await self._bus.surely(lambda: self._bus.last(subjects.EVENTS, subject))
+        data, _ = await self._bus.surely(lambda: self._bus.last(subjects.EVENTS, subject, of_leader=True))
         envelope = unwrap(data) if data else None
         return envelope is not None and isinstance(envelope.data, MessageSent) and envelope.data.id == message_id
 

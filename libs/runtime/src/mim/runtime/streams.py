@@ -7,18 +7,24 @@ server loses the newest of it.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from mim.contracts import subjects
+from mim.contracts.errors import Unavailable
+from mim.runtime.bus import Bus
 
 DAY_S = 86_400.0
 MB = 1_000_000
 DEDUP_S = 600.0
+KEEP_S, KEPT_S = 5.0, 20
 OUTBOX_CONSUMER_PREFIX = "out-"
 
 
-def _stream(name: str, subject: str, **config: object) -> api.StreamConfig:
+def _stream(name: str, *subjects: str, **config: object) -> api.StreamConfig:
     settings: dict[str, object] = {
         "storage": api.StorageType.FILE,
         "retention": api.RetentionPolicy.LIMITS,
@@ -27,7 +33,7 @@ def _stream(name: str, subject: str, **config: object) -> api.StreamConfig:
         "allow_direct": True,
         **config,
     }
-    return api.StreamConfig(name=name, subjects=[subject], **settings)  # type: ignore[arg-type]
+    return api.StreamConfig(name=name, subjects=[*subjects], **settings)  # type: ignore[arg-type]
 
 
 def _bucket(name: str, **config: object) -> api.StreamConfig:
@@ -56,8 +62,9 @@ STREAMS: tuple[api.StreamConfig, ...] = (
     _stream(
         subjects.OUTBOX,
         subjects.MESSAGE_COMMANDS,
+        subjects.OUTBOX_KEPT,
         # Without a number of its own the server takes no more than 1,000 consumers (nats-server 2.15.1, measured).
-        **QUEUE | {"max_bytes": 1024 * MB, "max_msg_size": MB, "max_consumers": 100_000},
+        **QUEUE | {"max_bytes": 1024 * MB, "max_msg_size": MB, "max_consumers": 100_000, "allow_msg_ttl": True},
     ),
     _stream(
         subjects.EVENTS,
@@ -143,6 +150,18 @@ async def provisioned(js: JetStreamContext) -> bool:
     except NotFoundError:
         return False
     return True
+
+
+async def keep_filled(bus: Bus) -> None:
+    """See to it that the outbox is never empty, for ever.
+
+    When the last message of a stream goes, nats-server (2.15.1) removes its file and makes another one, with a key of
+    its own, and writing to a new file takes longer (`removeMsgBlock` in its server/filestore.go).
+    """
+    while True:
+        with suppress(Unavailable):
+            await bus.publish(subjects.OUTBOX_KEPT, b"", headers={"Nats-TTL": f"{KEPT_S}s"})
+        await asyncio.sleep(KEEP_S)
 
 
 def outbox_consumer(instance_id: str, subject: str, inbox: str) -> api.ConsumerConfig:

@@ -23,7 +23,7 @@ from mim.runtime.secrets import load_vault
 from mim.runtime.service import Tasks
 from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets
-from mim.runtime.streams import COMMAND_CONSUMER
+from mim.runtime.streams import COMMAND_CONSUMER, keep_filled
 
 log = structlog.get_logger()
 
@@ -47,6 +47,7 @@ async def lifecycle(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         tasks.start(service.moves.run(), "moves")
         tasks.start(service.sweep(), "sweep")
         tasks.start(attend(bus, subjects.COMMANDS, COMMAND_CONSUMER), "command consumer")
+        tasks.start(keep_filled(bus), "outbox")
         tasks.start(Orphans(bus, model, service.living.holds).run(), "orphans")
         await bus.nc.subscribe(subjects.CONTAINERS, queue=bus.source, cb=containers.answer)
         if containers.possible:

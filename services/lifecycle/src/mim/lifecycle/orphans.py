@@ -55,7 +55,7 @@ class Orphans:
     async def look(self) -> None:
         """Fail what was nobody's at the last look already, and what is overdue. Raises: Unavailable."""
         nobodys: set[str] = set()
-        for subject in await subjects_in(self._bus, subjects.OUTBOX):
+        for subject in await subjects_in(self._bus, subjects.OUTBOX, subjects.MESSAGE_COMMANDS):
             record = self._model.get(subjects.last_token(subject))
             if record is None:
                 nobodys.add(subject)

@@ -117,12 +117,10 @@ class Hooks:
 
     async def forget(self, instance_id: str) -> None:
         """Remove the signing secret of an instance that is gone. Raises: Unavailable."""
-        for provider in Provider:  # its record, which knew the provider, may be gone as well
-            key = subjects.secret_key(provider, instance_id, WEBHOOK_SECRET)
-            stream = f"KV_{subjects.SECRETS_BUCKET}"
-            data, _ = await self._bus.last(stream, subjects.bucket_subject(subjects.SECRETS_BUCKET, key))
-            if data is not None:
-                await self._secrets.remove_all(provider, instance_id, (WEBHOOK_SECRET,))
+        hook = self._hooks.get(instance_id)
+        for provider in Provider if hook is None else (hook.provider,):
+            # Without looking: the server that is asked may lag behind.
+            await self._secrets.remove_all(provider, instance_id, (WEBHOOK_SECRET,))
 
     # ------------------------------------------------------------------------------------------------ pause
 
