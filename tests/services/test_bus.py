@@ -13,9 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nats.errors
 import orjson
 import pytest
 from nats.aio.msg import Msg
+from nats.js.errors import NotFoundError
 
 from mim.contracts import subjects
 from mim.contracts.answers import PortStatistics
@@ -27,6 +29,7 @@ from mim.gateway.system import is_slow, system_health
 from mim.lifecycle.app import subscribe
 from mim.runtime import metrics, streams
 from mim.runtime.bus import PUBLISH_TIMEOUT_S, Bus, Conflict
+from mim.runtime.consumers import attend
 from mim.runtime.flow import Entry
 from mim.runtime.service import answer_health
 
@@ -276,6 +279,26 @@ async def test_providing_the_streams_again_changes_nothing(bus: Bus) -> None:
     await bus.publish(SUBJECT, b"x")
     await streams.provision(bus.js)
     assert (await bus.js.stream_info(subjects.EVENTS)).state.messages == 1
+
+
+async def test_streams_that_the_server_has_lost_are_made_again(
+    bus: Bus, nats_server: NatsServer, background: Background, eventually: Eventually
+) -> None:
+    for name in ("KV_tokens", subjects.COMMANDS):
+        await bus.js.delete_stream(name)
+    background(streams.attend(bus, 1))
+    background(attend(bus, subjects.COMMANDS, streams.COMMAND_CONSUMER))
+    await nats_server.stop()
+    await nats_server.start()
+
+    async def is_whole() -> bool:
+        with suppress(nats.errors.Error, NotFoundError):
+            await bus.js.consumer_info(subjects.COMMANDS, subjects.LIFECYCLE_DURABLE)
+            names = {info.config.name for info in await bus.js.streams_info()}
+            return names == {config.name for config in streams.STREAMS}
+        return False
+
+    await eventually(is_whole)
 
 
 # --------------------------------------------------------------------------------------------- dead letters

@@ -17,9 +17,9 @@ from tests.services.conftest import Background, Eventually, Story
 from mim.contracts import subjects
 from mim.contracts.messages import MessageSent, SendMessage
 from mim.contracts.states import Provider
+from mim.runtime import streams
 from mim.runtime.history import count
 from mim.runtime.outbox import Deliver, Outbox, Tell
-from mim.runtime.streams import keep_filled
 
 if TYPE_CHECKING:
     from tests.conftest import NatsServer
@@ -81,14 +81,14 @@ async def test_a_consumer_is_made_for_the_first_message_and_put_down_after_idle_
 async def test_the_file_of_an_outbox_that_is_kept_filled_stays(
     bus: Bus, nats_server: NatsServer, background: Background, eventually: Eventually, is_kept: bool
 ) -> None:
-    """The other way round it is shown that the server is as `keep_filled` says: it may go once this fails."""
+    """The other way round it is shown that the server is as `streams.attend` says: it may go once this fails."""
     done: Story[str] = Story()
 
     async def holds(number: int) -> bool:
         return (await bus.js.stream_info(subjects.OUTBOX)).state.messages == number
 
     if is_kept:
-        background(keep_filled(bus))
+        background(streams.attend(bus, 1))
         await eventually(lambda: holds(1))
     outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
     await outbox.listen()

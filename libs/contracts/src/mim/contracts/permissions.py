@@ -164,14 +164,13 @@ def _adapter(provider: Provider) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 _LIFECYCLE = (
-    *(f"{API}.STREAM.CREATE.*", f"{API}.STREAM.UPDATE.*"),
+    *(f"{API}.STREAM.CREATE.*", f"{API}.STREAM.UPDATE.*", f"{API}.STREAM.INFO.*"),
     *(f"{API}.STREAM.DELETE.{s.LOGS}", f"{API}.STREAM.DELETE.KV_{s.WORKERS_BUCKET}"),
     *_durable(s.COMMANDS, s.LIFECYCLE_DURABLE),
     *(s.ALL_INSTANCE_EVENTS, s.ALL_AUDITS, s.ALL_MESSAGE_EVENTS),
     *("_INBOX.>", s.ALL_REPLIES, s.ALLOCATE, s.RELEASE),
     *_reads(s.EVENTS),
-    *(f"{API}.STREAM.INFO.{s.OUTBOX}", f"{API}.DIRECT.GET.{s.OUTBOX}", f"{API}.STREAM.MSG.DELETE.{s.OUTBOX}"),
-    s.OUTBOX_KEPT,
+    *(f"{API}.DIRECT.GET.{s.OUTBOX}", f"{API}.STREAM.MSG.DELETE.{s.OUTBOX}", s.OUTBOX_KEPT),
     *(*_follows(s.INSTANCES_BUCKET), *_puts(s.INSTANCES_BUCKET, ">")),
     *(*_follows(s.ORDERS_BUCKET), *_puts(s.ORDERS_BUCKET, ">")),
     *(*_follows(s.WORKERS_BUCKET), *_puts(s.WORKERS_BUCKET, "*")),

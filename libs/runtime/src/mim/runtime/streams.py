@@ -8,14 +8,19 @@ server loses the newest of it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 
+import nats.errors
+import structlog
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from mim.contracts import subjects
-from mim.contracts.errors import Unavailable
+from mim.contracts.errors import ErrorCode, Unavailable
 from mim.runtime.bus import Bus
+
+log = structlog.get_logger()
 
 DAY_S = 86_400.0
 MB = 1_000_000
@@ -118,11 +123,7 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
 
     Raises: nats.errors.Error if the server cannot be reached or refuses.
     """
-    # The event stream last: who finds it finds everything.
-    for config in sorted(STREAMS, key=lambda config: config.name == subjects.EVENTS):
-        wanted = config.evolve(num_replicas=replicas)
-        if replicas > 1:
-            wanted = wanted.evolve(persist_mode=None)  # async persistence is for single replicas only
+    for wanted in _on(replicas):
         try:
             await js.add_stream(wanted)
         except BadRequestError as error:
@@ -130,6 +131,14 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
                 raise
             await _bring_up_to_date(js, wanted)
     await js.add_consumer(subjects.COMMANDS, COMMAND_CONSUMER)
+
+
+def _on(replicas: int) -> Iterator[api.StreamConfig]:
+    # The event stream last: who finds it finds everything.
+    for config in sorted(STREAMS, key=lambda config: config.name == subjects.EVENTS):
+        wanted = config.evolve(num_replicas=replicas)
+        # Async persistence is for single replicas only.
+        yield wanted.evolve(persist_mode=None) if replicas > 1 else wanted
 
 
 async def _bring_up_to_date(js: JetStreamContext, wanted: api.StreamConfig) -> None:
@@ -152,16 +161,37 @@ async def provisioned(js: JetStreamContext) -> bool:
     return True
 
 
-async def keep_filled(bus: Bus) -> None:
-    """See to it that the outbox is never empty, for ever.
+async def attend(bus: Bus, replicas: int) -> None:
+    """See to it that all streams are there, and that the outbox is never empty, for ever.
 
-    When the last message of a stream goes, nats-server (2.15.1) removes its file and makes another one, with a key of
-    its own, and writing to a new file takes longer (`removeMsgBlock` in its server/filestore.go).
+    nats-server (2.15.1) removes a stream that it cannot read, or write to, when it starts: an empty one if the disk is
+    full (`setupStore` in its server/stream.go). When the last message of a stream goes it removes its file and makes
+    another one, with a key of its own, and writing to a new file takes longer (`removeMsgBlock` in its
+    server/filestore.go).
     """
+    returned = asyncio.Event()
+    bus.on_reconnect(returned.set)
     while True:
         with suppress(Unavailable):
             await bus.publish(subjects.OUTBOX_KEPT, b"", headers={"Nats-TTL": f"{KEPT_S}s"})
-        await asyncio.sleep(KEEP_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KEEP_S):
+                await returned.wait()
+        if returned.is_set():
+            returned.clear()
+            await bus.surely(lambda: _make_missing(bus.js, replicas))
+
+
+async def _make_missing(js: JetStreamContext, replicas: int) -> None:
+    try:
+        for wanted in _on(replicas):
+            with suppress(NotFoundError):
+                await js.stream_info(wanted.name or "")
+                continue
+            log.error("stream_lost", stream=wanted.name, action="it is made again, empty")
+            await js.add_stream(wanted)
+    except (nats.errors.Error, APIError, TimeoutError, OSError) as error:
+        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"cannot make the streams again: {error}") from error
 
 
 def outbox_consumer(instance_id: str, subject: str, inbox: str) -> api.ConsumerConfig:

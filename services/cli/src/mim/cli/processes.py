@@ -34,6 +34,7 @@ RESTART = Backoff(first_s=0.2, most_s=10.0, give_up_s=float("inf"))
 STEADY_S = 30.0
 SANDBOX_START_S = 20.0
 START_TRIES = 5
+LOOK_S = 0.25
 
 
 class CannotStart(Exception):
@@ -146,6 +147,9 @@ class NatsServer:
         raise CannotStart(f"nats-server did not start; {self._folder / 'nats.log'} says why")
 
     async def _start_one(self) -> Process:
+        # It would remove streams that it cannot write to when it starts.
+        while disk_is_full(self._folder):  # noqa: ASYNC110 - a disk tells nobody
+            await asyncio.sleep(LOOK_S)
         return await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("nats-server"),
             *("-c", str(self._folder / "nats.conf")),
@@ -220,7 +224,7 @@ jetstream {{
         """
         was_full = False
         while True:
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(LOOK_S)
             full = disk_is_full(self._folder)
             if full and not was_full:
                 log.error("disk_full", folder=str(self._folder), action="free some space; nothing is stored until then")

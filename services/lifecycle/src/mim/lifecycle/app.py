@@ -17,13 +17,14 @@ from mim.lifecycle.containers import Containers
 from mim.lifecycle.handlers import Lifecycle
 from mim.lifecycle.model import ReadModel
 from mim.lifecycle.orphans import Orphans
+from mim.runtime import streams
 from mim.runtime.bus import Bus
 from mim.runtime.consumers import attend
 from mim.runtime.secrets import load_vault
 from mim.runtime.service import Tasks
 from mim.runtime.settings import Settings
 from mim.runtime.store import Secrets
-from mim.runtime.streams import COMMAND_CONSUMER, keep_filled
+from mim.runtime.streams import COMMAND_CONSUMER
 
 log = structlog.get_logger()
 
@@ -46,8 +47,8 @@ async def lifecycle(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         tasks.start(service.reconcile(), "reconcile")
         tasks.start(service.moves.run(), "moves")
         tasks.start(service.sweep(), "sweep")
+        tasks.start(streams.attend(bus, settings.replicas), "streams")
         tasks.start(attend(bus, subjects.COMMANDS, COMMAND_CONSUMER), "command consumer")
-        tasks.start(keep_filled(bus), "outbox")
         tasks.start(Orphans(bus, model, service.living.holds).run(), "orphans")
         await bus.nc.subscribe(subjects.CONTAINERS, queue=bus.source, cb=containers.answer)
         if containers.possible:
