@@ -39,6 +39,7 @@ from mim.runtime.fetch import Fetched, Limits
 from mim.runtime.media import file_of
 from mim.whatsapp_adapter import session as session_module
 from mim.whatsapp_adapter.login_file import DATABASE
+from mim.whatsapp_adapter.process import ChildProcess
 from mim.whatsapp_adapter.session import WhatsAppSession
 
 if TYPE_CHECKING:
@@ -615,6 +616,24 @@ async def test_before_the_disk_is_full_it_leaves_and_what_came_in_meanwhile_wait
     async with running(whatsapp, tmp_path / "a", kept) as (_, recorder, _):
         while (await recorder.message()).body != "meanwhile":
             pass
+
+
+async def test_on_a_disk_that_has_filled_since_it_was_asked_for_a_session_does_not_even_connect(
+    whatsapp: WhatsAppEmulator, tmp_path: Path
+) -> None:
+    async with running(whatsapp, tmp_path / "a") as (_, recorder, _):
+        await link(whatsapp, recorder)
+    whatsapp.messages.events.clear()
+    settings, room_bytes = settings_for(whatsapp), shutil.disk_usage(tmp_path).free + 1_000_000_000
+    child = await ChildProcess.spawn(settings, recorder.log)
+    where = {"db": str(tmp_path / "a" / DATABASE), "proxy": settings["whatsapp_proxy_url"]}
+    await child.tell("start", room_bytes=room_bytes, **where)
+    assert (await child.next_event())["event"] == "full"
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1.5):  # it would connect within a tenth of that
+            await until(lambda: bool(whatsapp.messages.events))
+    await child.stop()
+    assert not whatsapp.messages.events
 
 
 async def test_messages_that_come_twice_or_in_another_order_are_read_once_each(

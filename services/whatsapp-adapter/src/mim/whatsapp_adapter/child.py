@@ -32,7 +32,7 @@ a session never outlives its worker.
     incoming {...}                         see `incoming.incoming`
     happened {kind, at, ...}               an edit, a reaction, a receipt, a change of a group: see `incoming`
     error {message}                        it could not connect; the process ends
-    full                                   less than `room_bytes` are free where `db` is; it has disconnected
+    full                                   less than `room_bytes` are free where `db` is; it is not connected now
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ Fields = dict[str, Any]
 _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/prctl.2.html
 _THREADS = 32
 _MOST_WAITING = 1_000  # events that nobody has read; more slow the library down
-_FASTEST, _LOOK_S, _LOOK_SELDOM_S = 1e9, 0.25, 5.0  # bytes a second that a disk fills with
+_FASTEST, _LOOK_S, _LOOK_SELDOM_S = 1e9, 0.05, 5.0  # bytes a second that a disk fills with
 _FINISH_WITHIN_S, _CLOSE_WITHIN_S = 0.8, 0.5  # in all less than the parent waits before it sends SIGTERM
 
 
@@ -166,7 +166,11 @@ class Child:
                 raise ValueError(f"there is no command {unknown}")
 
     async def _start(self, command: Fields) -> None:
-        self._minding = asyncio.create_task(self._mind_the_disk(Path(command["db"]).parent, command["room_bytes"]))
+        folder, room_bytes = Path(command["db"]).parent, command["room_bytes"]
+        if _free_bytes(folder) < room_bytes:  # as it connects the library takes all that waited
+            self.say("full")
+            return
+        self._minding = asyncio.create_task(self._mind_the_disk(folder, room_bytes))
         try:
             await self._library.start(command["db"], command.get("proxy"))
         except Exception as error:  # noqa: BLE001 - the parent decides what it means
