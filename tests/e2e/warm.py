@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
@@ -37,10 +37,13 @@ class Process:
         *,
         witnessed: bool = False,
         namespace: str | None = None,
+        main: Callable[[], None],
     ) -> None:
         self.stdout = asyncio.StreamReader()
         self._output, self._theirs = _FORKS.Pipe(duplex=False)
-        self._process = _FORKS.Process(target=_become, args=(arguments, dict(env), witnessed, namespace, self._theirs))
+        self._process = _FORKS.Process(
+            target=_become, args=(arguments, dict(env), witnessed, namespace, main, self._theirs)
+        )
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
@@ -83,11 +86,20 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
 
+def program() -> None:
+    """The program itself."""
+    app(prog_name="mim")
+
+
 async def start(
-    *arguments: str, env: Mapping[str, str], witnessed: bool = False, namespace: str | None = None
+    *arguments: str,
+    env: Mapping[str, str],
+    witnessed: bool = False,
+    namespace: str | None = None,
+    main: Callable[[], None] = program,
 ) -> Process:
     """`mim` with these arguments and nothing but this environment; in a network namespace if one is named."""
-    process = Process(arguments, env, witnessed=witnessed, namespace=namespace)
+    process = Process(arguments, env, witnessed=witnessed, namespace=namespace, main=main)
     await process.start()
     return process
 
@@ -99,7 +111,12 @@ def die_with_parent() -> None:
 
 
 def _become(
-    arguments: tuple[str, ...], env: dict[str, str], witnessed: bool, namespace: str | None, output: Connection
+    arguments: tuple[str, ...],
+    env: dict[str, str],
+    witnessed: bool,
+    namespace: str | None,
+    main: Callable[[], None],
+    output: Connection,
 ) -> None:
     die_with_parent()
     if namespace is not None:
@@ -113,7 +130,7 @@ def _become(
     sys.argv = ["mim", *arguments]
     if witnessed:
         witness.patch()
-    app(prog_name="mim")
+    main()
 
 
 def _enter(namespace: str) -> None:

@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -22,6 +21,9 @@ from faststream import AckPolicy
 from faststream.nats import JStream
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.e2e import warm
+from tests.services import probe
+from tests.services.probe import ID, TOKEN
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Rejected, Unavailable
@@ -43,11 +45,9 @@ if TYPE_CHECKING:
 
     Entries = Callable[[str, str], Story[Entry]]
 
-ID = "5f0c1d3e-0000-4000-8000-000000000042"
-TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 DEADLINE_S = 20.0
 PROGRAM_S = 60.0
-"""A program may take any time to load on a busy machine; how long it takes is measured by the benchmark `start`."""
+"""A program may take any time to start on a busy machine; how long it takes is measured by the benchmark `start`."""
 
 
 def free_port() -> int:
@@ -58,43 +58,18 @@ def free_port() -> int:
 
 # ------------------------------------------------------------------------------------------- a real service
 
-PROGRAM = f"""
-import logging, sys
-from contextlib import asynccontextmanager
-import structlog
-from mim.runtime import logs, service
-from mim.runtime.settings import Settings
-
-log = structlog.get_logger()
-
-
-@asynccontextmanager
-async def probe(bus, settings):
-    bus.figures = lambda: {{"traces": int("opentelemetry.sdk" in sys.modules), "load": [0.5, 0.25]}}
-    with logs.of_instance("{ID}"):
-        log.info("began", token="{TOKEN}")
-        logging.getLogger("library").warning("careful with %s", "{TOKEN}")
-    log.info("of nobody")
-    yield
-    log.info("ended", instance_id="{ID}")
-
-
-sys.exit(service.run(sys.argv[1], probe, Settings()))
-"""
-
 
 class Program:
-    """The service above as a process."""
+    """The probe as a process."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: warm.Process) -> None:
         self.process = process
 
     async def ready(self) -> None:
         await self.says(b"service_ready")
 
     async def says(self, event: bytes) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
+        async for line in self.process.stdout:
             if event in line:
                 return
         pytest.fail(f"it ended without {event.decode()}")
@@ -107,9 +82,7 @@ class Program:
 @asynccontextmanager
 async def running(settings: Settings, name: str = "probe", **more: str) -> AsyncIterator[Program]:
     env = {"MIM_NATS_URL": settings.nats_url, "MIM_DATA_DIR": str(settings.data_dir), "MIM_LOG_FORMAT": "json"}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM, name), env=os.environ | env | more, stderr=asyncio.subprocess.PIPE
-    )
+    process = await warm.start(name, env=os.environ | env | more, main=probe.main)
     try:
         async with asyncio.timeout(PROGRAM_S):
             yield Program(process)
@@ -171,8 +144,7 @@ async def test_lines_that_the_console_leaves_out_still_reach_the_bus(settings: S
     async with running(settings, MIM_LOG_LEVEL="error") as program:
         await story.until(lambda items: len(items) >= 2, PROGRAM_S)
         await program.end()
-        assert program.process.stderr is not None
-        assert await program.process.stderr.read() == b""
+        assert await program.process.stdout.read() == b""
 
 
 async def status_is(client: aiohttp.ClientSession, status: int) -> bool:
@@ -207,8 +179,8 @@ async def test_a_port_shows_metrics_to_the_bearer_only(
 
 async def test_a_port_for_strangers_needs_credentials(settings: Settings) -> None:
     async with running(settings, MIM_METRICS_PORT=str(free_port()), MIM_METRICS_HOST="0.0.0.0") as program:
-        _, said = await program.process.communicate()
-    assert program.process.returncode == 1
+        said = await program.process.stdout.read()
+        assert await program.process.wait() == 1
     with pytest.raises(SystemExit) as refused:
         need_credentials("0.0.0.0", has_token=False)
     assert str(refused.value) in said.decode()

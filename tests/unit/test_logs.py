@@ -8,6 +8,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -141,6 +142,7 @@ HELD = """
 import logging, sys
 from mim.runtime import logs
 from mim.runtime.settings import Settings
+logs.FLUSH_S = logs.SPOOLED_S = 60  # a busy machine
 logs.configure(Settings(log_format="json"), "probe")
 for number in range(int(sys.argv[1])):
     logging.getLogger("library").warning("line %d %s", number, "x" * 1000)
@@ -162,6 +164,44 @@ def test_a_reader_that_does_not_read_holds_nobody_and_costs_only_the_oldest_line
     assert numbers[0] == 0
     assert numbers[-1] == count - 1
     assert len(numbers) < count / 2
+
+
+class Reader(io.StringIO):
+    """Takes each line after a pause."""
+
+    def __init__(self, pause_s: float) -> None:
+        super().__init__()
+        self._pause_s = pause_s
+        self._ended = threading.Event()
+
+    def write(self, text: str) -> int:
+        self._ended.wait(self._pause_s)
+        return super().write(text)
+
+    def end(self) -> None:
+        self._ended.set()
+
+
+def test_the_last_lines_are_waited_for_as_long_as_the_reader_reads() -> None:
+    slow = Reader(pause_s=0.05)
+    spool = logs.Spool(slow)
+    for number in range(30):
+        spool.write(f"{number}\n")
+    spool.finish(stalled_s=1.0, most_s=60)
+    assert slow.getvalue().split() == [str(number) for number in range(30)]
+
+
+@pytest.mark.parametrize(("pause_s", "stalled_s", "most_s"), [(60, 0.01, 60), (0.01, 60, 0.1)])
+def test_a_reader_that_stops_or_never_comes_to_an_end_is_not_waited_for(
+    pause_s: float, stalled_s: float, most_s: float
+) -> None:
+    reader = Reader(pause_s)
+    spool = logs.Spool(reader)
+    for number in range(6000):
+        spool.write(f"{number}\n")
+    spool.finish(stalled_s, most_s)
+    assert len(reader.getvalue().split()) < 6000
+    reader.end()
 
 
 # ----------------------------------------------------------------------------------- lines of instances

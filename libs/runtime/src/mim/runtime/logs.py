@@ -15,6 +15,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -53,6 +54,7 @@ MESSAGE_LENGTH = 16_384
 UNSENT_BYTES = 1_000_000
 FLUSH_S = 1.0
 SPOOL_BYTES = 4_000_000
+SPOOLED_S = 2.0
 _LEVELS = frozenset(LogLevel)
 _ELSEWHERE = frozenset({"timestamp", "level", "service", INSTANCE})
 
@@ -250,10 +252,13 @@ class Spool(io.TextIOBase):
             self._changed.notify_all()
         return len(text)
 
-    def finish(self, timeout_s: float) -> None:
-        """Return when everything is written, at the latest after the time."""
+    def finish(self, stalled_s: float, most_s: float) -> None:
+        """Return when everything is written, nothing was taken for `stalled_s`, or `most_s` are over."""
+        end = time.monotonic() + most_s
         with self._changed:
-            self._changed.wait_for(lambda: self._size == 0, timeout_s)
+            while self._size and (left := end - time.monotonic()) > 0:
+                if not self._changed.wait(min(stalled_s, left)):
+                    return
 
     def _run(self) -> None:
         while True:
@@ -269,10 +274,10 @@ class Spool(io.TextIOBase):
 
 
 def finish() -> None:
-    """Let what was logged reach its reader before the process ends, within FLUSH_S."""
+    """Let what was logged reach its reader before the process ends: as long as it reads, and within SPOOLED_S."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, Output) and isinstance(handler.stream, Spool):
-            handler.stream.finish(FLUSH_S)
+            handler.stream.finish(FLUSH_S, SPOOLED_S)
 
 
 # ------------------------------------------------------------------------------------------ configuration
