@@ -23,6 +23,7 @@ from benchmarks.bus import LAZY
 from benchmarks.machine import Others, about
 from benchmarks.processes import ROOT
 from benchmarks.report import HEAD, WIDTHS, Row, line, markdown, put, show
+from mim.runtime import cancellation
 
 Measure = Callable[[bool], AsyncIterator[Row]]
 LONG = {"scale": 3 * 3600.0, "soak": 3 * 3600.0}
@@ -87,6 +88,7 @@ def main() -> int:
     unknown = [name for name in options.names if name not in ALL]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(ALL)}")
+    cancellation.mend()
     print(line(HEAD))
     print(line(["-" * width for width in WIDTHS]), flush=True)
     worked = True

@@ -14,6 +14,7 @@ from typing import Any
 import uvloop
 
 from benchmarks.report import BrokenError
+from mim.runtime import cancellation
 
 ROOT = Path(__file__).resolve().parents[1]
 ANSWER_S = 180.0
@@ -97,6 +98,7 @@ def serve_lines(act: Any) -> None:
             sys.stdout.write(json.dumps(await act(**job)) + "\n")
             sys.stdout.flush()
 
+    cancellation.mend()
     uvloop.run(serve())
 
 

@@ -20,6 +20,14 @@ DECLARATIONS = {"answers.py", "messages.py", "routes.py"}
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|NotImplementedError|NotImplemented)\b")
 SUBJECT = re.compile(r"mim\.(?:cmd|evt|log|dlq|rpc|deliver)\.|\$KV\.|\$JS\.")
 
+RUNS = re.compile(r"\b(?:asyncio|uvloop)\.run\(")
+MENDS = "cancellation.mend()"
+PROGRAMS = [*SHIPPED, *sorted((ROOT / "benchmarks").glob("*.py"))]
+RUNS_UNMENDED = {
+    "mim/cli/nursery.py": "what it runs is `mim up`, which mends",
+    "mim/whatsapp_adapter/child.py": "it waits once, at its end, and nobody cancels it",
+}
+
 # Where a subject may stand in the text of the code, and why.
 BUILDS_SUBJECTS = {
     "mim/contracts/subjects.py": "this is the one place",
@@ -93,10 +101,20 @@ def test_a_module_can_be_read_in_one_go(path: Path) -> None:
     assert lines <= MOST_LINES, f"{lines} lines: this module has two subjects; split it"
 
 
+@pytest.mark.parametrize("path", PROGRAMS, ids=name_of)
+def test_a_program_that_waits_loses_no_cancellation(path: Path) -> None:
+    text = path.read_text()
+    if RUNS.search(text) and name_of(path) not in RUNS_UNMENDED:
+        assert MENDS in text
+
+
 def test_exceptions_from_these_rules_are_still_needed() -> None:
     names = {name_of(path): path for path in SOURCES}
     assert set(BUILDS_SUBJECTS) | READS_ENVIRONMENT <= set(names)
     for name in READS_ENVIRONMENT - {"mim/runtime/settings.py"}:
         assert ENVIRONMENT.search(names[name].read_text()), name
+    for name in RUNS_UNMENDED:
+        assert RUNS.search(names[name].read_text()), name
+        assert MENDS not in names[name].read_text(), name
     for name in BUILDS_SUBJECTS:
         assert any(SUBJECT.search(text) for text in strings_of(ast.parse(names[name].read_text()))), name

@@ -193,7 +193,9 @@ test("a list that cannot be had for a moment is asked for again by itself", asyn
   open("/");
   await row("Account 1");
   const [first = 0, second = 0, third = 0] = asked;
-  expect(third - second).toBeGreaterThan(second - first);
+  // The shortest pauses that there may be: on a busy machine an answer takes any time.
+  expect(second - first).toBeGreaterThanOrEqual(499);
+  expect(third - second).toBeGreaterThanOrEqual(999);
 });
 
 test("what waits for a person is listed above, and says so when nothing does", async () => {

@@ -46,7 +46,9 @@ def rotate(
     """Replace the key while everything runs; may be interrupted and called again."""
     from mim.cli import rotation
     from mim.contracts.errors import MimError
+    from mim.runtime import cancellation
 
+    cancellation.mend()
     settings = settings_of({} if data_dir is None else {"data_dir": str(data_dir)})
     try:
         if finish:

@@ -25,7 +25,7 @@ from mim.cli import stores
 from mim.cli.nursery import Nursery, raise_children
 from mim.cli.processes import CannotStart, Child, NatsServer, Process, Sandbox, Store
 from mim.cli.services import SERVICES, module_of, preload
-from mim.runtime import http
+from mim.runtime import cancellation, http
 from mim.runtime.secrets import Vault
 from mim.runtime.settings import Settings, is_loopback
 
@@ -99,6 +99,7 @@ def up(settings: Settings, *, external_nats: bool, console: Console) -> int:
             )
         vault = stores.vault_of(settings)
         store = None if external_nats else stores.find(settings, vault)
+        cancellation.mend()
         return raise_children(lambda nursery: _run(settings, vault, store, console, url, began, nursery))
 
 
