@@ -15,7 +15,7 @@ from mim.runtime.cancellation import wait_for
 
 
 async def test_a_cancellation_that_meets_the_result_counts() -> None:
-    for waits in (wait_for, nats.aio.client.asyncio.wait_for):  # the second is mended, as in every service
+    for waits in (wait_for, nats.aio.client.asyncio.wait_for):  # the second is mended, as in every program
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(waits(answer, 5))
         await asyncio.sleep(0)

@@ -52,7 +52,7 @@ ENVIRONMENT = re.compile(r"\bos\.(?:environ|getenv|putenv)\b|from os import .*en
 
 
 def name_of(path: Path) -> str:
-    return path.as_posix().rpartition("/src/")[2]
+    return path.relative_to(ROOT).as_posix().rpartition("/src/")[2]
 
 
 def strings_of(tree: ast.AST) -> Iterator[str]:
