@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import random
 import sqlite3
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
@@ -25,8 +28,9 @@ from tests.adapters.test_whatsapp_session import (
 
 from mim.contracts.errors import NeedsUser, NotReady
 from mim.emulators.whatsapp import WhatsAppEmulator, serve
+from mim.runtime.session import MOST_LOGIN_BYTES
 from mim.whatsapp_adapter import login_file
-from mim.whatsapp_adapter.login_file import DATABASE, copied
+from mim.whatsapp_adapter.login_file import DATABASE, as_bytes, as_text, copied
 from mim.whatsapp_adapter.session import WhatsAppSession
 
 
@@ -196,6 +200,24 @@ async def used(whatsapp: WhatsAppEmulator, tmp_path: Path) -> Path:
         for count in range(40):
             await session.send(text(phone(whatsapp, f"155500030{count:02}").number, "hello"))
     return tmp_path / "a" / DATABASE
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 2, 3, 4, 4095, 4096, 4097, 50_001])
+def test_a_copy_is_written_as_base85(size_bytes: int) -> None:
+    data = random.Random(size_bytes).randbytes(size_bytes)
+    assert as_text(data) == base64.b85encode(data).decode()
+    assert len(as_text(data)) == -(-size_bytes * 5 // 4)
+    assert as_bytes(as_text(data)) == data
+
+
+def test_the_largest_copy_takes_little_memory_meanwhile() -> None:
+    data = random.Random(1).randbytes(MOST_LOGIN_BYTES * 4 // 5)
+    tracemalloc.start()
+    try:
+        assert as_bytes(as_text(data)) == data
+        assert tracemalloc.get_traced_memory()[1] < 5 * MOST_LOGIN_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 async def test_a_copy_is_as_small_as_it_must_be(used: Path, tmp_path: Path) -> None:

@@ -75,14 +75,14 @@ class Activity:
 
     async def _report(self, *, with_checks: bool) -> None:
         self._collect(with_checks=with_checks)
-        limit = asyncio.Semaphore(AT_ONCE)
+        waiting = iter(tuple(self._untold.items()))
 
-        async def tell(event_id: str, report: ActivityReported) -> None:
-            async with limit:
+        async def tell() -> None:
+            for event_id, report in waiting:
                 await self._bus.emit_surely(report, id=event_id)
                 self._untold.pop(event_id, None)
 
-        await asyncio.gather(*(tell(event_id, report) for event_id, report in tuple(self._untold.items())))
+        await asyncio.gather(*(tell() for _ in range(AT_ONCE)))
 
     def _collect(self, *, with_checks: bool) -> None:
         """Turn what was counted into reports, which stay until the bus has them: a cancelled `run` loses none."""

@@ -33,6 +33,7 @@ _LEAST_NEEDED = (
 )
 _FIRST_S, _EVERY_S = 60.0, 900.0
 _HAND_OVER_S = 2.0
+_PIECE_BYTES = 4096
 
 
 class LoginFile:
@@ -118,12 +119,24 @@ def copied(database: Path, *, whole: bool, most_bytes: int = MOST_LOGIN_BYTES) -
             _leave_out(copy, _CONVERSATIONS)
         for least in (*_LEAST_NEEDED, None):
             copy.execute("VACUUM")
-            text = base64.b85encode(zlib.compress(copy.serialize(), 1)).decode()
-            if len(text) <= most_bytes:
-                return text
+            data = zlib.compress(copy.serialize(), 1)
+            size_bytes = -(-len(data) * 5 // 4)  # as text
+            if size_bytes <= most_bytes:
+                return as_text(data)
             if least is not None:
                 _leave_out(copy, least)
-    raise ValueError(f"the file is too large for a copy: {len(text)} bytes")
+    raise ValueError(f"the file is too large for a copy: {size_bytes} bytes")
+
+
+def as_text(data: bytes) -> str:
+    """Base85, a piece at a time: `base64` makes objects of every four bytes, 30 MB of them for the largest login."""
+    return "".join(base64.b85encode(data[at : at + _PIECE_BYTES]).decode() for at in range(0, len(data), _PIECE_BYTES))
+
+
+def as_bytes(text: str) -> bytes:
+    """What `as_text` was given. Raises: ValueError if this is no base85."""
+    step = _PIECE_BYTES // 4 * 5
+    return b"".join(base64.b85decode(text[at : at + step]) for at in range(0, len(text), step))
 
 
 def _leave_out(copy: sqlite3.Connection, tables: tuple[str, ...]) -> None:
@@ -158,7 +171,7 @@ def _restore(database: Path, kept: str) -> None:
     part = database.with_suffix(".part")
     part.unlink(missing_ok=True)
     part.touch(mode=0o600)
-    part.write_bytes(zlib.decompress(base64.b85decode(kept)))
+    part.write_bytes(zlib.decompress(as_bytes(kept)))
     _remove(database)  # with what a process that was killed left beside it
     part.rename(database)
 
