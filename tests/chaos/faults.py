@@ -57,6 +57,7 @@ KINDS = {
 MOST_FROZEN_S = 12.0  # longer than a worker may be silent
 PAUSE_S = (0.1, 1.5)
 BACK_S = 5.0  # until everybody is connected again and has caught up
+ELECTION_S = 9.0  # so long a server of a cluster waits for the one that leads, at most (nats-server's server/raft.go)
 STEP_BYTES, STEP_S = 5_000_000, 0.05  # as fast as what is written to a disk
 
 
@@ -124,7 +125,10 @@ class Faults:
         held = fault.target == "nats-server" or fault.kind in ("disk", "flood")
         if held or (fault.kind, fault.target) == ("freeze", "whatsapp-adapter"):
             began = min(now, self._held[0]) if now < self._held[1] else now
-            ends = now + (0 if fault.kind == "kill" else fault.lasts_s) + BACK_S
+            away_s = 0 if fault.kind == "kill" else fault.lasts_s
+            if fault.target == "nats-server" and self._servers is not None:
+                away_s = max(fault.lasts_s, ELECTION_S)
+            ends = now + away_s + BACK_S
             self._held = (began, max(ends, self._held[1]))
         if fault.target in ("whatsapp-adapter", "child") and fault.kind != "freeze":
             began, ends = self._held
