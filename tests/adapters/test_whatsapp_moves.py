@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import random
 import sqlite3
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from tests.adapters.test_whatsapp_session import (
@@ -28,9 +32,9 @@ from tests.adapters.test_whatsapp_session import (
 
 from mim.contracts.errors import NeedsUser, NotReady
 from mim.emulators.whatsapp import WhatsAppEmulator, serve
-from mim.runtime.session import MOST_LOGIN_BYTES
+from mim.runtime.session import MOST_LOGIN_BYTES, SessionContext
 from mim.whatsapp_adapter import login_file
-from mim.whatsapp_adapter.login_file import DATABASE, as_bytes, as_text, copied
+from mim.whatsapp_adapter.login_file import DATABASE, LoginFile, as_bytes, as_text, copied
 from mim.whatsapp_adapter.session import WhatsAppSession
 
 
@@ -218,6 +222,21 @@ def test_the_largest_copy_takes_little_memory_meanwhile() -> None:
         assert tracemalloc.get_traced_memory()[1] < 5 * MOST_LOGIN_BYTES
     finally:
         tracemalloc.stop()
+
+
+async def test_sessions_keep_their_logins_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2)
+
+    def copy(_database: Path, *, whole: bool) -> str | None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.1)
+            pytest.fail(f"two copies at a time (whole: {whole})")
+        return None
+
+    monkeypatch.setattr(login_file, "copied", copy)
+    context = cast("SessionContext", SimpleNamespace(data_dir=tmp_path))
+    await asyncio.gather(LoginFile(context).keep(), LoginFile(context).keep())
+    assert together.broken  # somebody waited for the other in vain
 
 
 async def test_a_copy_is_as_small_as_it_must_be(used: Path, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import asyncio
 import base64
 import sqlite3
 import zlib
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from mim.contracts.errors import MimError
@@ -34,6 +36,8 @@ _LEAST_NEEDED = (
 _FIRST_S, _EVERY_S = 60.0, 900.0
 _HAND_OVER_S = 2.0
 _PIECE_BYTES = 4096
+# Of all sessions together: two copies at a time take 2 MB more, and the allocator keeps them.
+_KEEPING = ThreadPoolExecutor(1, "keep login")
 
 
 class LoginFile:
@@ -62,7 +66,7 @@ class LoginFile:
 
     async def keep(self) -> None:
         """Keep what resumes the login should everything here be lost. Raises: NotReady if another run has begun."""
-        await self._keep(whole=False)
+        await self._keep(whole=False, executor=_KEEPING)
 
     async def keep_on(self) -> None:
         """`keep` now and then, for ever: other contacts and fresh keys come to it slowly."""
@@ -89,10 +93,11 @@ class LoginFile:
         self._epoch.unlink(missing_ok=True)
         _remove(self.database)
 
-    async def _keep(self, *, whole: bool) -> bool:
+    async def _keep(self, *, whole: bool, executor: Executor | None = None) -> bool:
         """Whether there is a login."""
+        copying = partial(copied, self.database, whole=whole)
         try:
-            copy = await asyncio.to_thread(copied, self.database, whole=whole)
+            copy = await asyncio.get_running_loop().run_in_executor(executor, copying)
         except ValueError as error:
             self._context.log.warning("login_not_kept", why=str(error))
             return True
