@@ -36,7 +36,7 @@ _LEAST_NEEDED = (
 _FIRST_S, _EVERY_S = 60.0, 900.0
 _HAND_OVER_S = 2.0
 _PIECE_BYTES = 4096
-# Of all sessions together: two copies at a time take 2 MB more, and the allocator keeps them.
+# One for all sessions: two copies at a time take 2 MB more, which malloc does not give back.
 _KEEPING = ThreadPoolExecutor(1, "keep login")
 
 
