@@ -38,7 +38,7 @@ async def phone(system: System, number: int) -> Account:
     return Account(made["instance_id"], "whatsappweb", made["api_key"], made["port"], phone)
 
 
-async def settled(bus: Client, written: Written, unheard: Sequence[tuple[float, float]] = ()) -> list[Entry]:
+async def settled(system: System, bus: Client, written: Written, unheard: Sequence[tuple[float, float]]) -> list[Entry]:
     """The whole event stream, once every message has an outcome and everything that was said is heard, or at the latest
     when nothing new comes any more: the checks will say what is missing."""
     entries: list[Entry] = []
@@ -47,11 +47,18 @@ async def settled(bus: Client, written: Written, unheard: Sequence[tuple[float, 
             sub = await bus.subscribe(subjects.ALL_EVENTS)
             while True:
                 entries += await _stream(bus, entries[-1].seq if entries else 0)
-                if not checker.outcomes(entries, written) and not checker.received(entries, written, unheard):
+                missing = checker.received(entries, written, await confirmed(system), unheard)
+                if not checker.outcomes(entries, written) and not missing:
                     break
                 await sub.next_msg(timeout=QUIET_S)
     # A cluster lets subscribers hear an event before it is stored.
     return entries + await _stream(bus, entries[-1].seq if entries else 0)
+
+
+async def confirmed(system: System) -> dict[str, float]:
+    """When (seconds since the epoch) WhatsApp was told last that a message has come, by the ids of messages."""
+    seen = await system.control("whatsapp", "events")
+    return {event["message_id"]: event["at"] for event in seen["events"] if event["type"] == "confirmed"}
 
 
 async def _stream(bus: Client, after: int) -> list[Entry]:

@@ -84,8 +84,11 @@ def delivered(
     return wrong
 
 
-def received(entries: Iterable[Entry], written: Written, unheard: Iterable[tuple[float, float]] = ()) -> list[str]:
-    """What people wrote was told once each, in their order, but for what WhatsApp accounts got while `unheard`."""
+def received(
+    entries: Iterable[Entry], written: Written, confirmed: Mapping[str, float], unheard: Iterable[tuple[float, float]]
+) -> list[str]:
+    """What people wrote was told once each, in their order, but for what WhatsApp accounts `confirmed` (by message id,
+    when they last did) while `unheard`: what they have not confirmed WhatsApp keeps for them."""
     told: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
         if isinstance(entry.envelope.data, MessageReceived):
@@ -94,8 +97,13 @@ def received(entries: Iterable[Entry], written: Written, unheard: Iterable[tuple
     for instance_id, texts in written.incoming.items():
         heard = told[instance_id]
         known = set(heard)
-        gone = {text for text, at in texts for since, until in unheard if since - TAKEN_S < at < until + TAKEN_S}
-        wanted = [text for text, _ in texts if text in known or (text not in gone or instance_id in written.bots)]
+        gone = {
+            text
+            for text, message_id in texts
+            for since, until in unheard
+            if since - TAKEN_S < confirmed.get(message_id, 0.0) < until + TAKEN_S
+        }
+        wanted = [text for text, _ in texts if text in known or text not in gone]
         if heard != wanted:
             wrong.append(f"{instance_id} heard {_first_difference(heard, wanted)}")
     return wrong

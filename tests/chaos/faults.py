@@ -106,8 +106,8 @@ class Faults:
         self._say = say
         self._healing: set[asyncio.Task[None]] = set()
         self.unheard: list[tuple[float, float]] = []
-        """From when to when (monotonic seconds) a message that came to a WhatsApp account may be gone: its library
-        confirms it before it hands it over, and then a process was killed that had it in memory only."""
+        """From when to when (seconds since the epoch) a message that a WhatsApp account confirmed may be gone: its
+        library confirms it before it hands it over, and then a process was killed that had it in memory only."""
         self._held = (0.0, 0.0)
         """From when to when nothing that came in could be stored."""
 
@@ -115,24 +115,26 @@ class Faults:
         """All of them, one after the other; returns when everything that was taken away is there again."""
         for fault in faults:
             self._say(str(fault))
-            self._note(fault, time.monotonic())
+            self._note(fault, time.time())
             with suppress(ProcessLookupError, KeyError):  # it is down already
                 await self._happen(fault)
             await asyncio.sleep(fault.pause_s)  # the pace of the faults is what is tested
         await asyncio.gather(*self._healing)
 
     def _note(self, fault: Fault, now: float) -> None:
-        held = fault.target == "nats-server" or fault.kind in ("disk", "flood")
+        held = fault.target == "nats-server" or fault.kind == "flood"
         if held or (fault.kind, fault.target) == ("freeze", "whatsapp-adapter"):
-            began = min(now, self._held[0]) if now < self._held[1] else now
             away_s = 0 if fault.kind == "kill" else fault.lasts_s
             if fault.target == "nats-server" and self._servers is not None:
                 away_s = max(fault.lasts_s, ELECTION_S)
-            ends = now + away_s + BACK_S
-            self._held = (began, max(ends, self._held[1]))
+            self._hold(now, away_s)
         if fault.target in ("whatsapp-adapter", "child") and fault.kind != "freeze":
             began, ends = self._held
             self.unheard.append((min(began, now) if now < ends else now, now))
+
+    def _hold(self, now: float, away_s: float) -> None:
+        began, ends = self._held
+        self._held = (min(began, now) if now < ends else now, max(ends, now + away_s + BACK_S))
 
     async def _happen(self, fault: Fault) -> None:
         match fault.kind:
@@ -190,6 +192,7 @@ class Faults:
                         break
                     os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), min(left_bytes, STEP_BYTES))
                     await asyncio.sleep(STEP_S)
+            self._hold(time.time(), lasts_s)
             await asyncio.sleep(lasts_s)
         finally:
             filler.unlink(missing_ok=True)

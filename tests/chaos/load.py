@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -44,10 +43,8 @@ class Written:
 
     messages: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     """By message id: instance, chat, its place among those of the chat."""
-    incoming: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
-    """By instance: the texts that people wrote, in their order, and when (monotonic seconds)."""
-    bots: set[str] = field(default_factory=set)
-    """Instances that are bots: their messengers keep what was not confirmed."""
+    incoming: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """By instance: the texts that people wrote, in their order, and the ids that WhatsApp gave them."""
     created: dict[str, str] = field(default_factory=dict)
     """By Idempotency-Key: the instance."""
     commands: int = 0
@@ -58,7 +55,7 @@ class Load:
     """Runs until it is told to stop."""
 
     def __init__(self, system: System, bus: Client, accounts: list[Account], seed: int) -> None:
-        self.written = Written(bots={each.instance_id for each in accounts if each.provider == "telegram"})
+        self.written = Written()
         self._system = system
         self.bus = bus
         self.accounts = accounts
@@ -122,11 +119,12 @@ class Load:
             text = f"in{number}" + flooded * LONG
             if account.provider == "telegram":
                 await self._system.control("telegram", "say", bot=int(account.number), **{"from": 77}, text=text)
+                texts.append((text, ""))
             else:
-                await self._system.control(
+                said = await self._system.control(
                     "whatsapp", "incoming", **{"from": "15557770000"}, to=account.number, text=text
                 )
-            texts.append((text, time.monotonic()))
+                texts.append((text, said["id"]))
             number += 1
 
     async def _come_and_go(self, lane: int) -> None:

@@ -25,7 +25,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import DeliverPolicy
 from tests.chaos import checker, servers
-from tests.chaos.aftermath import bot, phone, settled, violations
+from tests.chaos.aftermath import bot, confirmed, phone, settled, violations
 from tests.chaos.faults import Faults, draw
 from tests.chaos.load import Account, Load, again
 from tests.chaos.servers import Servers
@@ -119,9 +119,9 @@ async def _undergo(
     async with load.running() as written:
         await faults.run(draw(ordeal.seed, ordeal.faults, cluster=three is not None))
     try:
-        entries = await settled(bus, written, faults.unheard)
+        entries = await settled(system, bus, written, faults.unheard)
         wrong = await violations(system, bus, accounts, written, entries)
-        wrong += checker.received(entries, written, faults.unheard)
+        wrong += checker.received(entries, written, await confirmed(system), faults.unheard)
         wrong += await _left_over(system, bus, accounts)
     finally:
         await bus.close()

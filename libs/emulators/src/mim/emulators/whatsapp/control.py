@@ -17,7 +17,7 @@
     drop {phone, device}                cut a device's connection -> {}
     fault {phone, delay_s?, refuse?, silent?, refuse_upload?, duplicate?, reorder?}
                                         what goes wrong for an account; without, nothing -> {}
-    events {}                           connections and receipts  -> {events}
+    events {}                           what devices did, when    -> {events}
 
 An error is `{"error": "<sentence>"}` with status 400. Phone numbers may be written as people write them.
 """
@@ -195,7 +195,7 @@ async def fault(emulator: WhatsAppEmulator, body: Json) -> Json:
 
 
 async def events(emulator: WhatsAppEmulator, _body: Json) -> Json:
-    """What devices did, oldest first: connected, disconnected, replaced, receipt."""
+    """What devices did, oldest first: connected, disconnected, replaced, confirmed, receipt, typing."""
     return {"events": list(emulator.messages.events)}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -55,10 +56,15 @@ class Messages:
         self._ids = (f"EMU{os.urandom(4).hex().upper()}{number:06X}" for number in itertools.count(1))
 
     def note(self, event: str, connection: Connection, **facts: object) -> None:
-        """Remember something that a device did."""
+        """Remember something that a device did, and when (seconds since the epoch)."""
         if connection.phone is not None:
             device = {"phone": connection.phone.number, "device": connection.device_number}
-            self.events.append({"type": event, **device, **facts})
+            self.events.append({"type": event, "at": time.time(), **device, **facts})
+
+    def confirm(self, connection: Connection, identity: str) -> None:
+        """A device acknowledges a message: it does not get it again."""
+        if connection.device is not None and connection.device.sent.pop(identity, None) is not None:
+            self.note("confirmed", connection, message_id=identity)
 
     def fault(self, phone: Phone | None) -> Fault:
         """What goes wrong for a phone's devices at present."""
@@ -68,8 +74,7 @@ class Messages:
         """A device tells that it got or read a message, or (`retry`) that it could not decrypt it."""
         identity, kind = node.text("id"), node.text("type") or "delivered"
         self.note("receipt", connection, message_id=identity, kind=kind)
-        if connection.device is not None:
-            connection.device.sent.pop(identity, None)
+        self.confirm(connection, identity)
         author = node.attributes.get("participant")
         sender = self._phones.find(author if isinstance(author, Jid) else node.jid("to"))
         head: Attributes = {"class": "receipt", "id": identity, "from": node.jid("to"), "type": node.text("type")}

@@ -208,8 +208,8 @@ class WhatsAppEmulator:
                     await self._queries.answer(connection, node)
                 case "message":
                     connection.start(self.messages.outgoing(connection, node))
-                case "ack" if node.text("class") == "message" and connection.device is not None:
-                    connection.device.sent.pop(node.text("id"), None)
+                case "ack" if node.text("class") == "message":
+                    self.messages.confirm(connection, node.text("id"))
                 case "receipt":
                     await self.messages.receipt(connection, node)
                 case "chatstate":
