@@ -247,6 +247,22 @@ async def test_messages_whose_acknowledgements_the_server_forgot_are_not_tried_a
     await outbox.close(ID)
 
 
+async def test_all_that_the_last_holder_told_and_the_server_forgot_is_not_sent_again(bus: Bus) -> None:
+    done: Story[str] = Story()
+    for number in range(4):
+        await publish(bus, number)
+    for number in range(3):
+        sent = MessageSent(
+            instance_id=ID, provider=Provider.TELEGRAM, epoch=1, id=f"m{number}", to="1", messenger_id="7"
+        )
+        await bus.emit(sent)
+    outbox = Outbox(bus, "telegram", "mim.deliver.test.boot")
+    await outbox.listen()
+    await outbox.open(ID, 2, _telling(done))
+    await done.until(lambda items: items == ["m3"])
+    await outbox.close(ID)
+
+
 async def test_what_the_last_holder_told_is_not_sent_again_though_its_consumer_is_gone_and_a_server_lags_behind(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

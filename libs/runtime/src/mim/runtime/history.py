@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import nats.errors
 import orjson
 from nats.js.api import StreamState
 from nats.js.errors import APIError
 
+from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.fields import iso
+from mim.contracts.messages import MessageSent, SendMessage, unwrap
 from mim.runtime.bus import SILENT, Bus
 from mim.runtime.flow import Entry
 
 BATCH = 1000
 BATCH_S = 2.0
 READ_S = 8.0
+SKEW = timedelta(minutes=1)
+"""How far the clocks of the servers of a cluster may be apart."""
 
 
 async def last_seq(bus: Bus, stream: str) -> int:
@@ -56,6 +60,27 @@ async def age_s(bus: Bus, stream: str, subject: str) -> float:
     entries, _ = await _batch(bus, stream, {"seq": 1, "next_by_subj": subject, "batch": 1})
     stored_at = entries[0].stored_at if entries else None
     return 0.0 if stored_at is None else max(0.0, (bus.now() - stored_at).total_seconds())
+
+
+async def was_sent(bus: Bus, message: SendMessage, queued_at: datetime) -> bool:
+    """Whether an event tells that a message was sent. Not only the last one: nats-server that is killed may forget
+    several acknowledgements, and what it delivers again then are not only the last ones that were sent.
+
+    Raises: Unavailable if the bus does not answer, or a server that lags behind does.
+    """
+    subject = subjects.message_event(message.instance_id, MessageSent.name)
+    data, seq = await bus.last(subjects.EVENTS, subject, of_leader=True)
+    if data is None or _tells_of(data, message):
+        return data is not None
+    entries, _ = await newest(bus, subjects.EVENTS, subject, BATCH, since=queued_at - SKEW)
+    if entries and entries[-1].seq < seq:
+        raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT)
+    return any(_tells_of(entry.data, message) for entry in entries)
+
+
+def _tells_of(data: bytes | None, message: SendMessage) -> bool:
+    envelope = unwrap(data) if data else None
+    return envelope is not None and isinstance(envelope.data, MessageSent) and envelope.data.id == message.id
 
 
 async def newest(

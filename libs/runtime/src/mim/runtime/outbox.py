@@ -5,8 +5,8 @@ consumers deliver to one inbox. A consumer costs the server 9 ms and 100 KB, so 
 (every worker hears of all messages of its provider) and put down when nothing came for a while.
 
 The consumer is also the evidence of a crash: a session that ends in order deletes it, so the next one starts with fresh
-delivery counts; after a crash it is still there, and what is in flight then was perhaps sent already. Then the last
-`sent` event of the instance tells, and where that leaves doubt the message fails as UNCERTAIN instead of being sent
+delivery counts; after a crash it is still there, and what is in flight then was perhaps sent already. Then the `sent`
+events of the instance tell, and where these leave doubt the message fails as UNCERTAIN instead of being sent
 twice. A worker that was cut off and goes on with an instance which nobody else has held since knows what it tried.
 
 What became of a message that was tried is told whatever happens to its session: until it is, and the message is gone,
@@ -29,11 +29,11 @@ from nats.js.errors import APIError, NotFoundError
 
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Invalid, Unavailable
-from mim.contracts.messages import MessageSent, SendMessage, unwrap
+from mim.contracts.messages import SendMessage
 from mim.runtime import logs, tracing
 from mim.runtime.bus import Bus
 from mim.runtime.consumers import stands_still
-from mim.runtime.history import age_s, count, subjects_in
+from mim.runtime.history import age_s, count, subjects_in, was_sent
 from mim.runtime.service import park
 from mim.runtime.streams import OUTBOX_CONSUMER_PREFIX, outbox_consumer
 
@@ -294,7 +294,9 @@ class Outbox:
             again = doubtful_from is not None and msg.metadata.num_delivered >= doubtful_from
             # Whatever became of the consumer: the first one may have been told by who had the instance before.
             asks = again or instance_id not in self._told
-            if not self._is_done(instance_id, msg) and not (asks and await self._was_sent(instance_id, message.id)):
+            if not self._is_done(instance_id, msg) and not (
+                asks and await self._bus.surely(partial(was_sent, self._bus, message, msg.metadata.timestamp))
+            ):
                 tell = await deliver(message, again)
         except asyncio.CancelledError:
             with suppress(nats.errors.Error):
@@ -326,9 +328,8 @@ class Outbox:
         """Tell what became of a message that was tried, and be done with it, however long the bus is away."""
         keeper = _Keeper(msg)
         try:
-            if tell is not None:
+            if tell is not None:  # or it was found to be sent, and so may the next one be
                 await tell()
-            if not self._is_done(instance_id, msg):
                 self._told[instance_id] = (msg.metadata.sequence.stream, msg.metadata.timestamp)
         finally:
             keeper.cancel()
@@ -368,12 +369,6 @@ class Outbox:
         except (nats.errors.Error, APIError, TimeoutError, OSError):
             return False
         return False
-
-    async def _was_sent(self, instance_id: str, message_id: str) -> bool:
-        subject = subjects.message_event(instance_id, MessageSent.name)
-        data, _ = await self._bus.surely(lambda: self._bus.last(subjects.EVENTS, subject, of_leader=True))
-        envelope = unwrap(data) if data else None
-        return envelope is not None and isinstance(envelope.data, MessageSent) and envelope.data.id == message_id
 
 
 class _Keeper:
