@@ -53,9 +53,9 @@ async def test_all_accounts_move_under_load_without_a_scan_and_nothing_is_lost_o
             assert leaving not in (await holders(system)).values()
             assert (await beside.workers())[leaving]["instances"] == 0
     try:
-        entries = await settled(bus, written)
+        entries = await settled(system, bus, written, ())
         wrong = await violations(system, bus, accounts, written, entries)
-        wrong += checker.received(entries, written)
+        wrong += checker.received(entries, written, {}, ())
         told = [entry.envelope.data for entry in entries]
         wrong += [f"{each.id} failed: {each.message}" for each in told if isinstance(each, MessageFailed)]
     finally:
