@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from tests.services.conftest import Background, Eventually, Story
 from mim.contracts import subjects
 from mim.contracts.messages import MessageSent, SendMessage
 from mim.contracts.states import Provider
-from mim.runtime import streams
+from mim.runtime import history, streams
+from mim.runtime.flow import Entry
 from mim.runtime.history import count
 from mim.runtime.outbox import Deliver, Outbox, Tell
 
@@ -247,8 +248,18 @@ async def test_messages_whose_acknowledgements_the_server_forgot_are_not_tried_a
     await outbox.close(ID)
 
 
-async def test_all_that_the_last_holder_told_and_the_server_forgot_is_not_sent_again(bus: Bus) -> None:
+async def test_all_that_the_last_holder_told_and_the_server_forgot_is_not_sent_again(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: Story[str] = Story()
+    lagging = [0, 2]  # how many events the server that is asked has got
+    newest = history.newest
+
+    async def read(*args: Any, **options: Any) -> tuple[list[Entry], int]:
+        entries, total = await newest(*args, **options)
+        return (entries[: lagging.pop(0)] if lagging and "since" in options else entries), total
+
+    monkeypatch.setattr(history, "newest", read)
     for number in range(4):
         await publish(bus, number)
     for number in range(3):
@@ -260,7 +271,18 @@ async def test_all_that_the_last_holder_told_and_the_server_forgot_is_not_sent_a
     await outbox.listen()
     await outbox.open(ID, 2, _telling(done))
     await done.until(lambda items: items == ["m3"])
+    assert not lagging
     await outbox.close(ID)
+
+
+async def test_what_was_sent_before_a_message_was_queued_says_nothing_of_it(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = MessageSent(instance_id=ID, provider=Provider.TELEGRAM, epoch=1, id="m0", to="1", messenger_id="7")
+    await bus.emit(sent)
+    monkeypatch.setattr(history, "SKEW", timedelta())
+    assert not await history.was_sent(bus, message(1), datetime.now(UTC) + timedelta(minutes=1))
+    assert await history.was_sent(bus, message(0), datetime.now(UTC))
 
 
 async def test_what_the_last_holder_told_is_not_sent_again_though_its_consumer_is_gone_and_a_server_lags_behind(

@@ -72,8 +72,13 @@ async def was_sent(bus: Bus, message: SendMessage, queued_at: datetime) -> bool:
     data, seq = await bus.last(subjects.EVENTS, subject, of_leader=True)
     if data is None or _tells_of(data, message):
         return data is not None
-    entries, _ = await newest(bus, subjects.EVENTS, subject, BATCH, since=queued_at - SKEW)
-    if entries and entries[-1].seq < seq:
+    since = queued_at - SKEW
+    entries, _ = await newest(bus, subjects.EVENTS, subject, BATCH, since=since)
+    if not entries:  # the last is older, or the server that answered has not got it yet
+        last, _ = await newest(bus, subjects.EVENTS, subject, 1, after=seq - 1)
+        if last and (stored_at := last[-1].stored_at) is not None and stored_at < since:
+            return False
+    if not entries or entries[-1].seq < seq:
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT)
     return any(_tells_of(entry.data, message) for entry in entries)
 
