@@ -106,9 +106,19 @@ class World:
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
-            stand = {record.id: (record.status, record.worker, record.reason) for record in self.records.values()}
-            told = {each.id: each.name for each in (*self.data(MessageSent), *self.data(MessageFailed))}
-            pytest.fail(f"not within {within_s:g} s: {what}; {stand}; {sorted(self.beats)}; {told}")
+            print("\n".join(self._stand()))
+            pytest.fail(f"not within {within_s:g} s: {what}")
+
+    def _stand(self) -> Iterable[str]:
+        """What is known of all accounts and messages, and the last that each process has said."""
+        for record in self.records.values():
+            yield f"{record.id}: {record.status} at {record.worker}, epoch {record.epoch}, {record.reason.code}"
+        yield f"workers: {sorted(self.beats)}, events: {len(self.events)}"
+        for each in (*self.data(MessageSent), *self.data(MessageFailed)):
+            yield f"{each.id}: {each.name}"
+        for host in self.hosts.values():
+            for name, process in host.processes.items():
+                yield from (f"{host.name} {name}: {line[:300]}" for line in process.lines[-40:])
 
     async def until_at(self, host: Host) -> None:
         """Return once all accounts are connected from one host."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from mim.contracts.messages import (
     SendMessage,
     unwrap,
 )
-from mim.contracts.records import InstanceRecord, OrderAction, SessionOrder, WorkerHeartbeat
+from mim.contracts.records import FoldPosition, InstanceRecord, OrderAction, SessionOrder, WorkerHeartbeat
 from mim.contracts.states import Desired, Provider, Status, UserAction
 from mim.contracts.values import Account, Reason
 from mim.gateway.model import ReadModel as Copy
@@ -47,6 +47,7 @@ from mim.lifecycle.model import ReadModel
 from mim.lifecycle.moves import AT_ONCE
 from mim.lifecycle.orphans import Orphans
 from mim.runtime.bus import Bus
+from mim.runtime.flow import Entry
 from mim.runtime.history import count
 from mim.runtime.secrets import Vault
 from mim.runtime.service import subscribe
@@ -771,6 +772,39 @@ async def test_a_message_that_expires_while_nobody_holds_its_instance_fails_with
     assert (failed.id, failed.code) == ("late", ErrorCode.NOT_READY)
     assert "pending" in failed.message
     assert await count(bus, subjects.OUTBOX, subject) == 1
+
+
+async def test_a_read_model_that_is_loaded_from_a_server_that_lags_behind_folds_what_is_not_there_yet(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await system.lifecycle()
+    await system.worker("one")
+    await system.create()
+    await system.until(Status.CLIENT_READY)
+    bus = await system.connect("late")
+    behind: list[Entry] = []
+    async for batch in bus.follow_bucket(subjects.INSTANCES_BUCKET):
+        if not batch:
+            break
+        behind += batch
+    await system.command("stop")
+    stopped = await system.until(Status.STOPPED)
+    async for _ in system.bus.follow_bucket(subjects.INSTANCES_BUCKET, subjects.FOLD_POSITION_KEY):
+        position, _ = await Store(system.bus, subjects.INSTANCES_BUCKET, FoldPosition).load(subjects.FOLD_POSITION_KEY)
+        if position is not None and position.seq >= stopped.event_seq:
+            break
+
+    async def as_the_late_one_tells(bucket: str, keys: str = ">") -> AsyncIterator[list[Entry]]:
+        yield behind
+        yield []
+
+    monkeypatch.setattr(bus, "follow_bucket", as_the_late_one_tells)  # another server answers all other questions
+    model = ReadModel(bus)
+    system.background(model.run())
+    await model.ready.wait()
+    seen = model.get(ID)
+    assert seen is not None
+    assert (seen.status, seen.instance_seq) == (Status.STOPPED, stopped.instance_seq)
 
 
 async def test_a_lifecycle_that_starts_finds_sessions_and_orders_as_they_are_and_writes_nothing(

@@ -246,8 +246,9 @@ class Lifecycle:
             async with self._locks[instance_id]:
                 with tracing.resumed("settle", instance_id):
                     await self._step(instance_id)
-        except (Unavailable, Conflict, Rejected):
+        except (Unavailable, Conflict, Rejected) as error:
             again = True  # the sweep comes by once a second
+            log.debug("not_settled", instance_id=instance_id, why=str(error) or type(error).__name__)
         finally:
             limit.release()
             self._busy.discard(instance_id)

@@ -104,7 +104,7 @@ class ReadModel:
 
     async def run(self) -> None:
         """Load what was folded, then fold what comes, for ever."""
-        await self._bus.surely(self._load)
+        await self._load()
         async for batch in self._bus.follow(subjects.EVENTS, subjects.ALL_EVENTS, after=self._seq):
             if not batch:
                 self.ready.set()
@@ -112,13 +112,18 @@ class ReadModel:
             await self._fold(batch)
 
     async def _load(self) -> None:
-        position, _ = await self._position.load(subjects.FOLD_POSITION_KEY)
-        self._seq = position.seq if position else 0
+        """Records and position from one reading of the bucket: a server of a cluster that lags behind tells of old
+        records and of an old position, and from there they are folded. Asked one by one, two servers may answer, and
+        what lies between them would never be folded."""
         async for batch in self._bus.follow_bucket(subjects.INSTANCES_BUCKET):
             if not batch:
                 return
             for entry in batch:
-                if entry.data is not None and entry.subject != subjects.FOLD_POSITION_KEY:
+                if entry.data is None:
+                    continue
+                if entry.subject == subjects.FOLD_POSITION_KEY:
+                    self._seq = FoldPosition.model_validate_json(entry.data).seq
+                else:
                     self._records[entry.subject] = lean(InstanceRecord.model_validate_json(entry.data))
                     self._revisions[entry.subject] = entry.seq
 
