@@ -594,6 +594,18 @@ async def test_a_port_that_another_program_holds_is_an_error_that_says_restart(r
     await rig.said("error", "client_ready")
 
 
+async def test_a_port_that_another_program_holds_is_told_by_a_worker_too_that_was_cut_off_before(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes its orders back to prove them, and hears that: they are no newer ones."""
+    monkeypatch.setattr("mim.runtime.worker.PORT_FREED", Backoff(first_s=0.1, most_s=0.1, give_up_s=1.0))
+    await rig.worker._fence()
+    with socket.create_server(("127.0.0.1", rig.port)):
+        await rig.order()
+        told = (await rig.said("error")).data
+        assert told.reason.code == "PORT_TAKEN"  # type: ignore[union-attr]
+
+
 async def test_a_port_that_the_worker_before_gives_up_late_is_waited_for(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from types import MappingProxyType
 from uuid import uuid4
 
@@ -55,8 +56,7 @@ log = structlog.get_logger()
 
 BEAT_S = 1.0
 FENCE_S = 6.0
-GONE_S = 60.0
-COUNT_S, AGAIN_S = 2.0, 0.2
+GONE_S, COUNT_S, AGAIN_S = 60.0, 2.0, 0.2
 
 
 class Worker:
@@ -97,11 +97,12 @@ class Worker:
         )
         self._ports = InstancePorts(settings, provider, send_routes, means)
         self._orders = Store(bus, subjects.ORDERS_BUCKET, SessionOrder)
+        self._key = partial(subjects.order_key, provider, self.name)
         self._beats = Store(bus, subjects.WORKERS_BUCKET, WorkerHeartbeat)
         self._runners: dict[str, Runner] = {}
         root = settings.data_dir / "sessions" / provider
         self._folders = Folders(bus, root, lambda instance_id: instance_id in self._runners)
-        self._wanted: dict[str, SessionOrder | None] = {}
+        self._wanted, self._in_hand = dict[str, SessionOrder | None](), dict[str, SessionOrder | None]()
         self._obeying: dict[str, asyncio.Task[None]] = {}
         self._fenced = self._was_fenced = False
         self._interrupted: set[str] = set()
@@ -207,7 +208,7 @@ class Worker:
             # What this worker was last told may be out of date: somebody else may hold its instances by now.
             known = {key: runner.order for key, runner in self._runners.items()}
             current = {
-                key: await newest(self._orders, subjects.order_key(self._provider, self.name, key), known.get(key))
+                key: await newest(self._orders, self._key(key), known.get(key))
                 for key in {*known, *self._wanted, *self._interrupted}
             }
         except (Unavailable, Conflict):
@@ -254,6 +255,8 @@ class Worker:
         runner = self._runners.get(instance_id)
         if order is not None and runner is not None and order.epoch < runner.order.epoch:
             return  # from a lifecycle that lags behind another
+        if order is not None and instance_id not in self._wanted and order == self._in_hand.get(instance_id):
+            return  # what is being obeyed, written back to prove it
         self._wanted[instance_id] = order
         if instance_id not in self._obeying and not self._fenced:
             task = asyncio.create_task(self._obey(instance_id))
@@ -262,6 +265,7 @@ class Worker:
 
     def _obeyed(self, instance_id: str, task: asyncio.Task[None]) -> None:
         self._obeying.pop(instance_id, None)
+        self._in_hand.pop(instance_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("order_failed", instance_id=instance_id, exc_info=error)
         if instance_id in self._wanted and not self._fenced:
@@ -272,15 +276,14 @@ class Worker:
             await self._obey_newest(instance_id)
 
     async def _obey_newest(self, instance_id: str) -> None:
-        key = subjects.order_key(self._provider, self.name, instance_id)
         while instance_id in self._wanted:
-            order = self._wanted.pop(instance_id)
+            order = self._in_hand[instance_id] = self._wanted.pop(instance_id)
             if order is None:
                 await self._let_go(instance_id)
             elif order.action is OrderAction.PURGE:
                 await self._runner(order).obey(order)
                 await self._let_go(instance_id)
-                await self._bus.surely(lambda: self._orders.remove(key))
+                await self._bus.surely(lambda: self._orders.remove(self._key(instance_id)))
             elif order.action is OrderAction.YIELD:
                 await self._let_go(instance_id)
                 await self._hand_over(order)
@@ -289,7 +292,7 @@ class Worker:
 
     async def _hand_over(self, order: SessionOrder) -> None:
         """Delete the order, which says that the instance is free; unless a newer one has come, or comes meanwhile."""
-        key = subjects.order_key(self._provider, self.name, order.instance_id)
+        key = self._key(order.instance_id)
         while order.instance_id not in self._wanted:
             with suppress(Unavailable, Conflict):
                 stored, revision = await self._orders.load(key)
@@ -300,10 +303,9 @@ class Worker:
 
     async def _is_current(self, order: SessionOrder) -> bool:
         """Whether an order to run still stands. After a fence only: before, nobody else can have got the instance."""
-        runner = self._runners.get(order.instance_id)
+        runner, key = self._runners.get(order.instance_id), self._key(order.instance_id)
         if not self._was_fenced or order.action is not OrderAction.RUN or (runner and runner.has_begun(order.epoch)):
             return True
-        key = subjects.order_key(self._provider, self.name, order.instance_id)
         return await still_stands(self._orders, key, order, lambda: order.instance_id in self._wanted)
 
     def _runner(self, order: SessionOrder) -> Runner:
