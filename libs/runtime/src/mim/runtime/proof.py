@@ -12,20 +12,24 @@ from contextlib import suppress
 
 import structlog
 
-from mim.contracts.errors import Unavailable
+from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.records import SessionOrder
 from mim.runtime.bus import Conflict
 from mim.runtime.store import Store
 
 log = structlog.get_logger()
 PROVE_S, PROVE_TRIES = 0.2, 150
+NOT_PROVED = "the message bus did not confirm for 30 s that the account may run here"
 
 
 async def still_stands(
     orders: Store[SessionOrder], key: str, order: SessionOrder, overtaken: Callable[[], bool]
 ) -> bool:
-    """Whether `order` is the newest under its key, proved by writing it back. Asks again for 30 s, or until it is
-    `overtaken`: a newer one has come."""
+    """Whether `order` is the newest under its key, proved by writing it back. Asks again until it is `overtaken`: a
+    newer one has come.
+
+    Raises: Unavailable if it cannot be proved for 30 s.
+    """
     for _ in range(PROVE_TRIES):
         with suppress(Unavailable, Conflict):
             stored, revision = await orders.load(key)
@@ -36,7 +40,7 @@ async def still_stands(
         if overtaken():
             return False
     log.warning("order_not_proved", instance_id=order.instance_id, epoch=order.epoch)
-    return False
+    raise Unavailable(ErrorCode.BUS_UNAVAILABLE, NOT_PROVED)
 
 
 async def newest(orders: Store[SessionOrder], key: str, known: SessionOrder | None) -> SessionOrder | None:

@@ -54,8 +54,7 @@ from mim.runtime.store import Secrets, Store
 
 log = structlog.get_logger()
 
-BEAT_S = 1.0
-FENCE_S = 6.0
+BEAT_S, FENCE_S = 1.0, 6.0
 GONE_S, COUNT_S, AGAIN_S = 60.0, 2.0, 0.2
 
 
@@ -207,10 +206,8 @@ class Worker:
         try:
             # What this worker was last told may be out of date: somebody else may hold its instances by now.
             known = {key: runner.order for key, runner in self._runners.items()}
-            current = {
-                key: await newest(self._orders, self._key(key), known.get(key))
-                for key in {*known, *self._wanted, *self._interrupted}
-            }
+            about = {*known, *self._wanted, *self._interrupted}
+            current = {key: await newest(self._orders, self._key(key), known.get(key)) for key in about}
         except (Unavailable, Conflict):
             return
         self._fenced = False
@@ -306,7 +303,11 @@ class Worker:
         runner, key = self._runners.get(order.instance_id), self._key(order.instance_id)
         if not self._was_fenced or order.action is not OrderAction.RUN or (runner and runner.has_begun(order.epoch)):
             return True
-        return await still_stands(self._orders, key, order, lambda: order.instance_id in self._wanted)
+        try:
+            return await still_stands(self._orders, key, order, lambda: order.instance_id in self._wanted)
+        except Unavailable as error:
+            await self._fail(order, error.code, f"{error.message}; start the instance again")
+            return False
 
     def _runner(self, order: SessionOrder) -> Runner:
         runner = self._runners.get(order.instance_id)
@@ -343,8 +344,7 @@ class Worker:
     async def _open_ports(self, runner: Runner, order: SessionOrder) -> bool:
         for port in set(runner.order.ports.numbers()) - set(order.ports.numbers()):
             await self._ports.close(port)
-        clock, attempt = asyncio.get_running_loop().time, 0
-        began = clock()
+        attempt, began = 0, time.monotonic()
         while order.ports.api is not None:
             try:
                 await self._ports.open(order.ports.api, runner)
@@ -353,19 +353,19 @@ class Worker:
                 if order.action is not OrderAction.RUN:
                     break  # what ends is not kept waiting by a port
                 attempt += 1
-                wait_s = PORT_FREED.wait_s(attempt, clock() - began, random.random())  # noqa: S311
+                wait_s = PORT_FREED.wait_s(attempt, time.monotonic() - began, random.random())  # noqa: S311
                 if wait_s is None or error.errno != errno.EADDRINUSE:
-                    await self._fail_without_port(runner, order, error)
+                    why = f"port {order.ports.api} cannot be opened ({error.strerror})"
+                    await self._fail(order, ErrorCode.PORT_TAKEN, f"{why}; start the instance again to get another")
                     return False
             await asyncio.sleep(wait_s)
             if order.instance_id in self._wanted:
                 return False  # a newer order has come
         return True
 
-    async def _fail_without_port(self, runner: Runner, order: SessionOrder, error: OSError) -> None:
-        await runner.end()
-        message = f"port {order.ports.api} cannot be opened ({error.strerror}); start the instance again to get another"
-        why = Reason(code=ErrorCode.PORT_TAKEN, message=message, user_action=UserAction.RESTART, since=self._bus.now())
+    async def _fail(self, order: SessionOrder, code: str, message: str) -> None:
+        await self._runner(order).end()
+        why = Reason(code=code, message=message, user_action=UserAction.RESTART, since=self._bus.now())
         failed = InstanceFailed(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, reason=why)
         await self._bus.emit_surely(failed)
 
