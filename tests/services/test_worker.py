@@ -143,7 +143,8 @@ class Rig:
         )
         await self.worker.start()
         await known(bus.nc)
-        return [background(self.worker.beat()), background(self.worker.follow_orders())]
+        # As the service does. The last one finds what was published in the moment in which the outbox was opened.
+        return [background(work()) for work in (self.worker.beat, self.worker.follow_orders, self.worker.gauge)]
 
     async def order(self, action: OrderAction = OrderAction.RUN, epoch: int = 1, **more: Any) -> None:
         reason = Reason(code="CONNECTING", message="m", since=self.bus.now())
