@@ -783,16 +783,17 @@ async def test_a_read_model_that_is_loaded_from_a_server_that_lags_behind_folds_
     await system.until(Status.CLIENT_READY)
     bus = await system.connect("late")
     behind: list[Entry] = []
-    async for batch in bus.follow_bucket(subjects.INSTANCES_BUCKET):
-        if not batch:
+    async for entries in bus.follow_bucket(subjects.INSTANCES_BUCKET):
+        if not entries:
             break
-        behind += batch
+        behind += entries
     await system.command("stop")
     stopped = await system.until(Status.STOPPED)
-    async for _ in system.bus.follow_bucket(subjects.INSTANCES_BUCKET, subjects.FOLD_POSITION_KEY):
-        position, _ = await Store(system.bus, subjects.INSTANCES_BUCKET, FoldPosition).load(subjects.FOLD_POSITION_KEY)
-        if position is not None and position.seq >= stopped.event_seq:
-            break
+    positions = Store(system.bus, subjects.INSTANCES_BUCKET, FoldPosition)
+    async with asyncio.timeout(10):
+        async for batch in positions.follow(subjects.FOLD_POSITION_KEY):
+            if any(position is not None and position.seq >= stopped.event_seq for _, position in batch):
+                break
 
     async def as_the_late_one_tells(bucket: str, keys: str = ">") -> AsyncIterator[list[Entry]]:
         yield behind
@@ -801,7 +802,8 @@ async def test_a_read_model_that_is_loaded_from_a_server_that_lags_behind_folds_
     monkeypatch.setattr(bus, "follow_bucket", as_the_late_one_tells)  # another server answers all other questions
     model = ReadModel(bus)
     system.background(model.run())
-    await model.ready.wait()
+    async with asyncio.timeout(10):
+        await model.ready.wait()
     seen = model.get(ID)
     assert seen is not None
     assert (seen.status, seen.instance_seq) == (Status.STOPPED, stopped.instance_seq)

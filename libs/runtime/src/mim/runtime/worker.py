@@ -303,11 +303,7 @@ class Worker:
         runner, key = self._runners.get(order.instance_id), self._key(order.instance_id)
         if not self._was_fenced or order.action is not OrderAction.RUN or (runner and runner.has_begun(order.epoch)):
             return True
-        try:
-            return await still_stands(self._orders, key, order, lambda: order.instance_id in self._wanted)
-        except Unavailable as error:
-            await self._fail(order, error.code, f"{error.message}; start the instance again")
-            return False
+        return await still_stands(self._orders, key, order, lambda: order.instance_id in self._wanted)
 
     def _runner(self, order: SessionOrder) -> Runner:
         runner = self._runners.get(order.instance_id)
@@ -355,17 +351,17 @@ class Worker:
                 attempt += 1
                 wait_s = PORT_FREED.wait_s(attempt, time.monotonic() - began, random.random())  # noqa: S311
                 if wait_s is None or error.errno != errno.EADDRINUSE:
-                    why = f"port {order.ports.api} cannot be opened ({error.strerror})"
-                    await self._fail(order, ErrorCode.PORT_TAKEN, f"{why}; start the instance again to get another")
+                    await self._fail_without_port(runner, order, error)
                     return False
             await asyncio.sleep(wait_s)
             if order.instance_id in self._wanted:
                 return False  # a newer order has come
         return True
 
-    async def _fail(self, order: SessionOrder, code: str, message: str) -> None:
-        await self._runner(order).end()
-        why = Reason(code=code, message=message, user_action=UserAction.RESTART, since=self._bus.now())
+    async def _fail_without_port(self, runner: Runner, order: SessionOrder, error: OSError) -> None:
+        await runner.end()
+        message = f"port {order.ports.api} cannot be opened ({error.strerror}); start the instance again to get another"
+        why = Reason(code=ErrorCode.PORT_TAKEN, message=message, user_action=UserAction.RESTART, since=self._bus.now())
         failed = InstanceFailed(instance_id=order.instance_id, epoch=order.epoch, actor=self.name, reason=why)
         await self._bus.emit_surely(failed)
 
