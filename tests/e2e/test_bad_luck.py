@@ -17,15 +17,20 @@ from typing import TYPE_CHECKING
 import nats.errors
 import nats.js.errors
 import pytest
+from aiohttp import web
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nats.aio.client import Client
-    from tests.e2e.conftest import StartSystem, System
+    from tests.e2e.conftest import StartSystem
 
 from tests.conftest import NatsServer
-from tests.e2e.conftest import BOT_TOKEN
+from tests.e2e.conftest import BOT_TOKEN, System
 
+from mim.cli import stores
 from mim.contracts import subjects
+from mim.runtime.settings import Settings
 
 SERVICES = ("gateway", "lifecycle", "allocator", "telegram-adapter", "webhooks", "whatsapp-adapter")
 
@@ -235,6 +240,48 @@ async def test_a_taken_gateway_port_and_bad_settings_are_said(system: System, tm
     code, said = _up(tmp_path, "--instance-ports", "40000-50000")
     assert code == 2
     assert "MIM_INSTANCE_PORTS" in said
+
+
+async def test_a_bus_that_does_not_start_is_said(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    store = stores.find(settings, stores.vault_of(settings))
+    (store.folder / "jetstream").write_text("no folder")
+    code, said = await asyncio.to_thread(_up, tmp_path)
+    assert code == 1
+    assert said == f"mim up: nats-server did not start; {tmp_path / 'nats' / 'nats.log'} says why\n"
+
+
+async def test_a_port_that_another_program_takes_while_the_system_starts_is_waited_for(tmp_path: Path) -> None:
+    bus = NatsServer(tmp_path / "bus")
+    system = System(tmp_path / "data", sandbox=False, env={"MIM_NATS_URL": bus.url})
+    starting = asyncio.create_task(system.start())
+    await _becomes_true((system.folder / "up.json").exists)  # it has found its port free
+    other = web.AppRunner(web.Application(middlewares=[_answer_of_another_program]))
+    await other.setup()
+    try:
+        await web.TCPSite(other, "127.0.0.1", system.port).start()
+        await bus.start()
+        said = f"cannot listen on port {system.port} of 127.0.0.1: Address already in use; choose another with MIM_PORT"
+        await _becomes_true(lambda: said in system.output)
+        await other.cleanup()
+        await starting
+        assert "Traceback" not in system.output
+        assert (await system.call("GET", "/health"))[0] == 200
+    finally:
+        await other.cleanup()
+        await system.close()
+        await bus.stop()
+
+
+async def _becomes_true(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.to_thread(_a_moment)
+
+
+@web.middleware
+async def _answer_of_another_program(_request: web.Request, _handler: object) -> web.Response:
+    return web.json_response({"message": "no such page"}, status=404)
 
 
 def _up(folder: Path, *more: str) -> tuple[int, str]:

@@ -21,6 +21,7 @@ from faststream import AckPolicy
 from faststream.nats import JStream
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.conftest import free_port
 from tests.e2e import warm
 from tests.services import probe
 from tests.services.probe import ID, TOKEN
@@ -48,12 +49,6 @@ if TYPE_CHECKING:
 DEADLINE_S = 20.0
 PROGRAM_S = 60.0
 """A program may take any time to start on a busy machine; how long it takes is measured by the benchmark `start`."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # ------------------------------------------------------------------------------------------- a real service
@@ -184,6 +179,19 @@ async def test_a_port_for_strangers_needs_credentials(settings: Settings) -> Non
     with pytest.raises(SystemExit) as refused:
         need_credentials("0.0.0.0", has_token=False)
     assert str(refused.value) in said.decode()
+
+
+async def test_a_port_that_is_taken_is_said(settings: Settings) -> None:
+    await provisioned(settings)
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        async with running(settings, MIM_METRICS_PORT=str(port)) as program:
+            said = (await program.process.stdout.read()).decode()
+            assert await program.process.wait() == 1
+    assert (
+        said
+        == f"cannot listen on port {port} of 127.0.0.1: Address already in use; choose another with MIM_METRICS_PORT\n"
+    )
 
 
 async def test_the_gateway_opens_no_second_port(settings: Settings) -> None:

@@ -112,10 +112,10 @@ class InstancePorts:
         return Listener(app)
 
     async def start(self) -> None:
-        """Make ready to open ports, and open the one of all instances. Raises: OSError if something else listens."""
+        """Make ready to open ports, and open the one of all instances. Raises: SystemExit if something else listens."""
         await self._app.setup()
         await self._hub.setup()
-        await self._hub.open(self._host, self._settings.worker_port)
+        await self._hub.open_chosen(self._host, self._settings.worker_port, "MIM_WORKER_PORT")
         self.hub_port = int(self._hub.addresses[0][1])
 
     async def stop(self) -> None:

@@ -56,6 +56,15 @@ class Listener(web.AppRunner):
                 listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_S * 1000)
         return site
 
+    async def open_chosen(self, host: str, port: int, setting: str) -> None:
+        """`open` a port that a setting names. Raises: SystemExit that says how to choose another."""
+        try:
+            await self.open(host, port)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            message = f"cannot listen on port {port} of {host}: {reason}; choose another with {setting}"
+            raise SystemExit(message) from None
+
     async def cleanup(self) -> None:
         """Close everything: who has connected by now is still heard and answered, others cannot connect any more."""
         if self._sweeping is not None:

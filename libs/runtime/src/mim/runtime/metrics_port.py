@@ -25,7 +25,7 @@ def check(service: str, settings: Settings) -> None:
 
 @asynccontextmanager
 async def serve(bus: Bus, service: str, settings: Settings) -> AsyncIterator[None]:
-    """Serve `/metrics` and `/health` meanwhile, if the settings name a port. Raises: OSError if it is taken."""
+    """Serve `/metrics` and `/health` meanwhile, if the settings name a port. Raises: SystemExit if it is taken."""
     if not _is_wanted(service, settings):
         yield
         return
@@ -44,7 +44,7 @@ async def serve(bus: Bus, service: str, settings: Settings) -> AsyncIterator[Non
     listener = Listener(app)
     await listener.setup()
     try:
-        await listener.open(settings.metrics_host, settings.metrics_port)
+        await listener.open_chosen(settings.metrics_host, settings.metrics_port, "MIM_METRICS_PORT")
         yield
     finally:
         await listener.cleanup()

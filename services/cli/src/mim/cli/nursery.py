@@ -119,7 +119,7 @@ def _serve(ours: socket.socket, supervisor: int) -> int:
         select.select([ours, wake], [], [])
         with suppress(BlockingIOError):
             wake.recv(4096)
-        with suppress(BlockingIOError):
+        with suppress(BlockingIOError, ConnectionResetError):  # the supervisor may end with something unread
             asked += ours.recv(65_536)
         *lines, asked = asked.split(b"\n")
         for line in lines:

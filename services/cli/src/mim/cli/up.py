@@ -25,6 +25,7 @@ from mim.cli import stores
 from mim.cli.nursery import Nursery, raise_children
 from mim.cli.processes import CannotStart, Child, NatsServer, Process, Sandbox, Store
 from mim.cli.services import SERVICES, module_of, preload
+from mim.contracts.answers import Health
 from mim.runtime import cancellation, http
 from mim.runtime.secrets import Vault
 from mim.runtime.settings import Settings, is_loopback
@@ -36,6 +37,8 @@ LAYOUT = 2
 STOP_S = 3.0
 READY_S = 60.0
 MIN_FREE_BYTES = 64_000_000
+MOST_BYTES = 65_536
+"""Of an answer to how the system is."""
 
 
 # ---------------------------------------------------------------------------------------------- data folder
@@ -100,7 +103,14 @@ def up(settings: Settings, *, external_nats: bool, console: Console) -> int:
         vault = stores.vault_of(settings)
         store = None if external_nats else stores.find(settings, vault)
         cancellation.mend()
-        return raise_children(lambda nursery: _run(settings, vault, store, console, url, began, nursery))
+
+        async def supervise(nursery: Nursery) -> int:
+            try:
+                return await _run(settings, vault, store, console, url, began, nursery)
+            except CannotStart as error:  # another process than that which reports it when nothing runs yet
+                raise SystemExit(f"mim up: {error}") from None
+
+        return raise_children(supervise)
 
 
 def _shown(host: str) -> str:
@@ -192,16 +202,23 @@ async def _until_healthy(settings: Settings, stop: asyncio.Event) -> bool:
     deadline = time.monotonic() + READY_S
     async with aiohttp.ClientSession() as session:
         while not stop.is_set():
-            with suppress(aiohttp.ClientError, TimeoutError, OSError):
-                async with session.get(url, timeout=aiohttp.ClientTimeout(total=1)) as response:
-                    if response.status == 200:
-                        return True
-                    down = [name for name, state in (await response.json())["services"].items() if state != "up"]
-                    if time.monotonic() > deadline:
-                        log.error("not_healthy", after_s=READY_S, down=down)
-                        deadline += READY_S
+            down = await _down(session, url)
+            if not down:
+                return True
+            if time.monotonic() > deadline:
+                log.error("not_healthy", after_s=READY_S, down=down)
+                deadline += READY_S
             await asyncio.sleep(0.05)
     return False
+
+
+async def _down(session: aiohttp.ClientSession, url: str) -> list[str]:
+    """The services that are not up; the gateway if nobody answers, or another program that took its port meanwhile."""
+    with suppress(aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        async with session.get(url, timeout=aiohttp.ClientTimeout(total=1)) as response:
+            health = Health.model_validate_json(await response.content.read(MOST_BYTES))
+            return [name for name, state in health.services.items() if state != "up"]
+    return ["gateway"]
 
 
 def _announce(

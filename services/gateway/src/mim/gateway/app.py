@@ -97,7 +97,7 @@ async def gateway(bus: Bus, settings: Settings) -> AsyncIterator[None]:
         await asyncio.gather(model.ready.wait(), tokens.ready.wait(), events.ready.wait())
         await listener.setup()
         try:
-            await listener.open(settings.host, settings.port)
+            await listener.open_chosen(settings.host, settings.port, "MIM_PORT")
             yield
         finally:
             await listener.cleanup()
