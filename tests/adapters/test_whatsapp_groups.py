@@ -280,8 +280,8 @@ async def test_a_group_is_played_from_outside(scene: Scene) -> None:
     _, inbox = await call(port, "inbox", phone=BOB)
     assert [(each["to"], each["text"]) for each in inbox["messages"]] == [(made["group"], "hi")]
     assert (await scene.recorder.message()).body == "hi"
-    told = [(await scene.changed())["change"] for _ in range(4)]
-    assert told == ["renamed", "left", "joined", "left"]
+    told = [(await scene.changed())["change"] for _ in range(6)]
+    assert told == ["created", "joined", "renamed", "left", "joined", "left"]
 
 
 @pytest.mark.parametrize("written", ["120363025246125486", " 120363025246125486@g.us ", "491511234567-1612345678@g.us"])

@@ -78,6 +78,8 @@ class Recorder:
         self.outliving: list[asyncio.Task[None]] = []
         self.received_so_far: list[IncomingMessage] = []
         self._reported: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
+        # What waited for an account may come before the library says that it is connected, and after it.
+        self._messages: asyncio.Queue[IncomingMessage] = asyncio.Queue()
 
     def _keep(self, _: object, level: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
         if level != "debug":
@@ -111,7 +113,8 @@ class Recorder:
     async def received(self, message: IncomingMessage) -> None:
         await self.bus_is_there.wait()
         self.received_so_far.append(message)
-        self._report("received", message)
+        self.reports.append("received")
+        self._messages.put_nowait(message)
 
     def outlive(self, work: Coroutine[Any, Any, None]) -> None:
         self.outliving.append(asyncio.create_task(work))
@@ -150,9 +153,9 @@ class Recorder:
         raise AssertionError("no QR code")
 
     async def message(self) -> IncomingMessage:
-        message = await self.next("received")
-        assert isinstance(message, IncomingMessage)
-        return message
+        """The next message that came in, whatever else was reported meanwhile."""
+        async with asyncio.timeout(WITHIN_S):
+            return await self._messages.get()
 
 
 @pytest.fixture
