@@ -23,6 +23,7 @@ from mim.contracts.messages import (
     CloudEvent,
     CreateInstance,
     Event,
+    InstanceCreated,
     InstanceEvent,
     InstanceFailed,
     InstanceStarting,
@@ -39,6 +40,7 @@ from mim.contracts.states import Desired, Provider, Status, UserAction
 from mim.contracts.values import Account, Reason
 from mim.gateway.model import ReadModel as Copy
 from mim.lifecycle import app as lifecycle_app
+from mim.lifecycle import handlers
 from mim.lifecycle.containers import Containers
 from mim.lifecycle.fold import fold
 from mim.lifecycle.handlers import Lifecycle
@@ -279,6 +281,53 @@ async def test_the_same_create_twice_happens_once_and_another_one_with_its_id_is
     refused = await system.create(user_id="somebody else")
     assert (refused.ok, refused.code) == (False, ErrorCode.ALREADY_EXISTS)
     assert (await system.until(Status.CLIENT_READY)).user_id == "u"
+
+
+async def test_what_an_earlier_try_of_a_create_left_and_is_folded_late_is_no_other_instance(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secrets, which both tries have stored, were removed with the refusal."""
+    folds = asyncio.Event()
+    fold, caught_up = ReadModel._fold, ReadModel.caught_up
+
+    async def late(self: ReadModel, batch: list[Entry]) -> None:
+        await folds.wait()
+        await fold(self, batch)
+
+    async def just_then(self: ReadModel, within_s: float) -> bool:
+        folds.set()
+        return await caught_up(self, within_s)
+
+    monkeypatch.setattr(handlers, "CATCH_UP_S", 0.5)
+    monkeypatch.setattr(ReadModel, "_fold", late)
+    monkeypatch.setattr(ReadModel, "caught_up", just_then)
+    await system.lifecycle()
+    secrets = Secrets(system.bus, Vault(bytes(32)))
+    sealed = {"token": secrets.seal("u", ID, "token", TOKEN)}
+    await secrets.put_new("telegram", ID, "token", sealed["token"])
+    created = InstanceCreated(
+        instance_id=ID,
+        actor="test",
+        user_id="u",
+        provider=Provider.TELEGRAM,
+        desired=Desired.RUNNING,
+        type_instance=("api",),
+        secrets=("token",),
+    )
+    await system.bus.emit(created)
+    assert (await system.create(sealed=sealed)).ok
+    assert Counter(system.names())["created"] == 1
+    assert await secrets.open("u", "telegram", ID, "token") == TOKEN
+
+
+async def test_an_id_of_an_instance_that_is_gone_is_refused(system: System) -> None:
+    await system.lifecycle()
+    await system.create()
+    await system.until(Status.PENDING)
+    await system.command("delete")
+    await system.until(None)
+    refused = await system.create()
+    assert (refused.ok, refused.code) == (False, ErrorCode.ALREADY_EXISTS)
 
 
 async def test_secrets_in_a_command_are_sealed_before_anything_is_said(system: System) -> None:

@@ -40,6 +40,7 @@ from mim.lifecycle.moves import Moves
 from mim.lifecycle.orders import Orders
 from mim.runtime import metrics, tracing
 from mim.runtime.bus import Bus, Conflict
+from mim.runtime.history import count
 from mim.runtime.secrets import API_KEY, LOGIN, random_api_key
 from mim.runtime.store import Secrets
 
@@ -188,15 +189,22 @@ class Lifecycle:
                 for event in decide(record):
                     record = await self._publish(event, record)
             except Conflict:
-                if not await self._model.moved_beyond(instance_id, record.instance_seq if record else 0, CATCH_UP_S):
-                    if record is None and await self._model.caught_up(CATCH_UP_S):
-                        raise Rejected(
-                            ErrorCode.ALREADY_EXISTS, f"the id {instance_id} was used before; choose another"
-                        ) from None
-                    raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind") from None
-                continue
+                if await self._model.moved_beyond(instance_id, record.instance_seq if record else 0, CATCH_UP_S):
+                    continue
+                if record is None and await self._was_used(instance_id):
+                    raise Rejected(
+                        ErrorCode.ALREADY_EXISTS, f"the id {instance_id} was used before; choose another"
+                    ) from None
+                raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind") from None
             return record
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"too many changes of {instance_id} at once")
+
+    async def _was_used(self, instance_id: str) -> bool:
+        """Whether an id that has no record had one before. What is stored of it may as well not be folded yet, such as
+        the event of an earlier try of the same command."""
+        if await count(self._bus, subjects.EVENTS, subjects.instance_events(instance_id)) == 0:
+            return False  # the server that leads by now has not seen yet what the one before it had
+        return await self._model.caught_up(CATCH_UP_S) and self._model.get(instance_id) is None
 
     async def _publish(self, event: InstanceEvent, record: InstanceRecord | None) -> InstanceRecord | None:
         seen = record.instance_seq if record else 0
