@@ -15,7 +15,7 @@ from nats.js.errors import NotFoundError
 from tests.services.conftest import Background, Eventually, Story
 
 from mim.contracts import subjects
-from mim.contracts.messages import MessageSent, SendMessage
+from mim.contracts.messages import MessageFailed, MessageSent, SendMessage
 from mim.contracts.states import Provider
 from mim.runtime import history, streams
 from mim.runtime.flow import Entry
@@ -281,8 +281,25 @@ async def test_what_was_sent_before_a_message_was_queued_says_nothing_of_it(
     sent = MessageSent(instance_id=ID, provider=Provider.TELEGRAM, epoch=1, id="m0", to="1", messenger_id="7")
     await bus.emit(sent)
     monkeypatch.setattr(history, "SKEW", timedelta())
-    assert not await history.was_sent(bus, message(1), datetime.now(UTC) + timedelta(minutes=1))
-    assert await history.was_sent(bus, message(0), datetime.now(UTC))
+    assert not await history.was_told(bus, message(1), datetime.now(UTC) + timedelta(minutes=1))
+    assert await history.was_told(bus, message(0), datetime.now(UTC))
+
+
+async def test_what_has_failed_is_not_tried_again_unless_it_is_queued_again(bus: Bus) -> None:
+    done: Story[str] = Story()
+    await publish(bus, 0)
+    await publish(bus, 1)
+    failed = MessageFailed(
+        instance_id=ID, provider=Provider.TELEGRAM, epoch=1, id="m0", to="1", code="NOT_FOUND", message="no such chat"
+    )
+    await bus.emit(failed)
+    for epoch, all_done in ((2, ["m1"]), (3, ["m1", "m0"])):
+        outbox = Outbox(bus, "telegram", f"mim.deliver.test.boot{epoch}")
+        await outbox.listen()
+        await outbox.open(ID, epoch, _telling(done))
+        await done.until(lambda items, expected=all_done: items == expected)
+        await outbox.close(ID)
+        await publish(bus, 0)
 
 
 async def test_what_the_last_holder_told_is_not_sent_again_though_its_consumer_is_gone_and_a_server_lags_behind(

@@ -19,7 +19,7 @@ from nats.js.errors import APIError
 from mim.contracts import subjects
 from mim.contracts.errors import ErrorCode, Unavailable
 from mim.contracts.fields import iso
-from mim.contracts.messages import MessageSent, SendMessage, unwrap
+from mim.contracts.messages import MessageFailed, MessageSent, SendMessage, unwrap
 from mim.runtime.bus import SILENT, Bus
 from mim.runtime.flow import Entry
 
@@ -62,17 +62,26 @@ async def age_s(bus: Bus, stream: str, subject: str) -> float:
     return 0.0 if stored_at is None else max(0.0, (bus.now() - stored_at).total_seconds())
 
 
-async def was_sent(bus: Bus, message: SendMessage, queued_at: datetime) -> bool:
-    """Whether an event tells that a message was sent. Not only the last one: nats-server that is killed may forget
-    several acknowledgements, and what it delivers again then are not only the last ones that were sent.
+async def was_told(bus: Bus, message: SendMessage, queued_at: datetime) -> bool:
+    """Whether an event tells what became of a message: that it was sent, or has failed since it was queued. Not only
+    the last one: nats-server that is killed may forget several acknowledgements, and what it delivers again then are
+    not only the last ones that were told.
 
     Raises: Unavailable if the bus does not answer, or a server that lags behind does.
     """
-    subject = subjects.message_event(message.instance_id, MessageSent.name)
+    # A message that has failed may be queued again as it is, so what was told before says nothing of it.
+    return await _tells(bus, message, MessageSent, queued_at - SKEW) or await _tells(
+        bus, message, MessageFailed, queued_at
+    )
+
+
+async def _tells(bus: Bus, message: SendMessage, kind: type[MessageSent | MessageFailed], since: datetime) -> bool:
+    subject = subjects.message_event(message.instance_id, kind.name)
     data, seq = await bus.last(subjects.EVENTS, subject, of_leader=True)
-    if data is None or _tells_of(data, message):
-        return data is not None
-    since = queued_at - SKEW
+    if data is None:
+        return False
+    if kind is MessageSent and _is_of(data, kind, message):
+        return True
     entries, _ = await newest(bus, subjects.EVENTS, subject, BATCH, since=since)
     if not entries:  # the last is older, or the server that answered has not got it yet
         last, _ = await newest(bus, subjects.EVENTS, subject, 1, after=seq - 1)
@@ -80,12 +89,12 @@ async def was_sent(bus: Bus, message: SendMessage, queued_at: datetime) -> bool:
             return False
     if not entries or entries[-1].seq < seq:
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, SILENT)
-    return any(_tells_of(entry.data, message) for entry in entries)
+    return any(_is_of(entry.data, kind, message) for entry in entries)
 
 
-def _tells_of(data: bytes | None, message: SendMessage) -> bool:
+def _is_of(data: bytes | None, kind: type[MessageSent | MessageFailed], message: SendMessage) -> bool:
     envelope = unwrap(data) if data else None
-    return envelope is not None and isinstance(envelope.data, MessageSent) and envelope.data.id == message.id
+    return envelope is not None and isinstance(envelope.data, kind) and envelope.data.id == message.id
 
 
 async def newest(

@@ -5,9 +5,9 @@ consumers deliver to one inbox. A consumer costs the server 9 ms and 100 KB, so 
 (every worker hears of all messages of its provider) and put down when nothing came for a while.
 
 The consumer is also the evidence of a crash: a session that ends in order deletes it, so the next one starts with fresh
-delivery counts; after a crash it is still there, and what is in flight then was perhaps sent already. Then the `sent`
-events of the instance tell, and where these leave doubt the message fails as UNCERTAIN instead of being sent
-twice. A worker that was cut off and goes on with an instance which nobody else has held since knows what it tried.
+delivery counts; after a crash it is still there, and what is in flight then was perhaps sent already. Then the events
+of the instance tell, and where these leave doubt the message fails as UNCERTAIN instead of being sent twice. A worker
+that was cut off and goes on with an instance which nobody else has held since knows what it tried.
 
 What became of a message that was tried is told whatever happens to its session: until it is, and the message is gone,
 the consumer stays. One that was deleted by somebody else, or stands still, is made again by `look_again`.
@@ -33,7 +33,7 @@ from mim.contracts.messages import SendMessage
 from mim.runtime import logs, tracing
 from mim.runtime.bus import Bus
 from mim.runtime.consumers import stands_still
-from mim.runtime.history import age_s, count, subjects_in, was_sent
+from mim.runtime.history import age_s, count, subjects_in, was_told
 from mim.runtime.service import park
 from mim.runtime.streams import OUTBOX_CONSUMER_PREFIX, outbox_consumer
 
@@ -295,7 +295,7 @@ class Outbox:
             # Whatever became of the consumer: the first one may have been told by who had the instance before.
             asks = again or instance_id not in self._told
             if not self._is_done(instance_id, msg) and not (
-                asks and await self._bus.surely(partial(was_sent, self._bus, message, msg.metadata.timestamp))
+                asks and await self._bus.surely(partial(was_told, self._bus, message, msg.metadata.timestamp))
             ):
                 tell = await deliver(message, again)
         except asyncio.CancelledError:
@@ -328,7 +328,7 @@ class Outbox:
         """Tell what became of a message that was tried, and be done with it, however long the bus is away."""
         keeper = _Keeper(msg)
         try:
-            if tell is not None:  # or it was found to be sent, and so may the next one be
+            if tell is not None:  # or it was found to be told, and so may the next one be
                 await tell()
                 self._told[instance_id] = (msg.metadata.sequence.stream, msg.metadata.timestamp)
         finally:
