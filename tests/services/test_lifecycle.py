@@ -28,6 +28,7 @@ from mim.contracts.messages import (
     InstanceFailed,
     InstanceStarting,
     InstanceStopped,
+    InstanceUpdated,
     LoggedOut,
     MessageFailed,
     Outcome,
@@ -283,41 +284,60 @@ async def test_the_same_create_twice_happens_once_and_another_one_with_its_id_is
     assert (await system.until(Status.CLIENT_READY)).user_id == "u"
 
 
-async def test_what_an_earlier_try_of_a_create_left_and_is_folded_late_is_no_other_instance(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The secrets, which both tries have stored, were removed with the refusal."""
-    folds = asyncio.Event()
-    fold, caught_up = ReadModel._fold, ReadModel.caught_up
+@pytest.fixture
+def folds(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """While it is cleared nothing is folded, until somebody asks whether a record is the newest."""
+    fold, is_newest, may = ReadModel._fold, ReadModel.is_newest, asyncio.Event()
+    may.set()
 
     async def late(self: ReadModel, batch: list[Entry]) -> None:
-        await folds.wait()
+        await may.wait()
         await fold(self, batch)
 
-    async def just_then(self: ReadModel, within_s: float) -> bool:
-        folds.set()
-        return await caught_up(self, within_s)
+    async def just_then(self: ReadModel, *asked: Any) -> bool:
+        may.set()
+        return await is_newest(self, *asked)
 
-    monkeypatch.setattr(handlers, "CATCH_UP_S", 0.5)
     monkeypatch.setattr(ReadModel, "_fold", late)
-    monkeypatch.setattr(ReadModel, "caught_up", just_then)
+    monkeypatch.setattr(ReadModel, "is_newest", just_then)
+    return may
+
+
+def created(number: int = 1, **more: Any) -> InstanceCreated:
+    """What another lifecycle, or an earlier try, makes of a command to create."""
+    kept = {"user_id": "u", "provider": Provider.TELEGRAM, "type_instance": ("api",), "desired": Desired.RUNNING}
+    return InstanceCreated(instance_id=instance(number), actor="another", **kept | more)
+
+
+async def test_what_an_earlier_try_of_a_create_left_and_is_folded_late_is_no_other_instance(
+    system: System, folds: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secrets, which both tries have stored, were removed with the refusal."""
+    monkeypatch.setattr(handlers, "CATCH_UP_S", 0.5)
     await system.lifecycle()
     secrets = Secrets(system.bus, Vault(bytes(32)))
     sealed = {"token": secrets.seal("u", ID, "token", TOKEN)}
     await secrets.put_new("telegram", ID, "token", sealed["token"])
-    created = InstanceCreated(
-        instance_id=ID,
-        actor="test",
-        user_id="u",
-        provider=Provider.TELEGRAM,
-        desired=Desired.RUNNING,
-        type_instance=("api",),
-        secrets=("token",),
-    )
-    await system.bus.emit(created)
+    folds.clear()
+    await system.bus.emit(created(secrets=("token",)))
     assert (await system.create(sealed=sealed)).ok
     assert Counter(system.names())["created"] == 1
     assert await secrets.open("u", "telegram", ID, "token") == TOKEN
+
+
+async def test_a_command_that_finds_nothing_to_do_has_looked_at_what_is_newest(
+    system: System, folds: asyncio.Event
+) -> None:
+    await system.lifecycle()
+    await system.create(start=False)
+    await system.until(Status.STOPPED)
+    folds.clear()
+    seq = await system.bus.emit(InstanceUpdated(instance_id=ID, actor="another", desired=Desired.RUNNING))
+    assert (await system.command("stop")).ok
+    await system.until(Status.STOPPED, also=lambda record: record.instance_seq > seq)
+    folds.clear()
+    await system.bus.emit(created(2, desired=Desired.STOPPED))
+    assert (await system.command("start", 2)).ok
 
 
 async def test_an_id_of_an_instance_that_is_gone_is_refused(system: System) -> None:

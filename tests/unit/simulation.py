@@ -294,7 +294,8 @@ class SimulatedBus(Bus):
         urgent = subject.startswith("$KV.workers.") or subject.endswith("._fold")
         return int(await self._call(lambda: self._server.publish(subject, data, msg_id, expect), urgent=urgent))
 
-    async def last(self, stream: str, subject: str) -> tuple[bytes | None, int]:
+    async def last(self, stream: str, subject: str, *, of_leader: bool = False) -> tuple[bytes | None, int]:
+        del of_leader  # here are no others
         found: tuple[bytes | None, int] = await self._call(lambda: self._server.last(stream, subject))
         return found
 

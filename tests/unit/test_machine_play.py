@@ -40,6 +40,7 @@ from mim.contracts.messages import (
     Event,
     InstanceFailed,
     InstanceStarting,
+    Outcome,
     Verb,
     unwrap,
 )
@@ -78,6 +79,23 @@ ENDINGS: dict[str, Callable[[], Exception]] = {
 WORDS = ("qr", "authenticated", "ready", "reconnecting", *ENDINGS)
 
 
+WISHES = {
+    Verb.START: Desired.RUNNING,
+    Verb.RESTART: Desired.RUNNING,
+    Verb.STOP: Desired.STOPPED,
+    Verb.LOGOUT: Desired.LOGGED_OUT,
+}
+
+
+def check_outcome(command: AnyCommand, outcome: Outcome, seen: list[InstanceRecord | None]) -> None:
+    """What is said of a command is true of one of the records that there were meanwhile, not of an older one."""
+    there = [record for record in seen if record is not None and record.status is not Status.DELETED]
+    if outcome.code == ErrorCode.NOT_FOUND:
+        assert len(there) < len(seen), f"not found, though it was there: {command}"
+    if outcome.ok and isinstance(command, ChangeInstance) and command.verb in WISHES:
+        assert any(record.desired is WISHES[command.verb] for record in there), f"nothing was done: {command}"
+
+
 class World:
     """The system and everything around it."""
 
@@ -89,6 +107,7 @@ class World:
         self.truth: dict[str, InstanceRecord] = {}
         self.commands: deque[AnyCommand] = deque()
         self.obeying: dict[str, list[AnyCommand]] = {name: [] for name in NAMES}
+        self.watched: list[tuple[str, list[InstanceRecord | None]]] = []
         self.asked = self.ended = 0
         self.foreign: set[int] = set()
         self.sessions: list[PlaySession] = []
@@ -182,6 +201,9 @@ class World:
         if before is not None:
             check_move(before, after, told.data)
         self.truth[after.id] = after
+        for instance_id, seen in self.watched:
+            if instance_id == after.id:
+                seen.append(after)
 
     def channels(self) -> list[Callable[[], None]]:
         """Everything that the bus could do next."""
@@ -206,12 +228,16 @@ class World:
         process = takers[self.turn % len(takers)]
 
         async def obey() -> None:
+            watched = command.instance_id, [self.truth.get(command.instance_id)]
+            self.watched.append(watched)
             try:
-                await self.services[process.name].obey(command)
+                outcome = await self.services[process.name].obey(command)
             except Unavailable:
                 self.commands.append(command)
             else:
                 self.ended += 1
+                check_outcome(command, outcome, watched[1])
+            self.watched = [each for each in self.watched if each is not watched]
             self.obeying[process.name].remove(command)
 
         self.obeying[process.name].append(command)

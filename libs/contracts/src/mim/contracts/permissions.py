@@ -169,7 +169,7 @@ _LIFECYCLE = (
     *_durable(s.COMMANDS, s.LIFECYCLE_DURABLE),
     *(s.ALL_INSTANCE_EVENTS, s.ALL_AUDITS, s.ALL_MESSAGE_EVENTS),
     *("_INBOX.>", s.ALL_REPLIES, s.ALLOCATE, s.RELEASE),
-    *_reads(s.EVENTS),
+    *(*_reads(s.EVENTS), f"{API}.STREAM.MSG.GET.{s.EVENTS}"),
     *(f"{API}.DIRECT.GET.{s.OUTBOX}", f"{API}.STREAM.MSG.DELETE.{s.OUTBOX}", s.OUTBOX_KEPT),
     *(*_follows(s.INSTANCES_BUCKET), *_puts(s.INSTANCES_BUCKET, ">")),
     *(*_follows(s.ORDERS_BUCKET), *_puts(s.ORDERS_BUCKET, ">")),

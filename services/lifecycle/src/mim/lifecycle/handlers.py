@@ -40,7 +40,6 @@ from mim.lifecycle.moves import Moves
 from mim.lifecycle.orders import Orders
 from mim.runtime import metrics, tracing
 from mim.runtime.bus import Bus, Conflict
-from mim.runtime.history import count
 from mim.runtime.secrets import API_KEY, LOGIN, random_api_key
 from mim.runtime.store import Secrets
 
@@ -88,21 +87,23 @@ class Lifecycle:
         """Do one command; returns what became of it. Raises: Unavailable if it has to be tried again."""
         owner: str | None = None
         async with self._locks[command.instance_id]:
+            before = self._model.get(command.instance_id)
+            seen = done = self._model.seq_of(command.instance_id)
             try:
-                before = self._model.get(command.instance_id)
                 record = await self._decide(command)
             except (Rejected, Invalid) as error:
                 outcome = Outcome(instance_id=command.instance_id, ok=False, code=error.code, message=error.message)
             else:
                 status = record.status if record else Status.DELETED
+                done = record.instance_seq if record else 0
+                text = f"the instance is {status}"
                 outcome = Outcome(
-                    instance_id=command.instance_id,
-                    ok=True,
-                    status=status,
-                    instance_seq=record.instance_seq if record else 0,
-                    message=f"the instance is {status}",
+                    instance_id=command.instance_id, ok=True, status=status, instance_seq=done, message=text
                 )
                 before = before or record
+            # What led to nothing may do so because another lifecycle's events are not folded here yet.
+            if done == seen and not await self._model.is_newest(command.instance_id, seen, CATCH_UP_S):
+                raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind")
             owner = before.user_id if before else None
         self._forget(command.instance_id)
         metrics.command_done(action_of(command), outcome.code or "ok")
@@ -191,20 +192,13 @@ class Lifecycle:
             except Conflict:
                 if await self._model.moved_beyond(instance_id, record.instance_seq if record else 0, CATCH_UP_S):
                     continue
-                if record is None and await self._was_used(instance_id):
+                if record is None and await self._model.is_newest(instance_id, 0, CATCH_UP_S):
                     raise Rejected(
                         ErrorCode.ALREADY_EXISTS, f"the id {instance_id} was used before; choose another"
                     ) from None
                 raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind") from None
             return record
         raise Unavailable(ErrorCode.BUS_UNAVAILABLE, f"too many changes of {instance_id} at once")
-
-    async def _was_used(self, instance_id: str) -> bool:
-        """Whether an id that has no record had one before. What is stored of it may as well not be folded yet, such as
-        the event of an earlier try of the same command."""
-        if await count(self._bus, subjects.EVENTS, subjects.instance_events(instance_id)) == 0:
-            return False  # the server that leads by now has not seen yet what the one before it had
-        return await self._model.caught_up(CATCH_UP_S) and self._model.get(instance_id) is None
 
     async def _publish(self, event: InstanceEvent, record: InstanceRecord | None) -> InstanceRecord | None:
         seen = record.instance_seq if record else 0

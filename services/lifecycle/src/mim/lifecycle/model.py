@@ -59,6 +59,11 @@ class ReadModel:
         """One record; None if there is none."""
         return self._records.get(instance_id)
 
+    def seq_of(self, instance_id: str) -> int:
+        """The last status event that a record has seen; 0 if there is no record."""
+        record = self._records.get(instance_id)
+        return record.instance_seq if record else 0
+
     def ids(self) -> list[str]:
         """The ids of all instances."""
         return list(self._records)
@@ -73,13 +78,8 @@ class ReadModel:
 
     async def moved_beyond(self, instance_id: str, instance_seq: int, timeout_s: float) -> bool:
         """Whether the record gets past a status event within the time."""
-
-        def moved() -> bool:
-            record = self._records.get(instance_id)
-            return record is not None and record.instance_seq > instance_seq
-
         try:
-            await self._wait(moved, instance_id, timeout_s)
+            await self._wait(lambda: self.seq_of(instance_id) > instance_seq, instance_id, timeout_s)
         except Unavailable:
             return False
         return True
@@ -93,14 +93,15 @@ class ReadModel:
             raise Unavailable(ErrorCode.BUS_UNAVAILABLE, "the read model lags behind") from None
         return self._records.get(instance_id)
 
-    async def caught_up(self, within_s: float) -> bool:
-        """Whether all is folded in time that the stream holds now. Raises: Unavailable if the bus does not answer."""
-        newest = await last_seq(self._bus, subjects.EVENTS)
+    async def is_newest(self, instance_id: str, instance_seq: int, within_s: float) -> bool:
+        """Whether a record, or that there is none (0), is what becomes of all status events that are stored now; false
+        if these are not folded in time. Raises: Unavailable if the bus does not answer."""
+        _, stored = await self._bus.last(subjects.EVENTS, subjects.instance_events(instance_id), of_leader=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self._seq < newest:
+                while self._seq < stored:
                     await self._moved.wait()
-        return self._seq >= newest
+        return self._seq >= stored and self.seq_of(instance_id) == instance_seq
 
     async def run(self) -> None:
         """Load what was folded, then fold what comes, for ever."""
