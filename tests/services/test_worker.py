@@ -29,6 +29,7 @@ from mim.contracts.values import Account, Ports, Reason
 from mim.runtime.backoff import Backoff
 from mim.runtime.bus import Bus
 from mim.runtime.instance_port import InstancePorts, SendRoute
+from mim.runtime.proof import newest
 from mim.runtime.runner import Runner
 from mim.runtime.session import SentMessage, SessionContext
 from mim.runtime.settings import Settings
@@ -513,6 +514,26 @@ async def test_without_the_bus_for_too_long_the_session_is_closed_and_comes_back
     await nats_server.start()
     await rig.world.until(lambda: rig.world.open == 1)
     await rig.said("client_ready", "reconnecting", "client_ready")
+
+
+@pytest.mark.parametrize("about", [ID, ID.replace("0", "1")], ids=["about it", "about another"])
+async def test_an_order_that_comes_while_a_worker_asks_what_stands_after_a_fence_is_obeyed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, eventually: Eventually, about: str
+) -> None:
+    async def is_there() -> bool:
+        await rig.bus.nc.flush()
+        return ID in rig.worker._wanted
+
+    async def slowly(*asked: Any) -> SessionOrder | None:
+        found = await newest(*asked)
+        await rig.order()
+        await eventually(is_there)
+        return found
+
+    monkeypatch.setattr("mim.runtime.worker.newest", slowly)
+    rig.worker._interrupted.add(about)
+    await rig.worker._fence()
+    await rig.said("client_ready")
 
 
 async def test_a_short_outage_leaves_the_session_alone_and_what_it_said_is_told_afterwards(

@@ -203,17 +203,19 @@ class Worker:
         await asyncio.gather(*(runner.fence() for runner in self._runners.values()), return_exceptions=True)
 
     async def _resume(self) -> None:
+        known = {key: runner.order for key, runner in self._runners.items()}
+        told, self._wanted = self._wanted, {}
         try:
             # What this worker was last told may be out of date: somebody else may hold its instances by now.
-            known = {key: runner.order for key, runner in self._runners.items()}
-            about = {*known, *self._wanted, *self._interrupted}
+            about = {*known, *told, *self._interrupted}
             current = {key: await newest(self._orders, self._key(key), known.get(key)) for key in about}
         except (Unavailable, Conflict):
+            self._wanted = told | self._wanted
             return
         self._fenced = False
         self._interrupted.clear()
         log.info("unfenced")
-        for instance_id, order in current.items():
+        for instance_id, order in (current | self._wanted).items():  # what came meanwhile is newer
             self._want(instance_id, order)
 
     async def tidy(self) -> None:
